@@ -1,0 +1,1 @@
+"""The `watchkeep` command and the local supervisor; wiring only."""

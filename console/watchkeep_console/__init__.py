@@ -1,0 +1,1 @@
+"""REST API and web pages; holds no rules of its own."""

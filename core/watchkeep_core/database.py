@@ -1,0 +1,120 @@
+"""PostgreSQL through psycopg 3: connections, a pool, and the errors an operator sees.
+
+DatabaseError (WatchkeepError)
+├── DatabaseUnavailable   cannot be reached, or went away (transient)
+└── DatabaseRefused       reached, but login, database or schema is wrong (permanent)
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+
+import psycopg
+from psycopg import Connection, sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool
+
+from watchkeep_core.errors import PermanentError, TransientError
+
+CONNECT_TIMEOUT_S = 5
+OWNER = "watchkeep_owner"
+SERVICE_LOGINS = (
+    "watchkeep_ingest",
+    "watchkeep_analytics",
+    "watchkeep_dispatch",
+    "watchkeep_console",
+    "grafana_ro",
+)
+
+
+class DatabaseUnavailable(TransientError):
+    """The database cannot be reached, or went away."""
+
+
+class DatabaseRefused(PermanentError):
+    """The database answered, but the login, the database or the schema is wrong."""
+
+
+def connect(url: str, application: str, *, autocommit: bool = False, role: str | None = None) -> Connection:
+    """One connection; UTC, named `application` in pg_stat_activity.
+
+    `role` is taken on for the whole session (`OWNER` for an administrator's work).
+    Raises DatabaseUnavailable or DatabaseRefused, with a text that names the server and never the password.
+    """
+    try:
+        return psycopg.connect(
+            url,
+            autocommit=autocommit,
+            application_name=f"watchkeep-{application}",
+            connect_timeout=CONNECT_TIMEOUT_S,
+            options=_options(role),
+        )
+    except psycopg.OperationalError as error:
+        raise explain(url, error) from None
+
+
+def open_pool(url: str, application: str, *, min_size: int = 1, max_size: int = 4) -> ConnectionPool[Connection]:
+    """A pool that has proven it can connect. Raises as `connect` does."""
+    connect(url, application).close()
+    return ConnectionPool(
+        url,
+        kwargs={
+            "application_name": f"watchkeep-{application}",
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": _options(None),
+        },
+        min_size=min_size,
+        max_size=max_size,
+        check=ConnectionPool.check_connection,
+        name=application,
+        open=True,
+    )
+
+
+def reachable(url: str, application: str) -> bool:
+    """For health checks: can a connection be had now."""
+    try:
+        connect(url, application).close()
+    except (DatabaseUnavailable, DatabaseRefused):
+        return False
+    return True
+
+
+@contextmanager
+def as_person(pool: ConnectionPool[Connection], person_id: str) -> Iterator[Connection]:
+    """A transaction under the identity of one person: row-level security shows what that person may see."""
+    with pool.connection() as conn, conn.transaction():
+        conn.execute("SELECT set_config('watchkeep.person_id', %s, true)", [person_id])
+        yield conn
+
+
+def server_name(url: str) -> str:
+    """Host, port and database for messages: never the password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return "the configured database URL"
+    return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+
+
+def explain(url: str, error: psycopg.OperationalError) -> DatabaseUnavailable | DatabaseRefused:
+    """The operator's error for a failed connection."""
+    reason = " ".join(str(error).split())
+    refused = "FATAL:" in reason and not re.search(r"FATAL: +(the database system is|sorry, too many)", reason)
+    kind = DatabaseRefused if refused else DatabaseUnavailable
+    return kind(f"database {server_name(url)}: {reason}")
+
+
+@cache
+def queries(package: str, name: str) -> dict[str, sql.SQL]:
+    """Named statements of a packaged SQL file: each begins with `-- name: NAME`."""
+    text = (files(package) / name).read_text(encoding="utf-8")
+    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
+    return {key: sql.SQL(body.strip()) for key, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def _options(role: str | None) -> str:
+    settings = "-c timezone=UTC"
+    return f"{settings} -c role={role}" if role else settings

@@ -1,0 +1,1839 @@
+CREATE SCHEMA wall;
+ALTER SCHEMA wall OWNER TO watchkeep_owner;
+CREATE FUNCTION public.await_verdict() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO unjudged (warning_id, life_safety) VALUES (NEW.warning_id, NEW.life_safety);
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.await_verdict() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.contiguous_seq(known int8multirange) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce((SELECT upper(r) - 1 FROM unnest(known) AS r WHERE lower(r) <= 0), -1)
+$$;
+ALTER FUNCTION public.contiguous_seq(known int8multirange) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.contracted_to_me(of_community text, of_kind text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM contracts c
+        WHERE c.community_id = of_community AND c.provider_org_id = ANY (my_organisations())
+          AND (c.equipment_kinds IS NULL OR of_kind = ANY (c.equipment_kinds))
+          AND c.valid @> current_date)
+$$;
+ALTER FUNCTION public.contracted_to_me(of_community text, of_kind text) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.drop_reading_partitions(before date) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    name    text;
+    dropped integer := 0;
+BEGIN
+    IF (SELECT relkind FROM pg_class WHERE oid = 'public.readings'::regclass) <> 'p' THEN
+        EXECUTE 'SELECT count(*) FROM drop_chunks(''public.readings'', $1::timestamp AT TIME ZONE ''UTC'')'
+            INTO dropped USING before;
+        RETURN dropped;
+    END IF;
+    FOR name IN
+        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = 'public.readings'::regclass
+          AND relname ~ '^readings_[0-9]{8}$' AND to_date(right(relname, 8), 'YYYYMMDD') < before
+    LOOP
+        EXECUTE format('DROP TABLE public.%I', name);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$_$;
+ALTER FUNCTION public.drop_reading_partitions(before date) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.login_candidate(wanted text) RETURNS TABLE(person_id uuid, password_hash text, failed_logins integer, locked_until timestamp with time zone, language text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.person_id, p.password_hash, p.failed_logins, p.locked_until, p.language
+    FROM people p WHERE p.login = lower(wanted) AND p.active
+$$;
+ALTER FUNCTION public.login_candidate(wanted text) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.make_reading_partitions(days date[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    day  date;
+    name text;
+    made integer := 0;
+BEGIN
+    IF (SELECT relkind FROM pg_class WHERE oid = 'public.readings'::regclass) <> 'p' THEN
+        RETURN 0;
+    END IF;
+    FOREACH day IN ARRAY days LOOP
+        name := 'readings_' || to_char(day, 'YYYYMMDD');
+        CONTINUE WHEN to_regclass('public.' || name) IS NOT NULL;
+        PERFORM pg_advisory_xact_lock(hashtext('make_reading_partitions'));
+        CONTINUE WHEN to_regclass('public.' || name) IS NOT NULL;
+        EXECUTE format('CREATE TABLE public.%I (LIKE public.readings INCLUDING DEFAULTS INCLUDING INDEXES)', name);
+        EXECUTE format('ALTER TABLE public.readings ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+                       name, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+ALTER FUNCTION public.make_reading_partitions(days date[]) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.my_communities() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(array_agg(DISTINCT c.community_id), '{}')
+    FROM memberships m
+    JOIN people p USING (person_id)
+    JOIN communities c ON CASE m.scope_kind
+        WHEN 'community' THEN c.community_id = m.scope_id
+        WHEN 'organisation' THEN c.property_org_id = m.scope_id
+        ELSE (SELECT a.path @> ARRAY[m.scope_id] FROM areas a WHERE a.area_id = c.area_id) END
+    WHERE m.person_id = my_person() AND p.active AND m.valid @> now()
+$$;
+ALTER FUNCTION public.my_communities() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.my_organisations() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(array_agg(m.scope_id), '{}')
+    FROM memberships m JOIN people p USING (person_id)
+    WHERE m.person_id = my_person() AND p.active AND m.valid @> now() AND m.scope_kind = 'organisation'
+$$;
+ALTER FUNCTION public.my_organisations() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.my_person() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT nullif(current_setting('watchkeep.person_id', true), '')::uuid
+$$;
+ALTER FUNCTION public.my_person() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.notify_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('watchkeep', json_build_object('table', TG_TABLE_NAME,
+        'id', to_jsonb(NEW) -> TG_ARGV[0], 'community', NEW.community_id)::text);
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.notify_change() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE people SET
+        failed_logins = CASE WHEN succeeded THEN 0 ELSE failed_logins + 1 END,
+        locked_until = CASE WHEN succeeded THEN NULL
+                            WHEN failed_logins + 1 >= lock_after THEN now() + lock_for ELSE locked_until END
+    WHERE person_id = who
+$$;
+ALTER FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+ALTER FUNCTION public.refuse_change() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.visible_latest(series integer[], within interval) RETURNS TABLE(series_id integer, ts timestamp with time zone, value double precision, quality smallint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.series_id, r.ts, r.value, r.quality
+    FROM points p JOIN equipment e USING (community_id, equipment_id)
+    LEFT JOIN replay_watermarks w ON w.community_id = p.community_id,
+    LATERAL (SELECT ts, value, quality FROM readings
+             WHERE readings.series_id = p.series_id
+               AND readings.ts > coalesce(w.ts, now()) - within AND readings.ts <= coalesce(w.ts, now()) + interval '5 min'
+             ORDER BY readings.ts DESC LIMIT 1) r
+    WHERE p.series_id = ANY (series)
+      AND (p.community_id = ANY (my_communities()) OR contracted_to_me(p.community_id, e.kind))
+$$;
+ALTER FUNCTION public.visible_latest(series integer[], within interval) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) RETURNS TABLE(series_id integer, ts timestamp with time zone, value double precision, quality smallint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT r.series_id, r.ts, r.value, r.quality
+    FROM readings r
+    WHERE r.ts >= since AND r.ts < until AND r.series_id = ANY (ARRAY(
+        SELECT p.series_id FROM points p JOIN equipment e USING (community_id, equipment_id)
+        WHERE p.series_id = ANY (series)
+          AND (p.community_id = ANY (my_communities()) OR contracted_to_me(p.community_id, e.kind))))
+    ORDER BY r.ts DESC
+    LIMIT least(at_most, 100000)
+$$;
+ALTER FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) OWNER TO watchkeep_owner;
+CREATE TABLE public.aliases (
+    community_id text NOT NULL,
+    gateway_id text NOT NULL,
+    epoch text NOT NULL,
+    alias integer NOT NULL,
+    series_id integer NOT NULL
+);
+ALTER TABLE public.aliases OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.aliases IS 'Alias → series, from births. Writer: ingest.';
+CREATE TABLE public.api_tokens (
+    token_hash bytea NOT NULL,
+    person_id uuid NOT NULL,
+    name text NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone
+);
+ALTER TABLE ONLY public.api_tokens FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.api_tokens OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.api_tokens IS 'Tokens for programs. Writer: console.';
+CREATE TABLE public.areas (
+    area_id text NOT NULL,
+    parent_id text,
+    kind text NOT NULL,
+    name text NOT NULL,
+    name_en text DEFAULT ''::text NOT NULL,
+    urban boolean DEFAULT true NOT NULL,
+    path text[] NOT NULL,
+    CONSTRAINT areas_area_id_check CHECK ((area_id ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+    CONSTRAINT areas_kind_check CHECK ((kind = ANY (ARRAY['city'::text, 'subdistrict'::text, 'neighbourhood'::text, 'grid'::text])))
+);
+ALTER TABLE ONLY public.areas FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.areas OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.areas IS 'Administrative tree: city, subdistrict, neighbourhood, grid. Writer: core estate.';
+CREATE TABLE public.audit_entries (
+    audit_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    service text DEFAULT SESSION_USER NOT NULL,
+    person_id uuid,
+    action text NOT NULL,
+    object_kind text NOT NULL,
+    object_id text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    address inet
+);
+ALTER TABLE ONLY public.audit_entries FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.audit_entries OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.audit_entries IS 'Who did what, append-only, kept at least 180 days. Writer: core audit.';
+ALTER TABLE public.audit_entries ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_entries_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.audit_seals (
+    seal_no bigint NOT NULL,
+    audit_id bigint NOT NULL,
+    hash bytea NOT NULL,
+    sealed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE public.audit_seals OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.audit_seals IS 'Hash chain over audit_entries. Writer: the sealer in dispatch.';
+CREATE TABLE public.batches (
+    lane text NOT NULL,
+    partition smallint NOT NULL,
+    batch bigint NOT NULL,
+    row_count integer NOT NULL,
+    min_ts timestamp with time zone NOT NULL,
+    max_ts timestamp with time zone NOT NULL,
+    series int4range,
+    committed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT batches_lane_check CHECK ((lane = ANY (ARRAY['data'::text, 'event'::text]))),
+    CONSTRAINT batches_partition_check CHECK (((partition >= 0) AND (partition <= 15)))
+);
+ALTER TABLE public.batches OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.batches IS 'Committed batches, numbered without holes per lane and partition. Writer: ingest.';
+CREATE TABLE public.buildings (
+    community_id text NOT NULL,
+    building_id text NOT NULL,
+    name text NOT NULL,
+    storeys integer NOT NULL,
+    height_m double precision,
+    CONSTRAINT buildings_building_id_check CHECK ((building_id ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+    CONSTRAINT buildings_height_m_check CHECK ((height_m > (0)::double precision)),
+    CONSTRAINT buildings_storeys_check CHECK (((storeys >= 1) AND (storeys <= 200)))
+);
+ALTER TABLE ONLY public.buildings FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.buildings OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.buildings IS 'Writer: core estate.';
+CREATE TABLE public.case_warnings (
+    warning_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    role text NOT NULL,
+    CONSTRAINT case_warnings_role_check CHECK ((role = ANY (ARRAY['cause'::text, 'recurrence'::text, 'symptom'::text])))
+);
+ALTER TABLE ONLY public.case_warnings FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.case_warnings OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.case_warnings IS 'Which case a warning belongs to. Writer: dispatch.';
+CREATE TABLE public.cases (
+    case_id bigint NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text,
+    condition text NOT NULL,
+    source text NOT NULL,
+    class text NOT NULL,
+    life_safety boolean DEFAULT false NOT NULL,
+    state text NOT NULL,
+    title_zh text NOT NULL,
+    title_en text NOT NULL,
+    duty_id integer,
+    first_responder_id text,
+    responsible_org_id text,
+    supervising_org_id text,
+    snapshot jsonb DEFAULT '{}'::jsonb NOT NULL,
+    event_at timestamp with time zone NOT NULL,
+    filed_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    replay boolean DEFAULT false NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT cases_class_check CHECK ((class = ANY (ARRAY['A'::text, 'B'::text, 'C'::text])))
+);
+ALTER TABLE ONLY public.cases FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.cases OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.cases IS '案件. Writer: dispatch.';
+ALTER TABLE public.cases ALTER COLUMN case_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.cases_case_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.communities (
+    community_id text NOT NULL,
+    name text NOT NULL,
+    name_en text DEFAULT ''::text NOT NULL,
+    area_id text NOT NULL,
+    property_org_id text,
+    timezone text DEFAULT 'Asia/Shanghai'::text NOT NULL,
+    mode text DEFAULT 'live'::text NOT NULL,
+    households integer DEFAULT 0 NOT NULL,
+    longitude double precision,
+    latitude double precision,
+    CONSTRAINT communities_community_id_check CHECK ((community_id ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+    CONSTRAINT communities_households_check CHECK ((households >= 0)),
+    CONSTRAINT communities_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'replay'::text])))
+);
+ALTER TABLE ONLY public.communities FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.communities OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.communities IS 'Residential communities; mode replay = recorded data: bounds off, notifies nobody. Writer: core estate.';
+CREATE TABLE public.contracts (
+    contract_id text NOT NULL,
+    kind text NOT NULL,
+    community_id text NOT NULL,
+    provider_org_id text NOT NULL,
+    equipment_kinds text[],
+    valid daterange NOT NULL,
+    reference text DEFAULT ''::text NOT NULL
+);
+ALTER TABLE ONLY public.contracts FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.contracts OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.contracts IS 'Who serves what, and when. Writer: core estate.';
+CREATE TABLE public.dead_letters (
+    dead_letter_id bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    topic text NOT NULL,
+    payload bytea NOT NULL,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    community_id text,
+    gateway_id text,
+    replayed_at timestamp with time zone,
+    replay_result text
+);
+ALTER TABLE public.dead_letters OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.dead_letters IS 'Messages that could not be understood, whole, with the reason. Writer: ingest.';
+ALTER TABLE public.dead_letters ALTER COLUMN dead_letter_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dead_letters_dead_letter_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.detector_states (
+    lane text NOT NULL,
+    partition smallint NOT NULL,
+    detector text NOT NULL,
+    version text NOT NULL,
+    batch bigint NOT NULL,
+    saved_at timestamp with time zone DEFAULT now() NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT detector_states_lane_check CHECK ((lane = ANY (ARRAY['data'::text, 'event'::text])))
+);
+ALTER TABLE public.detector_states OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.detector_states IS 'Saved state of detectors. Writer: analytics.';
+CREATE TABLE public.duties (
+    duty_id integer NOT NULL,
+    list_id integer NOT NULL,
+    row_no integer NOT NULL,
+    title text NOT NULL,
+    title_en text NOT NULL,
+    domain text,
+    kind text,
+    condition text,
+    ownership text,
+    handed_over boolean,
+    in_warranty boolean,
+    area_id text,
+    urban boolean,
+    class text NOT NULL,
+    first_responder text NOT NULL,
+    responsible text NOT NULL,
+    supervising text NOT NULL,
+    copied text[] DEFAULT '{}'::text[] NOT NULL,
+    respond_in interval,
+    respond_kind text,
+    arrive_in interval,
+    arrive_kind text,
+    finish_in interval,
+    finish_kind text,
+    filing_condition text DEFAULT ''::text NOT NULL,
+    closing_condition text DEFAULT ''::text NOT NULL,
+    evidence text[] DEFAULT '{}'::text[] NOT NULL,
+    basis text NOT NULL,
+    mark text NOT NULL,
+    CONSTRAINT duties_arrive_kind_check CHECK ((arrive_kind = ANY (ARRAY['urgent_hours'::text, 'working_hours'::text, 'working_days'::text, 'natural_days'::text]))),
+    CONSTRAINT duties_check CHECK (((respond_in IS NULL) = (respond_kind IS NULL))),
+    CONSTRAINT duties_check1 CHECK (((arrive_in IS NULL) = (arrive_kind IS NULL))),
+    CONSTRAINT duties_check2 CHECK (((finish_in IS NULL) = (finish_kind IS NULL))),
+    CONSTRAINT duties_class_check CHECK ((class = ANY (ARRAY['A'::text, 'B'::text, 'C'::text]))),
+    CONSTRAINT duties_finish_kind_check CHECK ((finish_kind = ANY (ARRAY['urgent_hours'::text, 'working_hours'::text, 'working_days'::text, 'natural_days'::text]))),
+    CONSTRAINT duties_respond_kind_check CHECK ((respond_kind = ANY (ARRAY['urgent_hours'::text, 'working_hours'::text, 'working_days'::text, 'natural_days'::text])))
+);
+ALTER TABLE ONLY public.duties FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.duties OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.duties IS 'One row of the responsibility list. Writer: dispatch.';
+ALTER TABLE public.duties ALTER COLUMN duty_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.duties_duty_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.duty_lists (
+    list_id integer NOT NULL,
+    name text NOT NULL,
+    status text DEFAULT 'draft'::text NOT NULL,
+    valid tstzrange DEFAULT tstzrange(now(), NULL::timestamp with time zone) NOT NULL,
+    created_by uuid,
+    published_by uuid,
+    published_at timestamp with time zone,
+    CONSTRAINT duty_lists_check CHECK (((status = 'draft'::text) = (published_at IS NULL))),
+    CONSTRAINT duty_lists_check1 CHECK (((published_by IS NULL) OR (published_by <> created_by))),
+    CONSTRAINT duty_lists_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'published'::text, 'withdrawn'::text])))
+);
+ALTER TABLE ONLY public.duty_lists FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.duty_lists OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.duty_lists IS '权责清单 versions with effective dates. Writer: dispatch.';
+ALTER TABLE public.duty_lists ALTER COLUMN list_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.duty_lists_list_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.equipment (
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    name_en text DEFAULT ''::text NOT NULL,
+    building_id text,
+    level integer,
+    ownership text DEFAULT 'owners_common'::text NOT NULL,
+    status text DEFAULT 'in_service'::text NOT NULL,
+    maker text DEFAULT ''::text NOT NULL,
+    model text DEFAULT ''::text NOT NULL,
+    registration_code text DEFAULT ''::text NOT NULL,
+    vendor_profile text DEFAULT ''::text NOT NULL,
+    installed_on date,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    report_token uuid DEFAULT gen_random_uuid() NOT NULL,
+    CONSTRAINT equipment_equipment_id_check CHECK ((equipment_id ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+    CONSTRAINT equipment_status_check CHECK ((status = ANY (ARRAY['in_service'::text, 'out_of_service'::text, 'retired'::text, 'unclaimed'::text])))
+);
+ALTER TABLE ONLY public.equipment FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.equipment OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.equipment IS 'Writer: core estate. Status unclaimed = a gateway spoke of it before a person registered it.';
+CREATE TABLE public.equipment_links (
+    community_id text NOT NULL,
+    from_id text NOT NULL,
+    relation text NOT NULL,
+    to_id text NOT NULL,
+    CONSTRAINT equipment_links_check CHECK ((from_id <> to_id)),
+    CONSTRAINT equipment_links_relation_check CHECK ((relation = ANY (ARRAY['powered_by'::text, 'served_by'::text, 'gateway_of'::text, 'part_of'::text])))
+);
+ALTER TABLE ONLY public.equipment_links FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.equipment_links OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.equipment_links IS 'from_id is powered_by / served_by / part_of to_id; gateway_of: from_id reports for to_id. Writer: core estate.';
+CREATE TABLE public.escalations (
+    order_id bigint NOT NULL,
+    clock text NOT NULL,
+    level smallint NOT NULL,
+    to_party text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    fired_at timestamp with time zone NOT NULL,
+    CONSTRAINT escalations_clock_check CHECK ((clock = ANY (ARRAY['respond'::text, 'arrive'::text, 'finish'::text]))),
+    CONSTRAINT escalations_level_check CHECK (((level >= 0) AND (level <= 9)))
+);
+ALTER TABLE ONLY public.escalations FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.escalations OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.escalations IS '督办: fired escalations. Writer: dispatch.';
+CREATE TABLE public.events (
+    event_id bigint NOT NULL,
+    community_id text NOT NULL,
+    gateway_id text NOT NULL,
+    epoch text NOT NULL,
+    seq bigint NOT NULL,
+    equipment_id text NOT NULL,
+    condition text NOT NULL,
+    active boolean NOT NULL,
+    ts timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    trusted boolean NOT NULL,
+    raw_code text DEFAULT ''::text NOT NULL,
+    profile text DEFAULT ''::text NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+ALTER TABLE ONLY public.events FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.events OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.events IS 'Device events, exactly as received. Writer: ingest.';
+ALTER TABLE public.events ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.events_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.evidence (
+    evidence_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    order_id bigint,
+    kind text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    media_type text DEFAULT ''::text NOT NULL,
+    content bytea,
+    sha256 bytea,
+    person_id uuid,
+    at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY public.evidence FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.evidence OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.evidence IS 'Photos, scans, notes, readings. Writer: dispatch.';
+ALTER TABLE public.evidence ALTER COLUMN evidence_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.evidence_evidence_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.floors (
+    community_id text NOT NULL,
+    building_id text NOT NULL,
+    level integer NOT NULL,
+    label text NOT NULL
+);
+ALTER TABLE ONLY public.floors FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.floors OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.floors IS 'Writer: core estate.';
+CREATE TABLE public.progress (
+    community_id text NOT NULL,
+    gateway_id text NOT NULL,
+    lane text NOT NULL,
+    epoch text NOT NULL,
+    received int8multirange DEFAULT '{}'::int8multirange NOT NULL,
+    lost int8multirange DEFAULT '{}'::int8multirange NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT progress_lane_check CHECK ((lane = ANY (ARRAY['data'::text, 'event'::text])))
+);
+ALTER TABLE public.progress OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.progress IS 'Exactly-once ledger: received and lost seqs per gateway, lane, epoch. Writer: ingest.';
+CREATE VIEW public.gaps WITH (security_invoker='true') AS
+ SELECT progress.community_id,
+    progress.gateway_id,
+    progress.lane,
+    progress.epoch,
+    'missing'::text AS state,
+    lower(hole.hole) AS first_seq,
+    (upper(hole.hole) - 1) AS last_seq,
+    progress.updated_at
+   FROM public.progress,
+    LATERAL unnest(((int8multirange(int8range((0)::bigint, GREATEST(upper(range_merge(progress.received)), upper(range_merge(progress.lost)), (0)::bigint))) - progress.received) - progress.lost)) hole(hole)
+UNION ALL
+ SELECT progress.community_id,
+    progress.gateway_id,
+    progress.lane,
+    progress.epoch,
+    'lost'::text AS state,
+    lower(hole.hole) AS first_seq,
+    (upper(hole.hole) - 1) AS last_seq,
+    progress.updated_at
+   FROM public.progress,
+    LATERAL unnest(progress.lost) hole(hole);
+ALTER VIEW public.gaps OWNER TO watchkeep_owner;
+COMMENT ON VIEW public.gaps IS 'Exact ranges of messages that are missing or lost.';
+CREATE TABLE public.gateway_status (
+    community_id text NOT NULL,
+    gateway_id text NOT NULL,
+    online boolean DEFAULT false NOT NULL,
+    online_since timestamp with time zone,
+    offline_since timestamp with time zone,
+    last_message_at timestamp with time zone,
+    software text DEFAULT ''::text NOT NULL,
+    configuration text DEFAULT ''::text NOT NULL,
+    clock jsonb DEFAULT '{}'::jsonb NOT NULL,
+    skew_ms double precision,
+    points integer DEFAULT 0 NOT NULL,
+    born_at timestamp with time zone
+);
+ALTER TABLE ONLY public.gateway_status FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.gateway_status OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.gateway_status IS 'What gateways said of themselves, last. Writer: ingest.';
+CREATE TABLE public.gateways (
+    community_id text NOT NULL,
+    gateway_id text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    equipment_id text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone,
+    configuration_version text DEFAULT ''::text NOT NULL,
+    CONSTRAINT gateways_gateway_id_check CHECK ((gateway_id ~ '^[A-Za-z0-9_-]{1,64}$'::text))
+);
+ALTER TABLE ONLY public.gateways FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.gateways OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.gateways IS 'Enrolled gateways; their secrets live with the broker only. Writer: core estate.';
+CREATE TABLE public.handovers (
+    community_id text NOT NULL,
+    domain text NOT NULL,
+    to_org_id text NOT NULL,
+    handed_over_on date NOT NULL,
+    reference text DEFAULT ''::text NOT NULL
+);
+ALTER TABLE ONLY public.handovers FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.handovers OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.handovers IS 'Installations handed over to a utility. Writer: core estate.';
+CREATE TABLE public.households (
+    community_id text NOT NULL,
+    building_id text NOT NULL,
+    household_id text NOT NULL,
+    level integer,
+    area_m2 double precision
+);
+ALTER TABLE ONLY public.households FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.households OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.households IS 'Dwellings without personal data. Writer: core estate.';
+CREATE TABLE public.idempotency_keys (
+    person_id uuid NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status smallint NOT NULL,
+    response jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200)))
+);
+ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.idempotency_keys OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.idempotency_keys IS 'Answers to keyed requests. Writer: console.';
+CREATE TABLE public.ingest_accounts (
+    lane text NOT NULL,
+    partition smallint NOT NULL,
+    received bigint DEFAULT 0 NOT NULL,
+    processed bigint DEFAULT 0 NOT NULL,
+    duplicate bigint DEFAULT 0 NOT NULL,
+    dead_lettered bigint DEFAULT 0 NOT NULL,
+    decoded bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    quarantined bigint DEFAULT 0 NOT NULL,
+    parked bigint DEFAULT 0 NOT NULL,
+    late bigint DEFAULT 0 NOT NULL
+);
+ALTER TABLE public.ingest_accounts OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.ingest_accounts IS 'Both accounting identities, per lane and partition. Writer: ingest.';
+CREATE TABLE public.ledger_entries (
+    entry_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    responsible_org_id text,
+    entered_at timestamp with time zone NOT NULL,
+    due_on date,
+    struck_at timestamp with time zone,
+    reason text NOT NULL
+);
+ALTER TABLE ONLY public.ledger_entries FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.ledger_entries OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.ledger_entries IS '台账. Writer: dispatch.';
+ALTER TABLE public.ledger_entries ALTER COLUMN entry_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ledger_entries_entry_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.maintenance_windows (
+    window_id bigint NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text,
+    during tstzrange NOT NULL,
+    reason text NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT maintenance_windows_during_check CHECK (((NOT isempty(during)) AND (NOT upper_inf(during)))),
+    CONSTRAINT maintenance_windows_reason_check CHECK ((reason <> ''::text))
+);
+ALTER TABLE ONLY public.maintenance_windows FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.maintenance_windows OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.maintenance_windows IS 'Planned work: suppresses with a reason and an end. Life safety is never suppressed. Writer: core estate.';
+ALTER TABLE public.maintenance_windows ALTER COLUMN window_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.maintenance_windows_window_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.memberships (
+    membership_id bigint NOT NULL,
+    person_id uuid NOT NULL,
+    role text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    valid tstzrange DEFAULT tstzrange(now(), NULL::timestamp with time zone) NOT NULL,
+    CONSTRAINT memberships_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['area'::text, 'organisation'::text, 'community'::text])))
+);
+ALTER TABLE ONLY public.memberships FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.memberships OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.memberships IS 'Person × role × scope. Writer: console.';
+ALTER TABLE public.memberships ALTER COLUMN membership_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.memberships_membership_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.models (
+    model_id bigint NOT NULL,
+    community_id text,
+    scope text NOT NULL,
+    detector text NOT NULL,
+    trained_at timestamp with time zone DEFAULT now() NOT NULL,
+    trained_from tstzrange NOT NULL,
+    quality jsonb DEFAULT '{}'::jsonb NOT NULL,
+    active boolean DEFAULT false NOT NULL,
+    model bytea NOT NULL
+);
+ALTER TABLE public.models OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.models IS 'Trained models by version. Writer: analytics.';
+ALTER TABLE public.models ALTER COLUMN model_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.models_model_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.notification_channels (
+    channel_id integer NOT NULL,
+    org_id text NOT NULL,
+    name text NOT NULL,
+    url text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL
+);
+ALTER TABLE ONLY public.notification_channels FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.notification_channels OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.notification_channels IS 'Notification targets of organisations. Writer: dispatch.';
+ALTER TABLE public.notification_channels ALTER COLUMN channel_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.notification_channels_channel_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.notifications (
+    notification_id bigint NOT NULL,
+    dedup_key text NOT NULL,
+    case_id bigint,
+    order_id bigint,
+    org_id text,
+    person_id uuid,
+    channel text NOT NULL,
+    language text DEFAULT 'zh'::text NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    status text DEFAULT 'queued'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    error text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT notifications_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sent'::text, 'failed'::text, 'read'::text])))
+);
+ALTER TABLE ONLY public.notifications FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.notifications OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.notifications IS 'Who was told what, and whether it arrived. Writer: dispatch.';
+ALTER TABLE public.notifications ALTER COLUMN notification_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.notifications_notification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.orders (
+    order_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text,
+    org_id text NOT NULL,
+    assignee_id uuid,
+    lead boolean DEFAULT true NOT NULL,
+    state text NOT NULL,
+    dispatched_at timestamp with time zone NOT NULL,
+    responded_at timestamp with time zone,
+    arrived_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    respond_due timestamp with time zone,
+    arrive_due timestamp with time zone,
+    finish_due timestamp with time zone,
+    closed_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL
+);
+ALTER TABLE ONLY public.orders FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.orders OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.orders IS '工单: one assignment of a case. Writer: dispatch.';
+ALTER TABLE public.orders ALTER COLUMN order_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.orders_order_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.organisations (
+    org_id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    name_en text DEFAULT ''::text NOT NULL,
+    area_id text,
+    credit_code text,
+    duty_phone text DEFAULT ''::text NOT NULL,
+    CONSTRAINT organisations_org_id_check CHECK ((org_id ~ '^[A-Za-z0-9_-]{1,64}$'::text))
+);
+ALTER TABLE ONLY public.organisations FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.organisations OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.organisations IS 'Property companies, maintainers, utilities, authorities. Writer: core estate.';
+CREATE TABLE public.owners_committees (
+    committee_id text NOT NULL,
+    community_id text NOT NULL,
+    kind text NOT NULL,
+    elected_on date,
+    term_ends_on date,
+    registered_on date,
+    members integer DEFAULT 0 NOT NULL,
+    party_members integer DEFAULT 0 NOT NULL,
+    CONSTRAINT owners_committees_check CHECK ((party_members <= members)),
+    CONSTRAINT owners_committees_kind_check CHECK ((kind = ANY (ARRAY['owners_committee'::text, 'interim_committee'::text])))
+);
+ALTER TABLE ONLY public.owners_committees FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.owners_committees OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.owners_committees IS 'Writer: core estate.';
+CREATE TABLE public.parked (
+    parked_id bigint NOT NULL,
+    community_id text NOT NULL,
+    gateway_id text NOT NULL,
+    epoch text NOT NULL,
+    seq bigint NOT NULL,
+    reason text NOT NULL,
+    readings integer NOT NULL,
+    payload bytea NOT NULL,
+    parked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.parked OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.parked IS 'Readings that wait for their alias, cap or limit; replayed when the reason is gone. Writer: ingest.';
+ALTER TABLE public.parked ALTER COLUMN parked_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.parked_parked_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.people (
+    person_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    login text NOT NULL,
+    name text NOT NULL,
+    org_id text,
+    phone text DEFAULT ''::text NOT NULL,
+    phone_masked text GENERATED ALWAYS AS (
+CASE
+    WHEN (length(phone) < 8) THEN ''::text
+    ELSE (("left"(phone, 3) || '****'::text) || "right"(phone, 4))
+END) STORED,
+    email text DEFAULT ''::text NOT NULL,
+    language text DEFAULT 'zh'::text NOT NULL,
+    password_hash text,
+    failed_logins integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT people_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
+    CONSTRAINT people_login_check CHECK ((login ~ '^[a-z0-9][a-z0-9._-]{1,63}$'::text))
+);
+ALTER TABLE ONLY public.people FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.people OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.people IS 'Writer: console. Elsewhere persons appear by id only.';
+CREATE TABLE public.point_limits (
+    limit_id integer NOT NULL,
+    series_id integer NOT NULL,
+    condition text NOT NULL,
+    side text NOT NULL,
+    value double precision NOT NULL,
+    clear_value double precision NOT NULL,
+    for_s double precision DEFAULT 0 NOT NULL,
+    clear_for_s double precision DEFAULT 0 NOT NULL,
+    tier text NOT NULL,
+    when_metric text,
+    when_value double precision,
+    basis text NOT NULL,
+    mark text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    CONSTRAINT point_limits_check CHECK (
+CASE side
+    WHEN 'above'::text THEN (clear_value <= value)
+    WHEN 'below'::text THEN (clear_value >= value)
+    ELSE true
+END),
+    CONSTRAINT point_limits_check1 CHECK (((when_metric IS NULL) = (when_value IS NULL))),
+    CONSTRAINT point_limits_clear_for_s_check CHECK ((clear_for_s >= (0)::double precision)),
+    CONSTRAINT point_limits_for_s_check CHECK ((for_s >= (0)::double precision)),
+    CONSTRAINT point_limits_side_check CHECK ((side = ANY (ARRAY['above'::text, 'below'::text, 'equals'::text]))),
+    CONSTRAINT point_limits_tier_check CHECK ((tier = ANY (ARRAY['notice'::text, 'warning'::text, 'alarm'::text])))
+);
+ALTER TABLE ONLY public.point_limits FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.point_limits OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.point_limits IS 'Limits with hysteresis and duration; basis and mark name the source. Writer: core estate.';
+ALTER TABLE public.point_limits ALTER COLUMN limit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.point_limits_limit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.points (
+    series_id integer NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    metric text NOT NULL,
+    unit text NOT NULL,
+    period_s double precision,
+    claimed boolean DEFAULT true NOT NULL,
+    gateway_id text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT points_period_s_check CHECK ((period_s > (0)::double precision))
+);
+ALTER TABLE ONLY public.points FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.points OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.points IS 'One time series: equipment × metric. Writer: core estate.';
+ALTER TABLE public.points ALTER COLUMN series_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.points_series_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.quarantine (
+    quarantine_id bigint NOT NULL,
+    community_id text NOT NULL,
+    gateway_id text NOT NULL,
+    series_id integer NOT NULL,
+    ts timestamp with time zone NOT NULL,
+    value double precision NOT NULL,
+    quality smallint NOT NULL,
+    reason text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT quarantine_reason_check CHECK ((reason = ANY (ARRAY['too_old'::text, 'in_future'::text])))
+);
+ALTER TABLE public.quarantine OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.quarantine IS 'Readings with impossible stamps, kept for people to judge. Writer: ingest.';
+ALTER TABLE public.quarantine ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.quarantine_quarantine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.readings (
+    series_id integer NOT NULL,
+    ts timestamp with time zone NOT NULL,
+    value double precision NOT NULL,
+    quality smallint NOT NULL
+)
+PARTITION BY RANGE (ts);
+ALTER TABLE public.readings OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.readings IS 'One row per reading; quality 0 good, 1 uncertain, 2 bad. Writer: ingest.';
+CREATE TABLE public.replay_watermarks (
+    community_id text NOT NULL,
+    ts timestamp with time zone NOT NULL
+);
+ALTER TABLE public.replay_watermarks OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.replay_watermarks IS 'Event-time now of replay communities. Writer: ingest.';
+CREATE TABLE public.sessions (
+    token_hash bytea NOT NULL,
+    person_id uuid NOT NULL,
+    csrf_token text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    user_agent text DEFAULT ''::text NOT NULL
+);
+ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.sessions OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.sessions IS 'Web sessions. Writer: console.';
+CREATE TABLE public.signals (
+    signal_id bigint NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    series_id integer,
+    condition text NOT NULL,
+    tier text NOT NULL,
+    active boolean NOT NULL,
+    detector text NOT NULL,
+    version text NOT NULL,
+    event_at timestamp with time zone NOT NULL,
+    detected_at timestamp with time zone NOT NULL,
+    score double precision,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    warning_id bigint,
+    CONSTRAINT signals_tier_check CHECK ((tier = ANY (ARRAY['notice'::text, 'warning'::text, 'alarm'::text])))
+);
+ALTER TABLE ONLY public.signals FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.signals OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.signals IS 'Every detector output. Writer: analytics.';
+ALTER TABLE public.signals ALTER COLUMN signal_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.signals_signal_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.transitions (
+    transition_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    order_id bigint,
+    action text NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    person_id uuid,
+    at timestamp with time zone NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    idempotency_key text
+);
+ALTER TABLE ONLY public.transitions FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.transitions OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.transitions IS 'Every step of every case and order, append-only. Writer: dispatch.';
+ALTER TABLE public.transitions ALTER COLUMN transition_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.transitions_transition_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.unjudged (
+    warning_id bigint NOT NULL,
+    life_safety boolean NOT NULL,
+    not_before timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY public.unjudged FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.unjudged OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.unjudged IS 'Warnings that wait for a verdict. Writer: dispatch.';
+CREATE TABLE public.verdicts (
+    verdict_id bigint NOT NULL,
+    warning_id bigint NOT NULL,
+    verdict text NOT NULL,
+    rule text NOT NULL,
+    reason text NOT NULL,
+    person_id uuid,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT verdicts_verdict_check CHECK ((verdict = ANY (ARRAY['filed'::text, 'dismissed'::text, 'merged'::text, 'suppressed'::text])))
+);
+ALTER TABLE ONLY public.verdicts FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.verdicts OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.verdicts IS 'Judgement of each warning, with the rule and the reason. Writer: dispatch.';
+ALTER TABLE public.verdicts ALTER COLUMN verdict_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.verdicts_verdict_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.warnings (
+    warning_id bigint NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    series_id integer,
+    condition text NOT NULL,
+    tier text NOT NULL,
+    proposed_class text NOT NULL,
+    life_safety boolean DEFAULT false NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    event_at timestamp with time zone NOT NULL,
+    detected_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    cleared_at timestamp with time zone,
+    occurrences integer DEFAULT 1 NOT NULL,
+    replay boolean DEFAULT false NOT NULL,
+    detector text NOT NULL,
+    version text NOT NULL,
+    evidence jsonb NOT NULL,
+    sentence_zh text NOT NULL,
+    sentence_en text NOT NULL,
+    CONSTRAINT warnings_check CHECK (((status = 'cleared'::text) = (cleared_at IS NOT NULL))),
+    CONSTRAINT warnings_proposed_class_check CHECK ((proposed_class = ANY (ARRAY['A'::text, 'B'::text, 'C'::text]))),
+    CONSTRAINT warnings_status_check CHECK ((status = ANY (ARRAY['open'::text, 'cleared'::text]))),
+    CONSTRAINT warnings_tier_check CHECK ((tier = ANY (ARRAY['warning'::text, 'alarm'::text])))
+);
+ALTER TABLE ONLY public.warnings FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.warnings OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.warnings IS '预警: signals of tier warning or alarm with a proposed class. Writer: analytics.';
+ALTER TABLE public.warnings ALTER COLUMN warning_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.warnings_warning_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.warranties (
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    developer_org_id text NOT NULL,
+    valid_until date NOT NULL
+);
+ALTER TABLE ONLY public.warranties FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.warranties OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.warranties IS 'Until when the developer (建设单位) answers for a piece of equipment. Writer: core estate.';
+CREATE VIEW wall.community AS
+ SELECT community_id,
+    name,
+    name_en,
+    area_id,
+    mode,
+    households
+   FROM public.communities;
+ALTER VIEW wall.community OWNER TO watchkeep_owner;
+CREATE VIEW wall.gateway AS
+ SELECT g.community_id,
+    g.gateway_id,
+    g.name,
+    COALESCE(s.online, false) AS online,
+    s.last_message_at,
+    s.skew_ms,
+    s.points
+   FROM (public.gateways g
+     LEFT JOIN public.gateway_status s USING (community_id, gateway_id));
+ALTER VIEW wall.gateway OWNER TO watchkeep_owner;
+CREATE VIEW wall.warning AS
+ SELECT w.warning_id,
+    w.community_id,
+    w.equipment_id,
+    e.kind,
+    e.name AS equipment,
+    w.condition,
+    w.tier,
+    w.proposed_class AS class,
+    w.status,
+    w.event_at,
+    w.cleared_at,
+    w.sentence_zh,
+    w.sentence_en
+   FROM (public.warnings w
+     LEFT JOIN public.equipment e USING (community_id, equipment_id))
+  WHERE (NOT w.replay);
+ALTER VIEW wall.warning OWNER TO watchkeep_owner;
+CREATE VIEW wall.work_order AS
+ SELECT o.order_id,
+    o.case_id,
+    c.community_id,
+    c.equipment_id,
+    c.condition,
+    c.class,
+    o.org_id,
+    o.state,
+    o.dispatched_at,
+    o.respond_due,
+    o.arrive_due,
+    o.finish_due,
+    o.responded_at,
+    o.arrived_at,
+    o.finished_at,
+    o.closed_at,
+    ((o.closed_at IS NULL) AND (now() > COALESCE(
+        CASE
+            WHEN (o.responded_at IS NULL) THEN o.respond_due
+            WHEN (o.arrived_at IS NULL) THEN COALESCE(o.arrive_due, o.finish_due)
+            ELSE o.finish_due
+        END, 'infinity'::timestamp with time zone))) AS overdue
+   FROM (public.orders o
+     JOIN public.cases c USING (case_id))
+  WHERE (NOT c.replay);
+ALTER VIEW wall.work_order OWNER TO watchkeep_owner;
+ALTER TABLE ONLY public.aliases
+    ADD CONSTRAINT aliases_pkey PRIMARY KEY (community_id, gateway_id, epoch, alias);
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.areas
+    ADD CONSTRAINT areas_pkey PRIMARY KEY (area_id);
+ALTER TABLE ONLY public.audit_entries
+    ADD CONSTRAINT audit_entries_pkey PRIMARY KEY (audit_id);
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_audit_id_key UNIQUE (audit_id);
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (seal_no);
+ALTER TABLE ONLY public.batches
+    ADD CONSTRAINT batches_pkey PRIMARY KEY (lane, partition, batch);
+ALTER TABLE ONLY public.buildings
+    ADD CONSTRAINT buildings_pkey PRIMARY KEY (community_id, building_id);
+ALTER TABLE ONLY public.case_warnings
+    ADD CONSTRAINT case_warnings_pkey PRIMARY KEY (warning_id);
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_pkey PRIMARY KEY (case_id);
+ALTER TABLE ONLY public.communities
+    ADD CONSTRAINT communities_pkey PRIMARY KEY (community_id);
+ALTER TABLE ONLY public.contracts
+    ADD CONSTRAINT contracts_pkey PRIMARY KEY (contract_id);
+ALTER TABLE ONLY public.dead_letters
+    ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
+ALTER TABLE ONLY public.detector_states
+    ADD CONSTRAINT detector_states_pkey PRIMARY KEY (lane, partition, detector);
+ALTER TABLE ONLY public.duties
+    ADD CONSTRAINT duties_list_id_row_no_key UNIQUE (list_id, row_no);
+ALTER TABLE ONLY public.duties
+    ADD CONSTRAINT duties_pkey PRIMARY KEY (duty_id);
+ALTER TABLE ONLY public.duty_lists
+    ADD CONSTRAINT duty_lists_pkey PRIMARY KEY (list_id);
+ALTER TABLE ONLY public.equipment_links
+    ADD CONSTRAINT equipment_links_pkey PRIMARY KEY (community_id, from_id, relation, to_id);
+ALTER TABLE ONLY public.equipment
+    ADD CONSTRAINT equipment_pkey PRIMARY KEY (community_id, equipment_id);
+ALTER TABLE ONLY public.escalations
+    ADD CONSTRAINT escalations_pkey PRIMARY KEY (order_id, clock, level);
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT events_community_id_gateway_id_epoch_seq_key UNIQUE (community_id, gateway_id, epoch, seq);
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (event_id);
+ALTER TABLE ONLY public.evidence
+    ADD CONSTRAINT evidence_pkey PRIMARY KEY (evidence_id);
+ALTER TABLE ONLY public.floors
+    ADD CONSTRAINT floors_pkey PRIMARY KEY (community_id, building_id, level);
+ALTER TABLE ONLY public.gateway_status
+    ADD CONSTRAINT gateway_status_pkey PRIMARY KEY (community_id, gateway_id);
+ALTER TABLE ONLY public.gateways
+    ADD CONSTRAINT gateways_pkey PRIMARY KEY (community_id, gateway_id);
+ALTER TABLE ONLY public.handovers
+    ADD CONSTRAINT handovers_pkey PRIMARY KEY (community_id, domain);
+ALTER TABLE ONLY public.households
+    ADD CONSTRAINT households_pkey PRIMARY KEY (community_id, building_id, household_id);
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (person_id, key);
+ALTER TABLE ONLY public.ingest_accounts
+    ADD CONSTRAINT ingest_accounts_pkey PRIMARY KEY (lane, partition);
+ALTER TABLE ONLY public.ledger_entries
+    ADD CONSTRAINT ledger_entries_case_id_key UNIQUE (case_id);
+ALTER TABLE ONLY public.ledger_entries
+    ADD CONSTRAINT ledger_entries_pkey PRIMARY KEY (entry_id);
+ALTER TABLE ONLY public.maintenance_windows
+    ADD CONSTRAINT maintenance_windows_pkey PRIMARY KEY (window_id);
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_person_id_role_scope_kind_scope_id_key UNIQUE (person_id, role, scope_kind, scope_id);
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_pkey PRIMARY KEY (membership_id);
+ALTER TABLE ONLY public.models
+    ADD CONSTRAINT models_pkey PRIMARY KEY (model_id);
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_org_id_name_key UNIQUE (org_id, name);
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_pkey PRIMARY KEY (channel_id);
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_dedup_key_key UNIQUE (dedup_key);
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_pkey PRIMARY KEY (notification_id);
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_pkey PRIMARY KEY (order_id);
+ALTER TABLE ONLY public.organisations
+    ADD CONSTRAINT organisations_pkey PRIMARY KEY (org_id);
+ALTER TABLE ONLY public.owners_committees
+    ADD CONSTRAINT owners_committees_pkey PRIMARY KEY (committee_id);
+ALTER TABLE ONLY public.parked
+    ADD CONSTRAINT parked_pkey PRIMARY KEY (parked_id);
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_login_key UNIQUE (login);
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_pkey PRIMARY KEY (person_id);
+ALTER TABLE ONLY public.point_limits
+    ADD CONSTRAINT point_limits_pkey PRIMARY KEY (limit_id);
+ALTER TABLE ONLY public.point_limits
+    ADD CONSTRAINT point_limits_series_id_condition_side_tier_key UNIQUE (series_id, condition, side, tier);
+ALTER TABLE ONLY public.points
+    ADD CONSTRAINT points_community_id_equipment_id_metric_key UNIQUE (community_id, equipment_id, metric);
+ALTER TABLE ONLY public.points
+    ADD CONSTRAINT points_pkey PRIMARY KEY (series_id);
+ALTER TABLE ONLY public.progress
+    ADD CONSTRAINT progress_pkey PRIMARY KEY (community_id, gateway_id, lane, epoch);
+ALTER TABLE ONLY public.quarantine
+    ADD CONSTRAINT quarantine_pkey PRIMARY KEY (quarantine_id);
+ALTER TABLE ONLY public.replay_watermarks
+    ADD CONSTRAINT replay_watermarks_pkey PRIMARY KEY (community_id);
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.signals
+    ADD CONSTRAINT signals_pkey PRIMARY KEY (signal_id);
+ALTER TABLE ONLY public.transitions
+    ADD CONSTRAINT transitions_idempotency_key_key UNIQUE (idempotency_key);
+ALTER TABLE ONLY public.transitions
+    ADD CONSTRAINT transitions_pkey PRIMARY KEY (transition_id);
+ALTER TABLE ONLY public.unjudged
+    ADD CONSTRAINT unjudged_pkey PRIMARY KEY (warning_id);
+ALTER TABLE ONLY public.verdicts
+    ADD CONSTRAINT verdicts_pkey PRIMARY KEY (verdict_id);
+ALTER TABLE ONLY public.warnings
+    ADD CONSTRAINT warnings_pkey PRIMARY KEY (warning_id);
+ALTER TABLE ONLY public.warranties
+    ADD CONSTRAINT warranties_pkey PRIMARY KEY (community_id, equipment_id);
+CREATE INDEX areas_path ON public.areas USING gin (path);
+CREATE INDEX audit_entries_object ON public.audit_entries USING btree (object_kind, object_id);
+CREATE INDEX case_warnings_case ON public.case_warnings USING btree (case_id);
+CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (community_id, equipment_id, condition) WHERE ((closed_at IS NULL) AND (equipment_id IS NOT NULL));
+CREATE INDEX cases_recent ON public.cases USING btree (community_id, filed_at DESC);
+CREATE INDEX contracts_community ON public.contracts USING btree (community_id);
+CREATE INDEX contracts_provider ON public.contracts USING btree (provider_org_id);
+CREATE INDEX dead_letters_open ON public.dead_letters USING btree (dead_letter_id) WHERE (replayed_at IS NULL);
+CREATE INDEX equipment_links_to ON public.equipment_links USING btree (community_id, to_id);
+CREATE UNIQUE INDEX equipment_report_token ON public.equipment USING btree (report_token);
+CREATE INDEX events_equipment ON public.events USING btree (community_id, equipment_id, ts DESC);
+CREATE INDEX evidence_case ON public.evidence USING btree (case_id);
+CREATE UNIQUE INDEX models_one_active ON public.models USING btree (detector, scope, COALESCE(community_id, ''::text)) WHERE active;
+CREATE INDEX notifications_case ON public.notifications USING btree (case_id);
+CREATE INDEX notifications_person ON public.notifications USING btree (person_id, notification_id DESC);
+CREATE UNIQUE INDEX orders_one_lead ON public.orders USING btree (case_id) WHERE (lead AND (closed_at IS NULL));
+CREATE INDEX orders_open ON public.orders USING btree (respond_due, arrive_due, finish_due) WHERE (closed_at IS NULL);
+CREATE INDEX orders_org ON public.orders USING btree (org_id, dispatched_at DESC);
+CREATE INDEX parked_gateway ON public.parked USING btree (community_id, gateway_id, epoch);
+CREATE INDEX points_gateway ON public.points USING btree (community_id, gateway_id);
+CREATE INDEX readings_series_ts ON ONLY public.readings USING btree (series_id, ts);
+CREATE INDEX sessions_person ON public.sessions USING btree (person_id);
+CREATE INDEX signals_equipment ON public.signals USING btree (community_id, equipment_id, event_at DESC);
+CREATE INDEX signals_warning ON public.signals USING btree (warning_id);
+CREATE INDEX transitions_case ON public.transitions USING btree (case_id, transition_id);
+CREATE INDEX unjudged_turn ON public.unjudged USING btree (life_safety DESC, not_before, warning_id);
+CREATE INDEX verdicts_warning ON public.verdicts USING btree (warning_id);
+CREATE INDEX warnings_equipment ON public.warnings USING btree (community_id, equipment_id, event_at DESC);
+CREATE UNIQUE INDEX warnings_one_open ON public.warnings USING btree (community_id, equipment_id, condition) WHERE (status = 'open'::text);
+CREATE INDEX warnings_recent ON public.warnings USING btree (community_id, detected_at DESC);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER await_verdict AFTER INSERT ON public.warnings FOR EACH ROW EXECUTE FUNCTION public.await_verdict();
+CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION public.notify_change('case_id');
+CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCTION public.notify_change('order_id');
+CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.warnings FOR EACH ROW EXECUTE FUNCTION public.notify_change('warning_id');
+ALTER TABLE ONLY public.aliases
+    ADD CONSTRAINT aliases_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.points(series_id);
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.areas
+    ADD CONSTRAINT areas_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.areas(area_id);
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES public.audit_entries(audit_id);
+ALTER TABLE ONLY public.buildings
+    ADD CONSTRAINT buildings_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.case_warnings
+    ADD CONSTRAINT case_warnings_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.case_warnings
+    ADD CONSTRAINT case_warnings_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_duty_id_fkey FOREIGN KEY (duty_id) REFERENCES public.duties(duty_id);
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_first_responder_id_fkey FOREIGN KEY (first_responder_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_responsible_org_id_fkey FOREIGN KEY (responsible_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_supervising_org_id_fkey FOREIGN KEY (supervising_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.communities
+    ADD CONSTRAINT communities_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
+ALTER TABLE ONLY public.communities
+    ADD CONSTRAINT communities_property_org_id_fkey FOREIGN KEY (property_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.contracts
+    ADD CONSTRAINT contracts_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.contracts
+    ADD CONSTRAINT contracts_provider_org_id_fkey FOREIGN KEY (provider_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.duties
+    ADD CONSTRAINT duties_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
+ALTER TABLE ONLY public.duties
+    ADD CONSTRAINT duties_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.duty_lists(list_id);
+ALTER TABLE ONLY public.equipment
+    ADD CONSTRAINT equipment_community_id_building_id_fkey FOREIGN KEY (community_id, building_id) REFERENCES public.buildings(community_id, building_id);
+ALTER TABLE ONLY public.equipment
+    ADD CONSTRAINT equipment_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.equipment_links
+    ADD CONSTRAINT equipment_links_community_id_from_id_fkey FOREIGN KEY (community_id, from_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.equipment_links
+    ADD CONSTRAINT equipment_links_community_id_to_id_fkey FOREIGN KEY (community_id, to_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.escalations
+    ADD CONSTRAINT escalations_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
+ALTER TABLE ONLY public.evidence
+    ADD CONSTRAINT evidence_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.evidence
+    ADD CONSTRAINT evidence_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
+ALTER TABLE ONLY public.floors
+    ADD CONSTRAINT floors_community_id_building_id_fkey FOREIGN KEY (community_id, building_id) REFERENCES public.buildings(community_id, building_id);
+ALTER TABLE ONLY public.gateways
+    ADD CONSTRAINT gateways_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.gateways
+    ADD CONSTRAINT gateways_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.handovers
+    ADD CONSTRAINT handovers_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.handovers
+    ADD CONSTRAINT handovers_to_org_id_fkey FOREIGN KEY (to_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.households
+    ADD CONSTRAINT households_community_id_building_id_fkey FOREIGN KEY (community_id, building_id) REFERENCES public.buildings(community_id, building_id);
+ALTER TABLE ONLY public.ledger_entries
+    ADD CONSTRAINT ledger_entries_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.ledger_entries
+    ADD CONSTRAINT ledger_entries_responsible_org_id_fkey FOREIGN KEY (responsible_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.maintenance_windows
+    ADD CONSTRAINT maintenance_windows_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.models
+    ADD CONSTRAINT models_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.organisations
+    ADD CONSTRAINT organisations_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
+ALTER TABLE ONLY public.owners_committees
+    ADD CONSTRAINT owners_committees_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.point_limits
+    ADD CONSTRAINT point_limits_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.points(series_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.points
+    ADD CONSTRAINT points_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.replay_watermarks
+    ADD CONSTRAINT replay_watermarks_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.signals
+    ADD CONSTRAINT signals_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.signals
+    ADD CONSTRAINT signals_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
+ALTER TABLE ONLY public.transitions
+    ADD CONSTRAINT transitions_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.transitions
+    ADD CONSTRAINT transitions_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
+ALTER TABLE ONLY public.unjudged
+    ADD CONSTRAINT unjudged_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
+ALTER TABLE ONLY public.verdicts
+    ADD CONSTRAINT verdicts_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
+ALTER TABLE ONLY public.warnings
+    ADD CONSTRAINT warnings_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.warranties
+    ADD CONSTRAINT warranties_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.warranties
+    ADD CONSTRAINT warranties_developer_org_id_fkey FOREIGN KEY (developer_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE public.api_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.areas ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.audit_entries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.buildings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.case_warnings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.communities ENABLE ROW LEVEL SECURITY;
+CREATE POLICY console ON public.api_tokens TO watchkeep_console USING (true) WITH CHECK (true);
+CREATE POLICY console ON public.idempotency_keys TO watchkeep_console USING (true) WITH CHECK (true);
+CREATE POLICY console ON public.sessions TO watchkeep_console USING (true) WITH CHECK (true);
+ALTER TABLE public.contracts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.duties ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.duty_lists ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.equipment ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.equipment_links ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.escalations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.floors ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.gateway_status ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.gateways ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.handovers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.households ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY known ON public.areas TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.duties TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.duty_lists TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.organisations TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+ALTER TABLE public.ledger_entries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.maintenance_windows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON public.audit_entries FOR SELECT TO watchkeep_console USING (((person_id = public.my_person()) OR (EXISTS ( SELECT
+   FROM public.memberships m
+  WHERE ((m.person_id = public.my_person()) AND (m.role = 'auditor'::text) AND (m.valid @> now()))))));
+CREATE POLICY mine ON public.buildings TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.case_warnings TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = case_warnings.case_id))));
+CREATE POLICY mine ON public.cases TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (responsible_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (supervising_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (first_responder_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (EXISTS ( SELECT
+   FROM public.orders o
+  WHERE ((o.case_id = cases.case_id) AND (o.org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])))))));
+CREATE POLICY mine ON public.communities TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (community_id IN ( SELECT c.community_id
+   FROM public.contracts c)) OR (community_id IN ( SELECT o.community_id
+   FROM public.orders o
+  WHERE (o.org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))))));
+CREATE POLICY mine ON public.contracts TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (provider_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
+CREATE POLICY mine ON public.equipment TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR public.contracted_to_me(community_id, kind)));
+CREATE POLICY mine ON public.equipment_links TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.equipment e
+  WHERE ((e.community_id = equipment_links.community_id) AND (e.equipment_id = equipment_links.from_id)))));
+CREATE POLICY mine ON public.escalations TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.orders o
+  WHERE (o.order_id = escalations.order_id))));
+CREATE POLICY mine ON public.events TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+   FROM public.equipment e
+  WHERE ((e.community_id = events.community_id) AND (e.equipment_id = events.equipment_id))))));
+CREATE POLICY mine ON public.evidence TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = evidence.case_id))));
+CREATE POLICY mine ON public.floors TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.gateway_status TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.gateways TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.handovers TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.households TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.ledger_entries TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = ledger_entries.case_id))));
+CREATE POLICY mine ON public.maintenance_windows TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.memberships TO watchkeep_console USING (((person_id = public.my_person()) OR (scope_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (scope_id = ANY (( SELECT public.my_communities() AS my_communities)::text[]))));
+CREATE POLICY mine ON public.notification_channels TO watchkeep_console USING ((org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])));
+CREATE POLICY mine ON public.notifications TO watchkeep_console USING (((person_id = public.my_person()) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (case_id IN ( SELECT c.case_id
+   FROM public.cases c))));
+CREATE POLICY mine ON public.orders TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
+CREATE POLICY mine ON public.owners_committees TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.people TO watchkeep_console USING (((person_id = public.my_person()) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (org_id IN ( SELECT c.property_org_id
+   FROM public.communities c)) OR (org_id IN ( SELECT c.provider_org_id
+   FROM public.contracts c))));
+CREATE POLICY mine ON public.point_limits TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.points p
+  WHERE (p.series_id = point_limits.series_id))));
+CREATE POLICY mine ON public.points TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+   FROM public.equipment e
+  WHERE ((e.community_id = points.community_id) AND (e.equipment_id = points.equipment_id))))));
+CREATE POLICY mine ON public.signals TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+   FROM public.equipment e
+  WHERE ((e.community_id = signals.community_id) AND (e.equipment_id = signals.equipment_id))))));
+CREATE POLICY mine ON public.transitions TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = transitions.case_id))));
+CREATE POLICY mine ON public.unjudged TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.warnings w
+  WHERE (w.warning_id = unjudged.warning_id))));
+CREATE POLICY mine ON public.verdicts TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.warnings w
+  WHERE (w.warning_id = verdicts.warning_id))));
+CREATE POLICY mine ON public.warnings TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+   FROM public.equipment e
+  WHERE ((e.community_id = warnings.community_id) AND (e.equipment_id = warnings.equipment_id))))));
+CREATE POLICY mine ON public.warranties TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+   FROM public.equipment e
+  WHERE ((e.community_id = warranties.community_id) AND (e.equipment_id = warranties.equipment_id))))));
+ALTER TABLE public.notification_channels ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.organisations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON public.api_tokens TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.areas TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.audit_entries TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.buildings TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.case_warnings TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.cases TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.communities TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.contracts TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.duties TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.duty_lists TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.equipment TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.equipment_links TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.escalations TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.events TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.evidence TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.floors TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.gateway_status TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.gateways TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.handovers TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.households TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.idempotency_keys TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.ledger_entries TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.maintenance_windows TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.memberships TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.notification_channels TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.notifications TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.orders TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.organisations TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.owners_committees TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.people TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.point_limits TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.points TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.sessions TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.signals TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.transitions TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.unjudged TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.verdicts TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.warnings TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.warranties TO watchkeep_owner USING (true) WITH CHECK (true);
+ALTER TABLE public.owners_committees ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.people ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.point_limits ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.points ENABLE ROW LEVEL SECURITY;
+CREATE POLICY services_all ON public.api_tokens TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.areas TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.audit_entries TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.buildings TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.case_warnings TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.cases TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.communities TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.contracts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.duties TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.duty_lists TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.equipment TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.equipment_links TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.escalations TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.events TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.evidence TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.floors TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.gateway_status TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.gateways TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.handovers TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.households TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.idempotency_keys TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.ledger_entries TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.maintenance_windows TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.memberships TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.notification_channels TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.notifications TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.orders TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.organisations TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.owners_committees TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.people TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.point_limits TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.points TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.sessions TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.signals TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.transitions TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.unjudged TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.verdicts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.warnings TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.warranties TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.signals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.transitions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.unjudged ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.verdicts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.warnings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.warranties ENABLE ROW LEVEL SECURITY;
+CREATE POLICY written ON public.audit_entries FOR INSERT TO watchkeep_console WITH CHECK (true);
+GRANT ALL ON SCHEMA public TO watchkeep_owner;
+GRANT USAGE ON SCHEMA wall TO grafana_ro;
+REVOKE ALL ON FUNCTION public.await_verdict() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.contiguous_seq(known int8multirange) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.contiguous_seq(known int8multirange) TO watchkeep_ingest;
+GRANT ALL ON FUNCTION public.contiguous_seq(known int8multirange) TO watchkeep_analytics;
+GRANT ALL ON FUNCTION public.contiguous_seq(known int8multirange) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.contiguous_seq(known int8multirange) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.contracted_to_me(of_community text, of_kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.contracted_to_me(of_community text, of_kind text) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.drop_reading_partitions(before date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_reading_partitions(before date) TO watchkeep_ingest;
+REVOKE ALL ON FUNCTION public.login_candidate(wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.login_candidate(wanted text) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.make_reading_partitions(days date[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_reading_partitions(days date[]) TO watchkeep_ingest;
+REVOKE ALL ON FUNCTION public.my_communities() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_communities() TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.my_organisations() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_organisations() TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.my_person() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_person() TO watchkeep_ingest;
+GRANT ALL ON FUNCTION public.my_person() TO watchkeep_analytics;
+GRANT ALL ON FUNCTION public.my_person() TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.my_person() TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.notify_change() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.visible_latest(series integer[], within interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.visible_latest(series integer[], within interval) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.aliases TO watchkeep_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_tokens TO watchkeep_console;
+GRANT SELECT ON TABLE public.areas TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.areas TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.areas TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.areas TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.audit_entries TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.audit_entries TO watchkeep_console;
+GRANT INSERT ON TABLE public.audit_entries TO watchkeep_ingest;
+GRANT INSERT ON TABLE public.audit_entries TO watchkeep_analytics;
+GRANT SELECT,INSERT ON TABLE public.audit_seals TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.batches TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.batches TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.batches TO watchkeep_console;
+GRANT SELECT ON TABLE public.buildings TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.buildings TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.buildings TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.case_warnings TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.case_warnings TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO watchkeep_console;
+GRANT SELECT ON TABLE public.communities TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.communities TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.communities TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.communities TO watchkeep_console;
+GRANT SELECT ON TABLE public.contracts TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letters TO watchkeep_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.detector_states TO watchkeep_analytics;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.duties TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.duties TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_lists TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.duty_lists TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.equipment TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.equipment TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.equipment TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.equipment TO watchkeep_console;
+GRANT SELECT ON TABLE public.equipment_links TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.equipment_links TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.equipment_links TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.escalations TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.escalations TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.events TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.events TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.events TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.events TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.evidence TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.evidence TO watchkeep_console;
+GRANT SELECT ON TABLE public.floors TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.floors TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.progress TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.gaps TO watchkeep_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.gateway_status TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.gateway_status TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.gateway_status TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.gateway_status TO watchkeep_console;
+GRANT SELECT ON TABLE public.gateways TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.gateways TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.gateways TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateways TO watchkeep_console;
+GRANT SELECT ON TABLE public.handovers TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.handovers TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.households TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_accounts TO watchkeep_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger_entries TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger_entries TO watchkeep_console;
+GRANT SELECT ON TABLE public.maintenance_windows TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.maintenance_windows TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.maintenance_windows TO watchkeep_console;
+GRANT SELECT ON TABLE public.memberships TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.memberships TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.models TO watchkeep_analytics;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_channels TO watchkeep_dispatch;
+GRANT SELECT(channel_id) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(org_id) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(name) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(enabled) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.notifications TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.notifications TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.orders TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.orders TO watchkeep_console;
+GRANT SELECT ON TABLE public.organisations TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.organisations TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.owners_committees TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE ON TABLE public.parked TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.people TO watchkeep_dispatch;
+GRANT SELECT(person_id) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(login) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(name) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(org_id) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(phone_masked) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(email) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(language),UPDATE(language) ON TABLE public.people TO watchkeep_console;
+GRANT UPDATE(password_hash) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(active) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(created_at) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.point_limits TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.point_limits TO watchkeep_analytics;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.point_limits TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.points TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.points TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.points TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.points TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.quarantine TO watchkeep_ingest;
+GRANT SELECT,INSERT ON TABLE public.readings TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.readings TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.readings TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.replay_watermarks TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.replay_watermarks TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.replay_watermarks TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.replay_watermarks TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.signals TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.signals TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.signals TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.transitions TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.transitions TO watchkeep_console;
+GRANT SELECT,DELETE,UPDATE ON TABLE public.unjudged TO watchkeep_dispatch;
+GRANT SELECT,DELETE,UPDATE ON TABLE public.unjudged TO watchkeep_console;
+GRANT SELECT ON TABLE public.verdicts TO watchkeep_analytics;
+GRANT SELECT,INSERT ON TABLE public.verdicts TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.verdicts TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.warnings TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.warnings TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.warnings TO watchkeep_console;
+GRANT SELECT ON TABLE public.warranties TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.warranties TO watchkeep_console;
+GRANT SELECT ON TABLE wall.community TO grafana_ro;
+GRANT SELECT ON TABLE wall.gateway TO grafana_ro;
+GRANT SELECT ON TABLE wall.warning TO grafana_ro;
+GRANT SELECT ON TABLE wall.work_order TO grafana_ro;
+ALTER DEFAULT PRIVILEGES FOR ROLE watchkeep_owner IN SCHEMA wall GRANT SELECT ON TABLES TO grafana_ro;

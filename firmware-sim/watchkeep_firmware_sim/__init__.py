@@ -1,0 +1,1 @@
+"""Fleets of simulated devices with known faults; replay of recorded data."""

@@ -1,0 +1,97 @@
+"""Fixtures every part may use: a real PostgreSQL, one database per test cloned from a migrated template."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from tests import servers
+from watchkeep_cli.postgres import start_postgres
+from watchkeep_core.schema.migrate import migrate
+
+_TEMPLATE = "watchkeep_template"
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database of a test."""
+
+    admin_url: str
+
+    def url(self, login: str) -> str:
+        """The URL of a service login, e.g. `watchkeep_ingest`."""
+        return make_conninfo(self.admin_url, user=login, password=_PASSWORD)
+
+
+_PASSWORD = "only-in-tests"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Administrator's URL of a server: WATCHKEEP_TEST_DATABASE_URL, else an embedded one for this test process.
+
+    Its data is not in pytest's own folder: another pytest run would take the server's user the right to enter it.
+    """
+    given = os.environ.get("WATCHKEEP_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="watchkeep-postgres-") as folder, start_postgres(Path(folder)) as server:
+        yield server.admin_url
+
+
+@pytest.fixture(scope="session")
+def pg_dump(postgres_url: str) -> Path:
+    """A pg_dump of the server's version."""
+    tool = servers.embedded_binary("pg_dump")
+    with psycopg.connect(postgres_url) as conn:
+        if conn.info.server_version // 10000 != servers.EMBEDDED_MAJOR:
+            pytest.skip("the server is not the embedded one, whose pg_dump we have")
+    return tool
+
+
+@pytest.fixture(scope="session")
+def template(postgres_url: str) -> str:
+    """Name of a migrated database to clone."""
+    name = f"{_TEMPLATE}_{os.getpid()}"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    admin = make_conninfo(postgres_url, dbname=name)
+    migrate(admin)
+    with psycopg.connect(admin, autocommit=True) as conn:
+        for login in (
+            "watchkeep_ingest",
+            "watchkeep_analytics",
+            "watchkeep_dispatch",
+            "watchkeep_console",
+            "grafana_ro",
+        ):
+            conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(login), sql.Literal(_PASSWORD)))
+    return name
+
+
+@pytest.fixture
+def database(postgres_url: str, template: str) -> Iterator[Database]:
+    """A fresh migrated database, dropped after the test."""
+    name = f"watchkeep_test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        yield Database(make_conninfo(postgres_url, dbname=name))
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def recorded_data() -> Path:
+    """The folder of recorded series (see WATCHKEEP_TEST_DATA in the Makefile); skips where it is not there."""
+    folder = Path(os.environ.get("WATCHKEEP_TEST_DATA", "../shared/data"))
+    if not (folder / "nab").is_dir():
+        pytest.skip(f"no recorded series at {folder} (set WATCHKEEP_TEST_DATA)")
+    return folder
