@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import topic_matches_sub
 
 from watchkeep_cli.broker import AclRule, Kind, RunningBroker, mosquitto_installed, start_broker
-from watchkeep_core.mqtt import BrokerAddress, Connection, Received, connect
+from watchkeep_core.broker import BrokerAddress, Received
+from watchkeep_core.mqtt import Connection, connect
 
 PASSWORD = "correct horse"
 BOSS = "boss"
@@ -88,13 +90,14 @@ class Lab:
         self._stack.callback(client.connection.close)
         client.connection.subscribe(topics)
         if topics:
-            self._await_subscription(client, user)
+            self._await_subscription(client, user, topics)
         return client
 
-    def _await_subscription(self, client: Client, user: str) -> None:
+    def _await_subscription(self, client: Client, user: str, topics: tuple[str, ...]) -> None:
         """Subscribed for certain once a message comes back."""
         topic = "x/probe" if user == BOSS else f"x/{user}/probe"
-        client.connection.subscribe([topic])
+        if not any(topic_matches_sub(wanted, topic) for wanted in topics):  # else it would come twice
+            client.connection.subscribe([topic])
         client.connection.publish(topic, b"probe").result(10)
         until(lambda: any(message.topic == topic for message in client.received))
         for probe in [message for message in client.received if message.topic == topic]:

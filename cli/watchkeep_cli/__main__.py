@@ -1,9 +1,12 @@
 """`watchkeep`: one group of commands per part, and what spans all parts."""
 
 import importlib
+import sys
+from collections.abc import Sequence
 
 import typer
 
+from watchkeep_cli import local
 from watchkeep_core.commands import run_app
 from watchkeep_core.errors import PermanentError
 
@@ -17,7 +20,7 @@ PARTS = {
     "sim": "Simulated fleets with faults; replay of recorded data.",
     "db": "Schema, logins and estate of the database.",
     "audit": "The append-only, hash-chained audit trail.",
-    "bench": "Measures speed as ratios and prints JSON or a table.",
+    "bench": "Measures speed as ratios; prints JSON or a table.",
 }
 MODULES = {
     "sim": "watchkeep_firmware_sim.commands",
@@ -25,51 +28,55 @@ MODULES = {
     "audit": "watchkeep_cli.audit",
     "bench": "watchkeep_cli.bench",
 }
+EXTRAS = {"db": "dispatch", "audit": "database", "bench": "all"}
+_TAKES_ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
 class MissingPart(PermanentError):
     """A part whose extra is not installed."""
 
 
-def build() -> typer.Typer:
-    """All groups; a part whose dependencies are not installed says which extra to install."""
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments: only the part that they name is imported.
+
+    So a gateway's process does not carry numpy and the web server, and a part that is not installed is told only when
+    it is wanted.
+    """
     app = typer.Typer(
         name="watchkeep",
         help="Watches elevators, fire systems and water supply; sees every warning through to a verified repair.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for part, summary in PARTS.items():
-        app.add_typer(_group(part), name=part, help=summary)
-    from watchkeep_cli import local  # here: the gateway's box has none of its dependencies
-
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
     local.register(app)
+    for part, summary in PARTS.items():
+        if part == wanted:
+            app.add_typer(_load(part), name=part, help=summary)
+        else:
+            app.command(part, help=summary, context_settings=_TAKES_ANYTHING)(_not_called)
     return app
 
 
-def _group(part: str) -> typer.Typer:
+def _load(part: str) -> typer.Typer:
     try:
         module = importlib.import_module(MODULES.get(part, f"watchkeep_{part}.commands"))
     except ModuleNotFoundError as error:
-        return _missing(part, error.name or "a package")
+        if (error.name or "").startswith("watchkeep"):
+            raise
+        extra = EXTRAS.get(part, part)
+        raise MissingPart(f"{part} needs {error.name}: pip install 'watchkeep[{extra}]'") from None
     group: typer.Typer = module.app
     return group
 
 
-def _missing(part: str, package: str) -> typer.Typer:
-    group = typer.Typer(invoke_without_command=True)
-
-    @group.callback()
-    def explain() -> None:
-        raise MissingPart(f"{part} needs {package}, which is not installed: pip install 'watchkeep[{part}]'")
-
-    return group
+def _not_called() -> None:
+    """Stands in the list of commands for a part that is loaded when it is named."""
 
 
 def main() -> None:
-    run_app(build())
+    run_app(lambda: build(sys.argv[1:])())
 
 
 if __name__ == "__main__":

@@ -33,8 +33,12 @@ class AclRule:
         return "+" in self.user_pattern.split("/")
 
 
+SIM_USERS = ("sim", "sim-inject", "sim-replay")
+"""One for each that may run at the same time: a user name is a client id, the second would end the first."""
+
+
 def default_acl() -> list[AclRule]:
-    """Watchkeep's rules: gateways (`community/gateway`), `ingest-{lane}-{pp}`, `analytics-{pp}`, `console`, `sim`."""
+    """Watchkeep's rules: gateways (`community/gateway`), `ingest-{lane}-{pp}`, `analytics-{pp}`, `console`, `sim…`."""
     own = "wk/1/+/%u"
     rules = [AclRule("+/+", "write", f"{own}/{leaf}") for leaf in ("birth", "state", "data/+/+", "event/+/+")]
     rules += [AclRule("+/+", "read", f"{own}/{leaf}") for leaf in ("ack/+", "cmd")]
@@ -48,5 +52,5 @@ def default_acl() -> list[AclRule]:
             rules.append(AclRule(user, "write", topics.rows(partition)))
         rules.append(AclRule(f"analytics-{partition}", "read", topics.rows(partition)))
     rules.append(AclRule("console", "write", "wk/1/+/+/+/cmd"))
-    rules.append(AclRule("sim", "readwrite", "field/#"))
+    rules += [AclRule(user, "readwrite", "field/#") for user in SIM_USERS]
     return rules

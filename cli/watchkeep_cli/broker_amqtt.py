@@ -10,7 +10,7 @@ Measured on amqtt 0.12.0 as it comes, with paho-mqtt 2.2:
                                                                                 → marked right here
 * At each connect a client is sent retained messages of filters that *others* subscribed to.  → only its own here
 * Any client id is accepted, and the session is looked up before the password is checked.     → the user name here
-* A client that falls silent keeps its session connected; its will does not fire.             → ended here
+* A client that falls silent stays connected: its will did not fire in 30 s at a keep-alive of 1 s. → ended here
 * Retained messages, wills and payloads of 262,000 bytes work.
 With this module, on two cores shared with the clients: 4,300 messages/s of 200 bytes, 2,500 of 20 kB, 0.5 ms each way
 (Mosquitto: 5,300, 3,900, 0.24 ms). What stays: no MQTT 5, no TLS, no $SYS, and everything is in memory: a restart

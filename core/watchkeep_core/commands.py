@@ -1,16 +1,16 @@
 """What every `watchkeep` command shares: errors as one line, JSON to stdout."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import typer
 
 from watchkeep_core.errors import WatchkeepError
 
 
-def run_app(app: typer.Typer) -> None:
-    """Run a command line; a WatchkeepError becomes one clear line on stderr and exit code 1, no stack trace."""
+def run_app(app: Callable[[], object]) -> None:
+    """Run a command line (a typer app); a WatchkeepError becomes one clear line on stderr and exit code 1."""
     try:
         app()
     except WatchkeepError as error:

@@ -14,8 +14,8 @@ from msgspec import Meta
 from watchkeep_core.errors import MessageError
 from watchkeep_core.topics import ID_PATTERN, MAX_SEQ
 
-MAX_PAYLOAD_BYTES = 262_144
-"""Mosquitto's max_packet_size in our configuration."""
+MAX_PAYLOAD_BYTES = 261_632
+"""Mosquitto's max_packet_size in our configuration is 262,144; the longest topic and the header take 300 of it."""
 
 MAX_READINGS = 5_000
 """Readings in one data message: the batch a gateway may send at once."""

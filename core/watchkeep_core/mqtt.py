@@ -22,31 +22,15 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from watchkeep_core.broker import (
-    BrokerAddress as BrokerAddress,
-)
-from watchkeep_core.broker import (
-    BrokerRefused as BrokerRefused,
-)
-from watchkeep_core.broker import (
-    BrokerUnreachable as BrokerUnreachable,
-)
-from watchkeep_core.broker import (
-    Connected as Connected,
-)
-from watchkeep_core.broker import (
-    ProtocolVersion as ProtocolVersion,
-)
-from watchkeep_core.broker import (
-    PublishRefused as PublishRefused,
-)
-from watchkeep_core.broker import (
-    Received as Received,
-)
-from watchkeep_core.broker import (
-    TooManyOutstanding as TooManyOutstanding,
-)
-from watchkeep_core.broker import (
-    Will as Will,
+    BrokerAddress,
+    BrokerRefused,
+    BrokerUnreachable,
+    Connected,
+    ProtocolVersion,
+    PublishRefused,
+    Received,
+    TooManyOutstanding,
+    Will,
 )
 from watchkeep_core.logs import get_logger
 

@@ -7,9 +7,7 @@ import time
 import pytest
 
 from tests.brokers import KINDS, PASSWORD, USERS, Lab, running, until
-from watchkeep_core.errors import SettingsError
-from watchkeep_core.mqtt import (
-    MAX_PACKET_BYTES,
+from watchkeep_core.broker import (
     BrokerAddress,
     BrokerRefused,
     BrokerUnreachable,
@@ -18,8 +16,9 @@ from watchkeep_core.mqtt import (
     PublishRefused,
     TooManyOutstanding,
     Will,
-    connect,
 )
+from watchkeep_core.errors import SettingsError
+from watchkeep_core.mqtt import MAX_PACKET_BYTES, connect
 
 SESSION = {"session_expiry_s": 3600, "manual_ack": True}
 

@@ -1137,35 +1137,92 @@ ALTER TABLE public.warranties OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.warranties IS 'Until when the developer (建设单位) answers for a piece of equipment. Writer: core estate.';
 CREATE VIEW wall.community AS
  SELECT community_id,
-    name,
-    name_en,
+    name AS name_zh,
+    COALESCE(NULLIF(name_en, ''::text), name) AS name_en,
     area_id,
     mode,
     households
    FROM public.communities;
 ALTER VIEW wall.community OWNER TO watchkeep_owner;
+CREATE VIEW wall.dead_letter AS
+ SELECT dead_letter_id,
+    received_at,
+    reason,
+    community_id,
+    gateway_id,
+    (replayed_at IS NOT NULL) AS replayed
+   FROM public.dead_letters;
+ALTER VIEW wall.dead_letter OWNER TO watchkeep_owner;
+CREATE VIEW wall.gap AS
+ SELECT progress.community_id,
+    progress.gateway_id,
+    progress.lane,
+    'missing'::text AS state,
+    (upper(hole.hole) - lower(hole.hole)) AS messages,
+    progress.updated_at
+   FROM public.progress,
+    LATERAL unnest(((int8multirange(int8range((0)::bigint, GREATEST(upper(range_merge(progress.received)), upper(range_merge(progress.lost)), (0)::bigint))) - progress.received) - progress.lost)) hole(hole)
+UNION ALL
+ SELECT progress.community_id,
+    progress.gateway_id,
+    progress.lane,
+    'lost'::text AS state,
+    (upper(hole.hole) - lower(hole.hole)) AS messages,
+    progress.updated_at
+   FROM public.progress,
+    LATERAL unnest(progress.lost) hole(hole);
+ALTER VIEW wall.gap OWNER TO watchkeep_owner;
 CREATE VIEW wall.gateway AS
  SELECT g.community_id,
     g.gateway_id,
-    g.name,
+    COALESCE(NULLIF(g.name, ''::text), g.gateway_id) AS name,
     COALESCE(s.online, false) AS online,
+    s.online_since,
+    s.offline_since,
     s.last_message_at,
     s.skew_ms,
-    s.points
+    COALESCE(s.points, 0) AS points
    FROM (public.gateways g
-     LEFT JOIN public.gateway_status s USING (community_id, gateway_id));
+     LEFT JOIN public.gateway_status s USING (community_id, gateway_id))
+  WHERE (g.revoked_at IS NULL);
 ALTER VIEW wall.gateway OWNER TO watchkeep_owner;
+CREATE VIEW wall.ingest_account AS
+ SELECT lane,
+    partition,
+    received,
+    processed,
+    duplicate,
+    dead_lettered,
+    decoded,
+    stored,
+    quarantined,
+    parked,
+    late,
+    (((received - processed) - duplicate) - dead_lettered) AS messages_difference,
+    (((decoded - stored) - quarantined) - parked) AS readings_difference
+   FROM public.ingest_accounts;
+ALTER VIEW wall.ingest_account OWNER TO watchkeep_owner;
+CREATE VIEW wall.ingest_batch AS
+ SELECT lane,
+    partition,
+    row_count,
+    committed_at
+   FROM public.batches;
+ALTER VIEW wall.ingest_batch OWNER TO watchkeep_owner;
 CREATE VIEW wall.warning AS
  SELECT w.warning_id,
     w.community_id,
     w.equipment_id,
     e.kind,
-    e.name AS equipment,
+    COALESCE(e.name, w.equipment_id) AS equipment_zh,
+    COALESCE(NULLIF(e.name_en, ''::text), e.name, w.equipment_id) AS equipment_en,
     w.condition,
     w.tier,
     w.proposed_class AS class,
+    w.life_safety,
     w.status,
     w.event_at,
+    w.detected_at,
     w.cleared_at,
     w.sentence_zh,
     w.sentence_en
@@ -1176,12 +1233,18 @@ ALTER VIEW wall.warning OWNER TO watchkeep_owner;
 CREATE VIEW wall.work_order AS
  SELECT o.order_id,
     o.case_id,
-    c.community_id,
-    c.equipment_id,
+    o.community_id,
+    o.equipment_id,
+    COALESCE(e.name, o.equipment_id, ''::text) AS equipment_zh,
+    COALESCE(NULLIF(e.name_en, ''::text), e.name, o.equipment_id, ''::text) AS equipment_en,
     c.condition,
     c.class,
+    c.life_safety,
     o.org_id,
+    g.name AS organisation_zh,
+    COALESCE(NULLIF(g.name_en, ''::text), g.name) AS organisation_en,
     o.state,
+    o.lead,
     o.dispatched_at,
     o.respond_due,
     o.arrive_due,
@@ -1190,14 +1253,27 @@ CREATE VIEW wall.work_order AS
     o.arrived_at,
     o.finished_at,
     o.closed_at,
-    ((o.closed_at IS NULL) AND (now() > COALESCE(
+    k.clock,
+    k.due_at,
+    COALESCE((k.due_at < now()), false) AS overdue,
         CASE
-            WHEN (o.responded_at IS NULL) THEN o.respond_due
-            WHEN (o.arrived_at IS NULL) THEN COALESCE(o.arrive_due, o.finish_due)
-            ELSE o.finish_due
-        END, 'infinity'::timestamp with time zone))) AS overdue
-   FROM (public.orders o
+            WHEN (k.due_at < now()) THEN 'overdue'::text
+            WHEN (EXISTS ( SELECT
+               FROM public.escalations x
+              WHERE ((x.order_id = o.order_id) AND (x.clock = k.clock) AND (x.level = 0)))) THEN 'short'::text
+            WHEN (k.due_at IS NOT NULL) THEN 'running'::text
+            ELSE NULL::text
+        END AS clock_state
+   FROM ((((public.orders o
      JOIN public.cases c USING (case_id))
+     JOIN public.organisations g ON ((g.org_id = o.org_id)))
+     LEFT JOIN public.equipment e ON (((e.community_id = o.community_id) AND (e.equipment_id = o.equipment_id))))
+     LEFT JOIN LATERAL ( SELECT v.clock,
+            v.due_at
+           FROM ( VALUES ('respond'::text,o.respond_due,o.responded_at), ('arrive'::text,o.arrive_due,o.arrived_at), ('finish'::text,o.finish_due,o.finished_at)) v(clock, due_at, done_at)
+          WHERE ((v.due_at IS NOT NULL) AND (v.done_at IS NULL) AND o.lead AND (o.closed_at IS NULL) AND (o.finished_at IS NULL) AND (o.state <> 'suspended'::text))
+          ORDER BY v.due_at
+         LIMIT 1) k ON (true))
   WHERE (NOT c.replay);
 ALTER VIEW wall.work_order OWNER TO watchkeep_owner;
 ALTER TABLE ONLY public.aliases
@@ -1324,6 +1400,7 @@ ALTER TABLE ONLY public.warranties
     ADD CONSTRAINT warranties_pkey PRIMARY KEY (community_id, equipment_id);
 CREATE INDEX areas_path ON public.areas USING gin (path);
 CREATE INDEX audit_entries_object ON public.audit_entries USING btree (object_kind, object_id);
+CREATE INDEX batches_committed ON public.batches USING brin (committed_at) WITH (autosummarize='on');
 CREATE INDEX case_warnings_case ON public.case_warnings USING btree (case_id);
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (community_id, equipment_id, condition) WHERE ((closed_at IS NULL) AND (equipment_id IS NOT NULL));
 CREATE INDEX cases_recent ON public.cases USING btree (community_id, filed_at DESC);
@@ -1833,7 +1910,11 @@ GRANT SELECT ON TABLE public.warnings TO watchkeep_console;
 GRANT SELECT ON TABLE public.warranties TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.warranties TO watchkeep_console;
 GRANT SELECT ON TABLE wall.community TO grafana_ro;
+GRANT SELECT ON TABLE wall.dead_letter TO grafana_ro;
+GRANT SELECT ON TABLE wall.gap TO grafana_ro;
 GRANT SELECT ON TABLE wall.gateway TO grafana_ro;
+GRANT SELECT ON TABLE wall.ingest_account TO grafana_ro;
+GRANT SELECT ON TABLE wall.ingest_batch TO grafana_ro;
 GRANT SELECT ON TABLE wall.warning TO grafana_ro;
 GRANT SELECT ON TABLE wall.work_order TO grafana_ro;
 ALTER DEFAULT PRIVILEGES FOR ROLE watchkeep_owner IN SCHEMA wall GRANT SELECT ON TABLES TO grafana_ro;

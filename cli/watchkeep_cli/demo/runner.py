@@ -1,0 +1,315 @@
+"""Starts everything the demo needs, in order, and takes it down in reverse."""
+
+import os
+import shlex
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from watchkeep_dispatch.jobs import install_jobs
+
+from watchkeep_cli import enrolment
+from watchkeep_cli.acl import SIM_USERS, default_acl
+from watchkeep_cli.broker import RunningBroker, start_broker
+from watchkeep_cli.broker_accounts import replace_private
+from watchkeep_cli.demo import estate as demo_estate
+from watchkeep_cli.demo import field as demo_field
+from watchkeep_cli.demo import figures
+from watchkeep_cli.demo.people import enter_people
+from watchkeep_cli.demo.secret_store import SecretStore
+from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
+from watchkeep_cli.supervisor import Service, ServiceFailed, Supervisor
+from watchkeep_core import estate, topics
+from watchkeep_core.database import OWNER, SERVICE_LOGINS, connect
+from watchkeep_core.schema.migrate import migrate, set_password
+from watchkeep_core.service import Stop
+from watchkeep_dispatch.duties import load_default
+
+READY_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 30.0
+SERVICES = ("ingest", "analytics", "dispatch", "console")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line decides."""
+
+    directory: Path
+    listen: str = "127.0.0.1"
+    port: int = 8080
+    broker: Literal["auto", "mosquitto", "amqtt"] = "auto"
+
+
+@dataclass
+class Demo:
+    """The running system. Use as a context manager; `say` tells a person what is being done."""
+
+    options: Options
+    say: Callable[[str], None]
+    supervisor: Supervisor = field(default_factory=Supervisor)
+    health: dict[str, int] = field(default_factory=dict)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __enter__(self) -> "Demo":
+        self._stack = ExitStack()
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def console_url(self) -> str:
+        host = "127.0.0.1" if self.options.listen in ("127.0.0.1", "localhost", "::1") else _own_address()
+        return f"http://{host}:{self.port}"
+
+    @property
+    def password(self) -> str:
+        return self._secrets.pronounceable("demo")
+
+    @property
+    def broker_kind(self) -> str:
+        return self._broker.kind
+
+    @property
+    def admin_url(self) -> str:
+        return self._postgres.admin_url
+
+    def watch(self) -> None:
+        """About twice a second: restart what ended, serve enrolments."""
+        self.supervisor.watch()
+        enrolment.serve(self._enrol_dir, self._add_gateway)
+
+    def drain(self, stop: Stop) -> bool:
+        """Stop the fleet, wait until the gateways' spools are empty; true when they are."""
+        self.supervisor.stop_one("sim")
+        ports = [port for name, port in self.health.items() if name.startswith("gateway")]
+        deadline = time.monotonic() + DRAIN_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if all(_spooled(port) == 0 for port in ports):
+                return True
+            stop.wait(0.25)
+        return False
+
+    def report(self) -> dict[str, Any]:
+        """Counts and latencies since the start."""
+        ports = [port for name, port in self.health.items() if name.startswith("gateway")]
+        with connect(self.admin_url, "demo-report") as conn:
+            now = figures.counts(conn)
+            result = figures.since(conn, self.started_at)
+        return {
+            "readings_sent": figures.total(ports, "watchkeep_gateway_readings_total") + self._backlog,
+            "readings_stored": now["stored"] - self._before["stored"],
+            "readings_set_aside": now["set_aside"] - self._before["set_aside"],
+            "events_sent": figures.total(ports, "watchkeep_gateway_events_total"),
+            "events_stored": now["events"] - self._before["events"],
+            "dead_lettered": now["dead_lettered"] - self._before["dead_lettered"],
+            **result,
+            "broker": self.broker_kind,
+            "restarts": sum(service.restarts for service in self.supervisor.services),
+        }
+
+    def _start(self) -> None:
+        folder = self.options.directory.resolve()
+        (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._secrets = SecretStore(folder / "secrets.json")
+        self._enrol_dir = folder / "enrol"
+        self._enrol_dir.mkdir(mode=0o700, exist_ok=True)
+        self.say("starting PostgreSQL")
+        self._postgres = self._stack.enter_context(start_postgres(folder / "postgres"))
+        self._estate = demo_estate.demo_estate(datetime.now(UTC).date())
+        self._prepare_database(self._postgres)
+        self.say("starting the broker")
+        self._broker = self._stack.enter_context(self._start_broker())
+        self._stack.callback(self.supervisor.stop)
+        self._write_environment()
+        with connect(self.admin_url, "demo") as conn:
+            self._before = figures.counts(conn)
+        self.say("starting ingest, analytics, dispatch and the console")
+        for name in SERVICES:
+            self._run(name, [name, "run"], self._environment(name))
+        self._await_ready()
+        self.started_at = datetime.now(UTC)
+        self.say("starting gateways and the simulated fleet")
+        self._start_field()
+
+    def _prepare_database(self, postgres: EmbeddedPostgres) -> None:
+        applied = migrate(postgres.admin_url)
+        install_jobs(postgres.admin_url)
+        self.say(f"database ready ({len(applied)} migrations applied)")
+        for login in SERVICE_LOGINS:
+            set_password(postgres.admin_url, login, self._secrets.get(f"db:{login}"))
+        with connect(postgres.admin_url, "demo-estate", role=OWNER) as conn:
+            saved = estate.save(conn, self._estate)
+            load_default(conn, datetime.now(UTC))
+            if applied:
+                enter_people(conn, self.password)
+        self.say(
+            f"estate: {saved.communities} communities, {saved.equipment} pieces of equipment, {saved.points} points"
+        )
+
+    def _start_broker(self) -> RunningBroker:
+        users = self._secrets.users(
+            [
+                *(f"ingest-{lane}-{pp}" for lane in topics.LANES for pp in range(topics.PARTITIONS)),
+                *(f"analytics-{pp}" for pp in range(topics.PARTITIONS)),
+                "console",
+                *(f"{community.community_id}/{gateway.gateway_id}" for community, gateway in self._gateways()),
+            ]
+        )
+        for lane in topics.LANES:
+            for pp in range(topics.PARTITIONS):
+                users[f"ingest-{lane}-{pp}"] = self._secrets.get("mqtt:ingest")
+        for pp in range(topics.PARTITIONS):
+            users[f"analytics-{pp}"] = self._secrets.get("mqtt:analytics")
+        users |= dict.fromkeys(SIM_USERS, self._secrets.get("mqtt:sim"))
+        users |= self._secrets.gateways()
+        return start_broker(self._folder / "broker", users, default_acl(), prefer=self.options.broker)
+
+    def _gateways(self) -> list[tuple[estate.Community, estate.Gateway]]:
+        return [(community, gateway) for community in self._estate.communities for gateway in community.gateways]
+
+    def _add_gateway(self, user: str, password: str) -> None:
+        self._broker.add_user(user, password)
+        self._secrets.put(f"gateway:{user}", password)
+
+    def _environment(self, part: str) -> dict[str, str]:
+        """Settings of one service; each gets the secrets it needs and no other."""
+        common = {
+            "WATCHKEEP_MQTT_URL": self._broker.url,
+            "WATCHKEEP_DATABASE_URL": self._postgres.url(
+                f"watchkeep_{part}", self._secrets.get(f"db:watchkeep_{part}")
+            ),
+        }
+        if part == "console":
+            self.port = _free_port(self.options.listen, self.options.port)
+            self.health["console"] = self.port
+            return common | {
+                "WATCHKEEP_CONSOLE_HOST": self.options.listen,
+                "WATCHKEEP_CONSOLE_PORT": str(self.port),
+                "WATCHKEEP_CONSOLE_SESSION_SECRET": self._secrets.get("session"),
+                "WATCHKEEP_CONSOLE_MQTT_PASSWORD": self._secrets.get("mqtt:console"),
+                "WATCHKEEP_CONSOLE_ENROL_DIR": str(self._enrol_dir),
+                "WATCHKEEP_CONSOLE_PUBLIC_URL": self.console_url,
+            }
+        if part in ("ingest", "analytics"):
+            common[f"WATCHKEEP_{part.upper()}_MQTT_PASSWORD"] = self._secrets.get(f"mqtt:{part}")
+        return common | self._health_port(part)
+
+    def _write_environment(self) -> None:
+        """`. DIR/env` lets the other verbs of `watchkeep` talk to this demo: replay, inject, deadletter, explain …"""
+        values = {
+            "WATCHKEEP_MQTT_URL": self._broker.url,
+            "WATCHKEEP_SIM_MQTT_PASSWORD": self._secrets.get("mqtt:sim"),
+            "WATCHKEEP_DB_ADMIN_URL": self.admin_url,
+        }
+        for part in SERVICES:
+            login = f"watchkeep_{part}"
+            values[f"WATCHKEEP_{part.upper()}_DATABASE_URL"] = self._postgres.url(
+                login, self._secrets.get(f"db:{login}")
+            )
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
+        replace_private(self._folder / "env", "".join(lines))
+
+    def _health_port(self, name: str) -> dict[str, str]:
+        self.health[name] = _free_port("127.0.0.1", 0)
+        return {"WATCHKEEP_HEALTH_PORT": str(self.health[name])}
+
+    def _run(self, name: str, arguments: list[str], environ: Mapping[str, str]) -> None:
+        self.supervisor.start(Service(name, arguments, environ, self._folder / "logs" / f"{name}.log"))
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        waiting = dict(self.health)
+        while waiting:
+            self.supervisor.require_alive()
+            waiting = {name: port for name, port in waiting.items() if not figures.healthy(port)}
+            if time.monotonic() > deadline:
+                raise ServiceFailed(
+                    f"not ready after {READY_TIMEOUT_S:.0f} s: {', '.join(waiting)}; see {self._folder}/logs"
+                )
+            time.sleep(0.1)
+
+    def _start_field(self) -> None:
+        ports: dict[str, int] = {}
+        for community, gateway in self._gateways():
+            live = community.mode == "live"
+            if live:
+                ports[community.community_id] = _free_port("127.0.0.1", 0)
+            self._start_gateway(community, gateway.gateway_id, ports.get(community.community_id))
+        fleet = self._folder / "fleet.toml"
+        demo_field.write_fleet(fleet, self._estate, ports)
+        self._await_ready()
+        self._run(
+            "sim",
+            ["sim", "run", "--fleet", str(fleet), "--ledger", str(self._folder / "faults.jsonl")],
+            {
+                "WATCHKEEP_MQTT_URL": self._broker.url,
+                "WATCHKEEP_SIM_MQTT_PASSWORD": self._secrets.get("mqtt:sim"),
+                **self._health_port("sim"),
+            },
+        )
+
+    def _start_gateway(self, community: estate.Community, gateway_id: str, modbus_port: int | None) -> None:
+        name = f"gateway-{community.community_id}"
+        config = self._folder / f"{name}.toml"
+        demo_field.write_gateway(config, community, gateway_id, modbus_port)
+        user = f"{community.community_id}/{gateway_id}"
+        environ = {
+            "WATCHKEEP_MQTT_URL": self._broker.url,
+            "WATCHKEEP_GATEWAY_CONFIG_FILE": str(config),
+            "WATCHKEEP_GATEWAY_SPOOL_DIR": str(self._folder / "spool" / community.community_id),
+            "WATCHKEEP_GATEWAY_MQTT_PASSWORD": self._secrets.get(f"mqtt:{user}"),
+            **self._health_port(name),
+        }
+        self._run(name, ["gateway", "run"], environ)
+
+    @property
+    def _backlog(self) -> int:
+        """Readings that an earlier run had left in the spools are stored in this run."""
+        return 0
+
+
+def _spooled(port: int) -> int:
+    metrics = figures.scrape(port)
+    return int(metrics.get("watchkeep_gateway_spool_messages", 1.0))
+
+
+def _free_port(host: str, wanted: int) -> int:
+    """`wanted` when it is free, else any free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise OSError(f"no free port on {host}")
+
+
+def _own_address() -> str:
+    """The address by which this machine is reached from its network; connecting a UDP socket sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return socket.gethostname()
+        address: str = probe.getsockname()[0]
+        return address
+
+
+def default_directory() -> Path:
+    """Where the demo keeps its data: WATCHKEEP_DEMO_DIR, else .watchkeep/demo below the working directory."""
+    return Path(os.environ.get("WATCHKEEP_DEMO_DIR", ".watchkeep/demo"))

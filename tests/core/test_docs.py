@@ -1,0 +1,33 @@
+"""Documentation cannot drift: what it shows is run."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+
+from watchkeep_core import estate
+from watchkeep_core.messages import json_schema
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_published_json_schema_is_the_code():
+    committed = msgspec.json.decode((DOCS / "messages.schema.json").read_bytes())
+    assert committed == json_schema(), "run `make schema`"
+
+
+def test_the_estate_of_the_documentation_loads(database, tmp_path):
+    (example,) = re.findall(r"```toml\n(.*?)```", (DOCS / "estate.md").read_text(), flags=re.DOTALL)
+    path = tmp_path / "estate.toml"
+    path.write_text(example)
+    with psycopg.connect(database.admin_url) as conn:
+        assert estate.save(conn, estate.read_estate(path)).points == 3
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("adr/*.md")), ids=lambda path: path.stem)
+def test_an_adr_has_its_four_sections(path):
+    text = path.read_text()
+    for section in ("Status:", "## Context", "## Decision", "## Consequences"):
+        assert section in text
