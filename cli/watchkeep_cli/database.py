@@ -37,7 +37,7 @@ def admin(url: str | None) -> str:
 @app.command("migrate")
 def migrate_command(admin_url: AdminUrl = None) -> None:
     """Bring the database to the present schema; a second run changes nothing."""
-    from watchkeep_dispatch.jobs import install_jobs
+    from watchkeep_dispatch.notify.jobs import install_jobs
 
     url = admin(admin_url)
     applied = migrate(url)

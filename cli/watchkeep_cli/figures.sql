@@ -12,7 +12,7 @@ SELECT (SELECT count(*) FROM warnings WHERE detected_at >= %(start)s) AS warning
        (SELECT extract(epoch FROM min(dispatched_at) - %(start)s)::float8 FROM orders WHERE dispatched_at >= %(start)s)
            AS first_order_after_s,
        (SELECT jsonb_build_object('p50', percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), 'p99', percentile_cont(0.99) WITHIN GROUP (ORDER BY ms))
-        FROM (SELECT extract(epoch FROM committed_at - max_ts)::float8 * 1000 AS ms FROM batches
+        FROM (SELECT extract(epoch FROM committed_at - min_ts)::float8 * 1000 AS ms FROM batches
               WHERE lane = 'data' AND committed_at >= %(start)s AND row_count > 0) AS b) AS reading_to_commit_ms,
        (SELECT jsonb_build_object('p50', percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), 'p99', percentile_cont(0.99) WITHIN GROUP (ORDER BY ms))
         FROM (SELECT extract(epoch FROM w.detected_at - e.ts)::float8 * 1000 AS ms

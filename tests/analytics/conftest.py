@@ -1,0 +1,85 @@
+"""A migrated database with a small estate, emptied between tests."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from psycopg import Connection, sql
+from psycopg.conninfo import make_conninfo
+
+from tests.conftest import Database
+from watchkeep_core import estate as e
+from watchkeep_core.database import OWNER, connect
+
+_EMPTY = """TRUNCATE readings, events, batches, gateway_status, detector_states, signals, warnings, maintenance_windows,
+    areas, organisations RESTART IDENTITY CASCADE"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The database, its administrator's connection, and series by (community, equipment, metric)."""
+
+    database: Database
+    admin: Connection
+    series: dict[tuple[str, str, str], int]
+
+    @property
+    def url(self) -> str:
+        return self.database.url("watchkeep_analytics")
+
+    def warnings(self) -> list[tuple]:
+        """(equipment, condition, tier, status, occurrences) of all."""
+        return self.admin.execute(
+            "SELECT equipment_id, condition, tier, status, occurrences FROM warnings ORDER BY warning_id"
+        ).fetchall()
+
+    def count(self, table: str) -> int:
+        return self.admin.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()[0]
+
+
+def small_estate() -> e.Estate:
+    def community(name: str, mode) -> e.Community:
+        lift = e.Equipment(
+            equipment_id="lift-1",
+            kind="elevator",
+            name="1号梯",
+            name_en="Lift 1",
+            metrics=["machine_temperature", "service_mode"],
+            gateway_id="g1",
+        )
+        return e.Community(
+            community_id=name,
+            name=name,
+            area_id="city",
+            mode=mode,
+            gateways=[e.Gateway(gateway_id="g1")],
+            equipment=[lift],
+        )
+
+    return e.Estate(
+        areas=[e.Area(area_id="city", kind="city", name="荣成市")],
+        communities=[community("alpha", "live"), community("tape", "replay")],
+    )
+
+
+@pytest.fixture(scope="session")
+def analytics_database(postgres_url: str, template: str) -> Iterator[Database]:
+    """Cloned once: cloning costs several times what emptying does."""
+    name = f"watchkeep_analytics_{os.getpid()}"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        yield Database(make_conninfo(postgres_url, dbname=name))
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def home(analytics_database: Database) -> Iterator[Home]:
+    with psycopg.connect(analytics_database.admin_url, autocommit=True) as conn:
+        conn.execute(_EMPTY)
+        with connect(analytics_database.admin_url, "test", role=OWNER) as owner:
+            e.save(owner, small_estate())
+        found = conn.execute("SELECT community_id, equipment_id, metric, series_id FROM points").fetchall()
+        conn.execute("SELECT make_reading_partitions(ARRAY[current_date - 1, current_date, current_date + 1])")
+        yield Home(analytics_database, conn, {(c, i, m): series for c, i, m, series in found})

@@ -1,0 +1,200 @@
+"""What every detector must keep to, run on all of them."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.analytics.world import batch, limit, moment, point, registry
+from watchkeep_analytics.batch import Batch
+from watchkeep_analytics.detectors import Detector
+from watchkeep_analytics.detectors import baseline as baseline_module
+from watchkeep_analytics.detectors.baseline import Baseline
+from watchkeep_analytics.detectors.elevator import Elevator
+from watchkeep_analytics.detectors.flatline import Flatline
+from watchkeep_analytics.detectors.impossible import Impossible
+from watchkeep_analytics.detectors.limits import Limits
+from watchkeep_analytics.detectors.silence import Silence
+from watchkeep_analytics.registry import Registry
+from watchkeep_analytics.signals import Signal
+
+KINDS: list[Callable[[Registry], Detector]] = [Limits, Impossible, Flatline, Baseline, Elevator, Silence]
+
+STEP_S = 300.0
+DAYS = 5
+
+
+def world() -> Registry:
+    """A temperature with two limits, a pressure, and an elevator's states."""
+    return registry(
+        [
+            point(11, "machine_temperature"),
+            point(12, "outlet_pressure", equipment="P1", kind="supply_pump_set"),
+            point(13, "car_status"),
+            point(14, "door_zone"),
+            point(15, "passenger_status"),
+            point(16, "door_status"),
+        ],
+        [
+            limit(1, 11, "above", 90.0, 85.0, for_s=600.0, clear_for_s=600.0),
+            limit(2, 11, "above", 110.0, 100.0, tier="alarm"),
+        ],
+    )
+
+
+def story() -> list[tuple[int, float, float]]:
+    """Five days with something for everyone: hot, impossible, stuck, out of its ways, a trapped person."""
+    rng = np.random.default_rng(7)
+    rows = []
+    for k in range(int(DAYS * 86_400 / STEP_S)):
+        t = k * STEP_S
+        heat = 60 + 10 * np.sin(2 * np.pi * t / 86_400) + rng.normal()
+        pressure = 400 + 5 * rng.normal()
+        if 4.2 * 86_400 < t < 4.4 * 86_400:
+            heat, pressure = heat + 45, pressure + 300
+        if 3.5 * 86_400 < t < 3.7 * 86_400:
+            pressure = 390.0
+        if 4.5 * 86_400 < t < 4.52 * 86_400:
+            heat = 999.0
+        trapped = 2 * 86_400 < t < 2 * 86_400 + 3600
+        rows += [(0, t, heat), (1, t, pressure)]
+        rows += [(2, t, 0.0), (3, t, 2.0 if trapped else 1.0), (4, t, 1.0 if trapped else 2.0), (5, t, 2.0)]
+    return rows
+
+
+STORY = story()
+
+
+def play(detector: Detector, blocks: Sequence[Batch], made: Registry) -> list[Signal]:
+    """Feed block after block; the clock stands at the last row of each."""
+    found: list[Signal] = []
+    for block in blocks:
+        found += detector.observe(block)
+        found += detector.tick(moment(made, (int(block.t_us.max()) / 1e6) - 1_700_000_000 if block.size else 0))
+    return found
+
+
+def cut(rows: Sequence[tuple[int, float, float]], at: Sequence[int]) -> list[Batch]:
+    """Blocks between the given instants (numbers of STEP_S)."""
+    edges = [0, *sorted(at), int(DAYS * 86_400 / STEP_S)]
+    blocks = []
+    for a, b in zip(edges, edges[1:], strict=False):
+        mine = [row for row in rows if a * STEP_S <= row[1] < b * STEP_S]
+        if mine:
+            blocks.append(batch(mine))
+    return blocks
+
+
+def said(signals: Sequence[Signal]) -> list[object]:
+    """Everything but the order in which batches brought it."""
+    return sorted((s.event_us, s.source, s.active, s.condition, s.tier, s.score or 0, repr(s.evidence)) for s in signals)
+
+
+@pytest.fixture(autouse=True)
+def short_warm_up(monkeypatch):
+    monkeypatch.setattr(baseline_module, "READY_SAMPLES", 600)
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def kind(request) -> Callable[[Registry], Detector]:
+    return request.param
+
+
+def test_finds_its_part_of_the_story(kind):
+    made = world()
+    detector = kind(made)
+    if detector.name == "silence":
+        detector.tick(moment(made, 0))
+        detector.observe(batch(STORY[:60]))
+        found = detector.tick(moment(made, 86_400))
+    else:
+        found = play(detector, cut(STORY, []), made)
+    assert any(s.active and s.tier != "notice" for s in found)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.lists(st.integers(1, int(DAYS * 86_400 / STEP_S) - 1), max_size=12))
+def test_batch_boundaries_change_nothing(kind, at):
+    whole, parts = world(), world()
+    rows = [row for row in STORY if row[1] < DAYS * 86_400]
+    one, many = kind(whole), kind(parts)
+    if one.name == "silence":  # judges at ticks: the same ticks, whatever the batches
+        a = one.observe(batch(rows)) + one.tick(moment(whole, DAYS * 86_400 + 90_000))
+        b = [s for block in cut(rows, at) for s in many.observe(block)]
+        b += many.tick(moment(parts, DAYS * 86_400 + 90_000))
+    else:
+        a, b = play(one, [batch(rows)], whole), play(many, cut(rows, at), parts)
+    assert said(a) == said(b)
+
+
+@pytest.mark.parametrize("day", [1.0, 2.01, 3.6, 4.3, 4.51])
+def test_restored_says_the_same(kind, day):
+    edge = int(day * 86_400 / STEP_S)
+    first, second = cut(STORY, [edge])
+    made = world()
+    before = kind(made)
+    play(before, [first], made)
+    again = world()
+    after = kind(again)
+    after.load(before.save())
+    assert said(play(before, [second], made)) == said(play(after, [second], again))
+
+
+def test_input_is_not_changed(kind):
+    made = world()
+    block = batch(STORY[:600])
+    copies = [column.copy() for column in block]
+    for column in block:  # the frozen flag would only turn a mutation into an error that the engine swallows
+        column.setflags(write=True)
+    kind(made).observe(block)
+    assert all(np.array_equal(a, b) for a, b in zip(block, copies, strict=True))
+
+
+def test_nothing_is_opened_before_it_is_ready(kind):
+    made = world()
+    detector = kind(made)
+    for block in cut(STORY, range(12, 1000, 12)):
+        ready = [detector.ready(row) for row in range(made.size)]
+        for signal in detector.observe(block):
+            row = int(made.find(np.array([signal.series]))[0])
+            assert ready[row] or detector.ready(row)
+
+
+def test_state_stays_as_large_as_it_is(kind):
+    made = world()
+    detector = kind(made)
+    sizes = set()
+    for block in cut(STORY, range(288, 1400, 288)):
+        detector.observe(block)
+        sizes.add(detector.nbytes)
+    assert len(sizes) == 1
+
+
+def test_every_warning_explains_itself(kind):
+    made = world()
+    detector = kind(made)
+    detector.tick(moment(made, 0))
+    found = play(detector, cut(STORY, []), made) + detector.tick(moment(made, (DAYS + 3) * 86_400))
+    begun = [s for s in found if s.active and s.tier != "notice"]
+    assert begun
+    for signal in begun:
+        assert {"actual", "driver", "basis", "mark", "rule"} <= signal.evidence.keys()
+        assert signal.evidence.get("limit") or signal.evidence.get("expected")
+        assert signal.version
+        assert signal.detector == detector.name
+
+
+def test_wrong_state_is_refused(kind):
+    with pytest.raises((ValueError, OSError)):
+        kind(world()).load(b"not a state")
+
+
+def test_new_series_join_while_running(kind):
+    made = world()
+    detector = kind(made)
+    detector.observe(batch(STORY[:60]))
+    made.update([point(5000, "machine_temperature", equipment="E2")], made.limits)
+    detector.configure()
+    assert detector.observe(batch([(6, 1e6, 50.0)])) == []

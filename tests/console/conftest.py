@@ -1,0 +1,171 @@
+"""The console's fixtures: a small estate, and the API in this process."""
+
+import itertools
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from tests.conftest import Database
+from tests.console import world as w
+from watchkeep_console import services
+from watchkeep_console.api.app import create_app
+from watchkeep_console.enrol import MemoryEnroller
+from watchkeep_console.services import Services
+from watchkeep_console.settings import ConsoleSettings
+from watchkeep_core.clock import SystemClock
+
+_numbers = itertools.count()
+SECRET = secrets.token_hex(32)
+
+
+@pytest.fixture(scope="session")
+def built(postgres_url: str, template: str) -> Iterator[tuple[str, w.World]]:
+    """A database with the estate, to clone: hashing six passwords once is enough."""
+    name = f"watchkeep_console_{os.getpid()}"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        _clone(conn, name, template)
+        yield name, w.build(Database(make_conninfo(postgres_url, dbname=name)))
+        _drop(conn, name)
+
+
+@pytest.fixture
+def world(postgres_url: str, built: tuple[str, w.World]) -> Iterator[w.World]:
+    """A fresh copy of the estate."""
+    name = f"watchkeep_console_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        _clone(conn, name, built[0])
+        yield replace(built[1], database=Database(make_conninfo(postgres_url, dbname=name)))
+        _drop(conn, name)
+
+
+def _clone(conn: psycopg.Connection[Any], name: str, source: str) -> None:
+    conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source)))
+
+
+def _drop(conn: psycopg.Connection[Any], name: str) -> None:
+    conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def house(world: w.World) -> Iterator[Services]:
+    settings = ConsoleSettings(
+        database_url=world.database.url("watchkeep_console"), session_secret=SECRET, mqtt_url="mqtt://127.0.0.1:1883"
+    )
+    built = services.build(settings, SystemClock(), MemoryEnroller())
+    yield built
+    built.pool.close()
+
+
+@pytest.fixture
+def address(house: Services) -> Iterator[str]:
+    """The API on a real server in a thread; the listener runs."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(house), log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    """Nobody is logged in."""
+    with httpx.Client(base_url=address) as found:
+        yield found
+
+
+Login = Callable[[str], httpx.Client]
+
+
+@pytest.fixture
+def as_(address: str) -> Iterator[Login]:
+    """`as_("duty")` = a client of that person, with the CSRF token in its headers."""
+    opened: list[httpx.Client] = []
+
+    def login(who: str) -> httpx.Client:
+        own = httpx.Client(base_url=address)
+        opened.append(own)
+        answer = own.post("/api/v1/session", json={"login": who, "password": w.PASSWORD})
+        assert answer.status_code == 201, answer.text
+        own.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+        return own
+
+    yield login
+    for own in opened:
+        own.close()
+
+
+@dataclass(frozen=True)
+class Site:
+    """The whole console in a process of its own."""
+
+    url: str
+    world: w.World
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def site(postgres_url: str, built: tuple[str, w.World], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """`watchkeep console run` with pages, over a copy of the estate with warnings and cases."""
+    name = f"watchkeep_console_{os.getpid()}_{next(_numbers)}"
+    folder = tmp_path_factory.mktemp("console")
+    port = free_port()
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        _clone(conn, name, built[0])
+        world = replace(built[1], database=Database(make_conninfo(postgres_url, dbname=name)))
+        environment = os.environ | {
+            "WATCHKEEP_CONSOLE_DATABASE_URL": world.database.url("watchkeep_console"),
+            "WATCHKEEP_CONSOLE_SESSION_SECRET": SECRET,
+            "WATCHKEEP_CONSOLE_PORT": str(port),
+        }
+        log = folder / "console.log"
+        with log.open("wb") as output:
+            command = [sys.executable, "-m", "watchkeep_console", "run"]
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        try:
+            until(lambda: _ready(port), log)
+            yield Site(f"http://127.0.0.1:{port}", world, process, log)
+        finally:
+            process.terminate()
+            process.wait(15)
+            _drop(conn, name)
+
+
+def until(true: Callable[[], bool], log: Path | None = None, seconds: float = 30.0) -> None:
+    """Ask until it is so; fails with the log's end after the deadline."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(log.read_text()[-2000:] if log else "not in time")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,28 @@
+"""The committed dashboards, as the tests look at them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from watchkeep_dashboards.packaged import LANGUAGES, NAMES, text_of
+
+ALL = [(name, language) for name in NAMES for language in LANGUAGES]
+
+
+def board(name: str, language: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(text_of(name, language))  # type: ignore[arg-type]  # from LANGUAGES
+    return document
+
+
+def statements(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where it stands, and each SQL of a dashboard: panels and variables."""
+    for panel in document["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["rawSql"]
+    for variable in document.get("templating", {}).get("list", []):
+        yield f"variable {variable['name']}", variable["query"]
+
+
+def named_columns(panel: dict[str, Any]) -> set[str]:
+    """Columns (or lines) that a panel says how to show."""
+    return {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}

@@ -1,0 +1,163 @@
+"""The service as a whole: a warning becomes a sent notification, the trail is sealed, it stops, it survives."""
+
+import json
+import logging
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+import structlog
+from psycopg import sql
+from typer.testing import CliRunner
+
+from tests.conftest import Database
+from tests.dispatch.conftest import NOW, World, eventually, standard_rules
+from watchkeep_core import settings
+from watchkeep_core.database import DatabaseUnavailable
+from watchkeep_core.errors import SettingsError
+from watchkeep_core.service import Stop
+from watchkeep_dispatch import metrics, service
+from watchkeep_dispatch.commands import app
+from watchkeep_dispatch.errors import JobsMissing
+from watchkeep_dispatch.settings import DispatchSettings
+
+
+def configured(url: str, **more) -> DispatchSettings:
+    return settings.load(DispatchSettings, {}, database_url=url, **more)
+
+
+@contextmanager
+def running(world: World, **more) -> Iterator[threading.Thread]:
+    stop = Stop()
+    found = configured(world.database.url("watchkeep_dispatch"), **more)
+    thread = threading.Thread(target=service.run, args=(found, stop), daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.mark.slow
+def test_from_warning_to_notification_with_metrics_and_health(world: World, unused_port: int) -> None:
+    before = metrics.CASES.labels("A")._value.get()
+    with running(world, health_port=unused_port):
+        started = datetime.now(UTC)
+        world.warn("lift-1", "entrapment", at=started)
+        eventually(lambda: world.value("SELECT count(*) FROM notifications WHERE status = 'sent'") == 2)
+        took = world.value("SELECT max(sent_at) FROM notifications") - started
+        eventually(
+            lambda: world.value("SELECT count(*) FROM audit_seals") == world.value("SELECT count(*) FROM audit_entries")
+        )
+        with urllib.request.urlopen(f"http://127.0.0.1:{unused_port}/health") as answer:
+            assert json.load(answer) == {"status": "ok", "missing": []}
+        with urllib.request.urlopen(f"http://127.0.0.1:{unused_port}/metrics") as answer:
+            text = answer.read().decode()
+    assert took < timedelta(seconds=5)
+    assert metrics.CASES.labels("A")._value.get() == before + 1
+    assert "watchkeep_dispatch_oldest_unfiled_seconds 0.0" in text
+    assert 'watchkeep_dispatch_verdicts_total{rule="at_once",verdict="filed"}' in text
+
+
+@pytest.mark.slow
+def test_it_survives_the_loss_of_its_database(own_world: World) -> None:
+    with running(own_world):
+        own_world.warn("lift-1", "entrapment", at=datetime.now(UTC))
+        eventually(lambda: own_world.value("SELECT count(*) FROM notifications WHERE status = 'sent'") == 2)
+        name = own_world.value("SELECT current_database()")
+        with own_world.admin() as conn:
+            conn.autocommit = True
+            conn.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 0").format(sql.Identifier(name)))
+            conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'watchkeep_dispatch'")
+            errors = metrics.LOOP_ERRORS.labels("rounds")._value
+            eventually(lambda: errors.get() >= 1)
+            conn.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(sql.Identifier(name)))
+        own_world.warn("lift-2", "entrapment", at=datetime.now(UTC))
+        eventually(lambda: own_world.value("SELECT count(*) FROM notifications WHERE status = 'sent'") == 4, 60)
+
+
+def test_a_warning_that_cannot_be_judged_holds_up_no_other(world: World) -> None:
+    with world.admin() as conn:  # an organisation that has gone: the order cannot be written
+        conn.execute("ALTER TABLE orders ADD CHECK (org_id <> 'builder')")
+    bad = world.warn("lift-2", "door_close_fail")
+    world.warn("lift-1", "door_close_fail")
+    with world.connect() as conn:
+        assert service.file_waiting(conn, lambda: NOW, standard_rules(), 10) == 2
+    assert world.rows("SELECT warning_id FROM unjudged") == [(bad,)]
+    assert world.rows("SELECT equipment_id FROM cases") == [("lift-1",)]
+    with world.admin() as conn:
+        conn.execute("ALTER TABLE orders DROP CONSTRAINT orders_org_id_check")
+    with world.connect() as conn:
+        assert service.file_waiting(conn, lambda: NOW + timedelta(seconds=61), standard_rules(), 10) == 1
+    assert world.value("SELECT count(*) FROM cases") == 2
+
+
+def test_an_unreachable_database_or_a_missing_queue_is_one_clear_line(world: World, database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable, match=r"database 127\.0\.0\.1:1"):
+        service.run(configured("postgresql://x@127.0.0.1:1/y"), Stop())
+    with pytest.raises(JobsMissing, match="watchkeep db migrate"):
+        service.run(configured(database.url("watchkeep_dispatch")), Stop())
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"work_hours": "9 to 5"}, "work_hours: .*HH:MM"),
+        ({"timezone": "Mars/Olympus"}, "timezone: .*Mars"),
+        ({"auto_file_b_s": -1}, "auto_file_b_s"),
+        ({"poll_s": 5}, "poll_s"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(values, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        configured("postgresql://x@y/z", **values)
+
+
+def command(world: World, *arguments: str):
+    url = world.database.url("watchkeep_dispatch")
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    result = CliRunner().invoke(app, [*arguments, "--database-url", url])
+    root.handlers[:] = handlers  # the command's own writes to a stream that is closed by now
+    structlog.reset_defaults()
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_explain_says_who_and_why(world: World) -> None:
+    about = ("explain", "--community", "lake", "--equipment", "pump", "--condition", "supply_pressure_loss")
+    found = command(world, *about)
+    assert found["winner"]["responsible"] == "utility_water"
+    assert found["parties"]["lead"] == {"party": "utility_water", "org_id": "water-co", "how": "hand-over of water"}
+    assert "qualifiers" in found["why"]
+    assert command(world, *about, "--at", "2026-05-31")["parties"]["lead"]["org_id"] == "property-co"
+
+
+def test_the_commands_of_the_list(world: World) -> None:
+    assert command(world, "duties", "load-default")["rows"] == 0
+    (version,) = command(world, "duties", "list")
+    assert (version["status"], version["rows"] > 300) == ("published", True)
+    assert command(world, "duties", "list", "--rows", str(version["list_id"]))[0]["condition"] == "entrapment"
+    assert command(world, "duties", "coverage")["no_owner"] == []
+
+
+def test_the_life_cycle_is_printed() -> None:
+    assert CliRunner().invoke(app, ["lifecycle"]).stdout.startswith("| action |")
+    assert CliRunner().invoke(app, ["lifecycle", "--format", "mermaid"]).stdout.startswith("stateDiagram-v2")
+
+
+def test_a_connection_lost_while_judging_is_no_verdict(world: World) -> None:
+    world.warn("lift-1", "entrapment")
+    conn = world.connect()
+    with world.admin() as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", [conn.info.backend_pid])
+    with pytest.raises(psycopg.OperationalError):
+        service.file_waiting(conn, lambda: NOW, standard_rules(), 1)
+    conn.close()
+    assert len(world.file()) == 1

@@ -1,0 +1,259 @@
+"""What people do, under the console's login and row-level security."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from tests.dispatch.conftest import NOW, World
+from watchkeep_dispatch import work_order
+from watchkeep_dispatch.clocks import DEFAULT_CALENDAR
+from watchkeep_dispatch.dispatching import assign_waiting
+from watchkeep_dispatch.errors import GuardFailed, KeyReused, NoSuchCase, NotAllowed, StaleVersion
+from watchkeep_dispatch.work_order import Done, Evidence, Request
+
+SCAN, NOTE = Evidence("scan", note="QR"), Evidence("note", note="换了门锁触点")
+
+
+def do(world: World, who: str, action: Callable[..., Done], case: int, *args, at=NOW, **request) -> Done:
+    """One action in a transaction of its own, as the console does it."""
+    person = world.people[who]
+    with world.connect("watchkeep_console") as conn:
+        conn.execute("SELECT set_config('watchkeep.person_id', %s, true)", [person])
+        return action(conn, case, Request(person_id=person, now=at, **request), *args)
+
+
+def finished(world: World, warning_cleared: bool = True) -> int:
+    """A door fault that lift-co reports as repaired."""
+    case = world.filed("lift-1", "door_close_fail")
+    do(world, "li", work_order.accept, case)
+    do(world, "li", work_order.arrive, case, [SCAN])
+    do(world, "li", work_order.finish, case, [NOTE])
+    if warning_cleared:
+        world.clear(world.value("SELECT warning_id FROM case_warnings"))
+    return case
+
+
+def test_from_dispatch_to_closed(world: World) -> None:
+    case = finished(world)
+    assert do(world, "qian", work_order.verify, case).state == "verified"
+    assert do(world, "sun", work_order.close, case, at=NOW + timedelta(minutes=9)).state == "closed"
+    assert world.rows("SELECT state, closed_at FROM cases") == [("closed", NOW + timedelta(minutes=9))]
+    order = world.rows(
+        "SELECT state, responded_at, arrived_at, finished_at, assignee_id::text, closed_at IS NULL FROM orders"
+    )
+    assert order == [("closed", NOW, NOW, NOW, world.people["li"], False)]
+    steps = world.rows("SELECT action, person_id::text FROM transitions ORDER BY transition_id")
+    li, qian, sun = (world.people[who] for who in ("li", "qian", "sun"))
+    assert steps[:2] == [("file", None), ("dispatch", None)]
+    assert steps[2:] == [("accept", li), ("arrive", li), ("finish", li), ("verify", qian), ("close", sun)]
+    assert world.value("SELECT count(*) FROM audit_entries WHERE object_kind = 'case' AND person_id IS NOT NULL") == 5
+    assert world.value("SELECT count(*) FROM evidence WHERE person_id = %s", li) == 2
+    told = {row[0] for row in world.rows("SELECT split_part(dedup_key, '/', 3) FROM notifications")}
+    assert {"order", "copied", "resolved", "closed"} >= told - {str(case)}
+
+
+def test_who_repaired_it_may_not_verify_it(world: World) -> None:
+    case = world.filed("pump", "supply_pressure_deviation")  # property-co is responsible
+    for action in (work_order.accept, work_order.arrive):
+        do(world, "zhao", action, case)
+    do(world, "zhao", work_order.finish, case, [SCAN, NOTE])
+    world.clear(world.value("SELECT warning_id FROM case_warnings"))
+    with pytest.raises(GuardFailed) as refused:
+        do(world, "zhao", work_order.verify, case)
+    assert refused.value.guard == "not_handler"
+    assert do(world, "qian", work_order.verify, case).state == "verified"
+    with pytest.raises(GuardFailed, match="not_handler"):
+        do(world, "zhao", work_order.close, case)
+
+
+def test_closing_needs_the_sensor_back_to_normal(world: World) -> None:
+    case = finished(world, warning_cleared=False)
+    with pytest.raises(GuardFailed, match="sensor_normal"):
+        do(world, "qian", work_order.verify, case)
+    world.clear(world.value("SELECT warning_id FROM case_warnings"))
+    do(world, "qian", work_order.verify, case)
+    world.warn("lift-1", "door_close_fail")  # and it must still be so when it is closed
+    world.file()
+    with pytest.raises(GuardFailed, match="sensor_normal"):
+        do(world, "sun", work_order.close, case)
+
+
+def test_a_warning_one_cannot_see_counts_as_not_cleared(world: World) -> None:
+    case = finished(world, warning_cleared=True)
+    with world.admin() as conn:  # a verifier of the supervising office sees the case, but none of its equipment
+        conn.execute(
+            "INSERT INTO memberships (person_id, role, scope_kind, scope_id, valid)"
+            " VALUES (%s, 'verifier', 'organisation', 'market', tstzrange('2020-01-01', NULL))",
+            [world.people["wu"]],
+        )
+    with pytest.raises(GuardFailed, match="sensor_normal"):
+        do(world, "wu", work_order.verify, case)
+
+
+def test_finishing_needs_the_evidence_of_the_duty_and_an_arrival(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    do(world, "li", work_order.accept, case)
+    with pytest.raises(GuardFailed, match="arrived"):
+        do(world, "li", work_order.finish, case, [SCAN, NOTE])
+    do(world, "li", work_order.arrive, case)
+    with pytest.raises(GuardFailed, match="evidence"):
+        do(world, "li", work_order.finish, case, [SCAN])
+    assert world.value("SELECT count(*) FROM evidence") == 0  # refused together
+    with pytest.raises(GuardFailed, match="no kind 'hearsay'"):
+        do(world, "li", work_order.finish, case, [Evidence("hearsay")])
+    photo = Evidence("photo_after", media_type="image/jpeg", content=b"...")
+    do(world, "li", work_order.finish, case, [SCAN, NOTE, photo])
+    stored = "SELECT encode(sha256, 'hex') FROM evidence WHERE kind = 'photo_after'"
+    assert world.value(stored).startswith("ab5df625")
+
+
+@pytest.mark.parametrize(("who", "why"), [("wu", NoSuchCase), ("qian", NotAllowed), ("zhao", GuardFailed)])
+def test_only_handlers_of_the_orders_organisation_may_accept(world: World, who: str, why: type[Exception]) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    with pytest.raises(why):  # wu does not see it; qian is no handler; zhao is one, but of another company
+        do(world, who, work_order.accept, case)
+    assert world.value("SELECT state FROM cases") == "dispatched"
+
+
+def test_a_state_that_does_not_allow_it(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    with pytest.raises(NotAllowed) as refused:
+        do(world, "li", work_order.finish, case, [SCAN, NOTE])
+    assert (refused.value.state, refused.value.role_missing) == ("dispatched", False)
+
+
+def test_a_stale_version_is_refused_and_a_repeated_key_is_harmless(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    first = do(world, "li", work_order.accept, case, version=2, key="k1")
+    again = do(world, "li", work_order.accept, case, version=2, key="k1")
+    assert (first.version, first.repeated, again.version, again.repeated) == (3, False, 3, True)
+    assert world.value("SELECT count(*) FROM transitions WHERE action = 'accept'") == 1
+    with pytest.raises(StaleVersion) as stale:
+        do(world, "wang", work_order.arrive, case, version=2)
+    assert stale.value.found == 3
+    with pytest.raises(KeyReused):
+        do(world, "li", work_order.arrive, case, key="k1")
+
+
+def test_two_technicians_at_once(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    with world.connect("watchkeep_console") as one, world.connect("watchkeep_console") as two:
+        for conn, who in ((one, "li"), (two, "wang")):
+            conn.execute("SELECT set_config('watchkeep.person_id', %s, true)", [world.people[who]])
+        two.execute("SET LOCAL lock_timeout = '50ms'")
+        work_order.accept(one, case, Request(person_id=world.people["li"], now=NOW, version=2))
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            work_order.accept(two, case, Request(person_id=world.people["wang"], now=NOW, version=2))
+    with pytest.raises(StaleVersion):
+        do(world, "wang", work_order.accept, case, version=2)
+
+
+def test_a_returned_order_goes_to_the_first_responder_then_to_the_supervising_party(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    with pytest.raises(GuardFailed, match="reason"):
+        do(world, "li", work_order.return_order, case, org_id="builder")
+    with pytest.raises(GuardFailed, match="proposed_party"):
+        do(world, "li", work_order.return_order, case, reason="不是我们的")
+    do(world, "li", work_order.return_order, case, reason="不是我们的", org_id="builder")
+    assert world.rows("SELECT state, closed_at IS NULL FROM orders") == [("returned", False)]
+    with world.connect() as conn:
+        assert assign_waiting(conn, NOW, DEFAULT_CALENDAR) == 1
+        assert assign_waiting(conn, NOW, DEFAULT_CALENDAR) == 0
+    assert world.rows("SELECT org_id, state FROM orders WHERE closed_at IS NULL") == [("property-co", "dispatched")]
+    do(world, "zhao", work_order.return_order, case, reason="维保期内", org_id="builder")
+    with world.connect() as conn:
+        assign_waiting(conn, NOW, DEFAULT_CALENDAR)
+    assert world.rows("SELECT org_id FROM orders WHERE closed_at IS NULL") == [("market",)]
+    assert (
+        world.value("SELECT body FROM notifications WHERE dedup_key LIKE '%%returned%%' LIMIT 1").count("不是我们的")
+        == 1
+    )
+
+
+def test_a_duty_officer_may_be_faster_and_choose(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    do(world, "li", work_order.return_order, case, reason="质保", org_id="builder")
+    with pytest.raises(GuardFailed, match="another_party"):
+        do(world, "sun", work_order.redispatch, case, org_id="lift-co")
+    do(world, "sun", work_order.redispatch, case, org_id="builder")
+    assert world.rows("SELECT org_id, respond_due FROM orders WHERE closed_at IS NULL") == [
+        ("builder", NOW + timedelta(minutes=15))
+    ]
+    assert world.value("SELECT responsible_org_id FROM cases") == "builder"
+
+
+def test_rework_is_a_new_order_with_a_new_deadline(world: World) -> None:
+    case = finished(world)
+    with pytest.raises(GuardFailed, match="reason"):
+        do(world, "qian", work_order.rework, case)
+    do(world, "qian", work_order.rework, case, at=NOW + timedelta(hours=2), reason="门仍关不严")
+    orders = world.rows("SELECT state, org_id, finish_due, closed_at IS NULL FROM orders ORDER BY order_id")
+    assert orders == [
+        ("rework", "lift-co", NOW + timedelta(hours=24), False),
+        ("rework", "lift-co", NOW + timedelta(hours=26), True),
+    ]
+    assert do(world, "li", work_order.finish, case).state == "resolved"
+    assert do(world, "qian", work_order.verify, case).state == "verified"
+
+
+def test_a_pause_needs_a_second_person_and_does_not_count(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    do(world, "li", work_order.arrive, case)
+    li, sun = world.people["li"], world.people["sun"]
+    with pytest.raises(GuardFailed, match="approver"):
+        do(world, "li", work_order.suspend, case, reason="等配件", approver_id=li)
+    do(world, "li", work_order.suspend, case, reason="等配件", approver_id=sun)
+    do(world, "li", work_order.resume, case, at=NOW + timedelta(hours=5))
+    assert world.rows("SELECT state, finish_due FROM orders") == [("on_site", NOW + timedelta(hours=29))]
+
+
+def test_a_false_alarm_is_dismissed_with_its_reason(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    do(world, "sun", work_order.dismiss, case, reason="测试")
+    assert world.rows("SELECT state, closed_at IS NULL FROM cases") == [("not_filed", False)]
+    assert world.rows("SELECT state, closed_at IS NULL FROM orders") == [("not_filed", False)]
+    last = world.rows("SELECT verdict, rule, reason FROM verdicts ORDER BY verdict_id DESC LIMIT 1")
+    assert last == [("dismissed", "person", "测试")]
+
+
+def test_life_safety_is_dismissed_only_after_somebody_was_there(world: World) -> None:
+    case = world.filed("lift-1", "entrapment")
+    with pytest.raises(GuardFailed, match="confirmed_on_site"):
+        do(world, "sun", work_order.dismiss, case, reason="误报")
+    do(world, "li", work_order.arrive, case)
+    assert do(world, "sun", work_order.dismiss, case, reason="误报").state == "not_filed"
+
+
+def test_a_warning_that_waits_can_be_dismissed_but_not_life_safety(world: World) -> None:
+    waiting, urgent = world.warn("lift-1", "door_close_fail"), world.warn("lift-1", "entrapment")
+    sun = world.people["sun"]
+
+    def dismiss(warning: int, reason: str = "误报") -> None:
+        with world.connect("watchkeep_console") as conn:
+            conn.execute("SELECT set_config('watchkeep.person_id', %s, true)", [sun])
+            work_order.dismiss_warning(conn, warning, person_id=sun, reason=reason, now=NOW)
+
+    with pytest.raises(GuardFailed, match="reason"):
+        dismiss(waiting, " ")
+    dismiss(waiting)
+    with pytest.raises(NoSuchCase):
+        dismiss(waiting)
+    with pytest.raises(NotAllowed):
+        dismiss(urgent)
+    assert [outcome.warning_id for outcome in world.file()] == [urgent]
+
+
+def test_the_ledger_and_striking_off(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    do(world, "zhou", work_order.enter_ledger, case, reason="需大修资金")
+    assert world.rows("SELECT reason, struck_at FROM ledger_entries") == [("需大修资金", None)]
+    assert world.rows("SELECT closed_at FROM cases") == [(None,)]
+    assert world.value("SELECT closed_at IS NULL FROM orders") is False
+    with pytest.raises(GuardFailed, match="sensor_normal"):
+        do(world, "zhou", work_order.strike, case, reason="已大修")
+    world.clear(world.value("SELECT warning_id FROM case_warnings"))
+    do(world, "zhou", work_order.strike, case, reason="已大修")
+    assert world.value("SELECT struck_at FROM ledger_entries") == NOW
+    assert world.value("SELECT state FROM cases") == "closed"

@@ -1,0 +1,137 @@
+"""Decisions without I/O: ranges, batch limits, the ledger's verdicts, skew."""
+
+import threading
+import time
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from watchkeep_ingest.incoming import Incoming
+from watchkeep_ingest.intake import Intake, Limits
+from watchkeep_ingest.ledger import MAX_RANGES, Entry
+from watchkeep_ingest.seq_ranges import SeqRanges
+from watchkeep_ingest.status import Note
+
+spans = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6)), max_size=20)
+
+
+@given(spans, st.integers(0, 50))
+def test_ranges_are_the_set_of_their_members(added: list[tuple[int, int]], probe: int):
+    ranges, members = SeqRanges(), set[int]()
+    for start, length in added:
+        ranges.add(start, start + length)
+        members |= set(range(start, start + length))
+    assert [seq for seq in range(60) if seq in ranges] == sorted(members)
+    assert ranges.upper == max(members, default=-1) + 1
+    runs = sum(1 for seq in members if seq - 1 not in members)
+    assert len(ranges) == runs
+    assert str(SeqRanges.parse(str(ranges))) == str(ranges) == str(SeqRanges.of(members))
+    more = sum(1 for seq in members | {probe} if seq - 1 not in members | {probe})
+    assert ranges.is_apart(probe) == (more > runs)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(spans)
+def test_ranges_and_postgresql_agree(postgres_url: str, added: list[tuple[int, int]]):
+    ranges = SeqRanges()
+    for start, length in added:
+        ranges.add(start, start + length)
+    texts = [f"[{start},{start + length})" for start, length in added]
+    with psycopg.connect(postgres_url) as conn:
+        row = conn.execute(
+            "SELECT coalesce(range_agg(r), '{}')::text FROM unnest(%s::int8range[]) AS r", [texts]
+        ).fetchone()
+    assert row == (str(ranges),)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=60))
+def test_each_seq_is_new_once(messages: list[tuple[int, int]]):
+    entry, seen = Entry(), set[int]()
+    for seq, floor in messages:
+        verdict = entry.judge(seq, min(floor, seq))
+        assert (verdict == "new") == (seq not in seen)
+        seen.add(seq)
+    assert sorted(entry.added) == sorted(seen)
+    assert all(seq in entry.known for seq in range(entry.floor))
+
+
+def test_an_epoch_with_a_thousand_gaps_goes_on_at_its_end():
+    entry = Entry()
+    for seq in range(0, 2 * MAX_RANGES, 2):
+        assert entry.judge(seq, 0) == "new"
+    assert entry.judge(2 * MAX_RANGES, 0) == "too_many_ranges"
+    assert entry.judge(2 * MAX_RANGES - 1, 0) == "new"
+    assert entry.judge(2 * MAX_RANGES, 0) == "new"
+
+
+LIMITS = Limits(linger_s=0.1, messages=10, size_bytes=1000)
+
+
+def test_after_a_pause_nobody_waits_and_under_load_batches_are_spaced():
+    assert LIMITS.wait_s(1, 10, since_last_s=5.0) == 0.0
+    assert abs(LIMITS.wait_s(1, 10, since_last_s=0.03) - 0.07) < 1e-9
+    assert LIMITS.wait_s(10, 10, since_last_s=0.0) == 0.0
+    assert LIMITS.wait_s(1, 1000, since_last_s=0.0) == 0.0
+    assert Limits(0.0, 10, 1000).wait_s(1, 1, since_last_s=0.0) == 0.0
+
+
+def item(size: int = 10) -> Incoming:
+    return Incoming("data", 0, "t", b"x" * size, 0, lambda: None)
+
+
+def test_batches_keep_order_and_limits():
+    intake = Intake(10**6, Limits(0.0, 3, 10**6))
+    sent = [item(n) for n in range(1, 8)]
+    for each in sent:
+        assert intake.put(each, 0.0)
+    batches = [intake.take(0.0) for _ in range(4)]
+    assert [len(batch) for batch in batches] == [3, 3, 1, 0]
+    assert [each for batch in batches for each in batch] == sent
+
+
+def test_a_full_queue_refuses_after_the_wait_and_takes_again_when_there_is_room():
+    intake = Intake(5000, Limits(0.0, 100, 10**6))
+    assert intake.put(item(4500), 0.0)
+    assert not intake.put(item(4500), 0.01)
+    outcome: list[bool] = []
+    waiting = threading.Thread(target=lambda: outcome.append(intake.put(item(4500), 30.0)))
+    waiting.start()
+    assert len(intake.take(1.0)) == 1
+    waiting.join(10)
+    assert outcome == [True]
+
+
+def test_one_oversized_message_passes_an_empty_queue():
+    assert Intake(100, LIMITS).put(item(5000), 0.0)
+
+
+def test_close_wakes_the_taker():
+    intake = Intake(1000, LIMITS)
+    taken: list[list[Incoming]] = []
+    taker = threading.Thread(target=lambda: taken.append(intake.take(60.0)))
+    taker.start()
+    start = time.monotonic()
+    intake.close()
+    taker.join(10)
+    assert taken == [[]]
+    assert time.monotonic() - start < 5
+
+
+S = 1_000_000
+
+
+def test_skew_is_learnt_from_live_messages_and_not_from_a_backlog():
+    behind = 3600 * S  # the gateway's clock is an hour slow
+    note = Note(0, -behind)
+    for second in range(1, 100):
+        note = note.then(second * S, second * S - behind)
+    assert note.skew_ms is not None
+    assert abs(note.skew_ms - 3_600_000) < 1
+    live = Note(0, 0).then(S, S)
+    backlog = live.then(1001 * S, 2 * S)  # silent for 1000 s, then it catches up, 100 s of stamps per second
+    for second in range(1, 10):
+        backlog = backlog.then((1001 + second) * S, (2 + 100 * second) * S)
+    assert backlog.skew_ms is not None
+    assert abs(backlog.skew_ms) < 120_000
+    assert live.then(5 * S, None).received_us == 5 * S
