@@ -1,1 +1,1 @@
-"""TODO"""
+"""Grafana as code and the read-only views behind it."""

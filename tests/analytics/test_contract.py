@@ -89,7 +89,9 @@ def cut(rows: Sequence[tuple[int, float, float]], at: Sequence[int]) -> list[Bat
 
 def said(signals: Sequence[Signal]) -> list[object]:
     """Everything but the order in which batches brought it."""
-    return sorted((s.event_us, s.source, s.active, s.condition, s.tier, s.score or 0, repr(s.evidence)) for s in signals)
+    return sorted(
+        (s.event_us, s.source, s.active, s.condition, s.tier, s.score or 0, repr(s.evidence)) for s in signals
+    )
 
 
 @pytest.fixture(autouse=True)

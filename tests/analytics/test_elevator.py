@@ -45,7 +45,9 @@ def test_a_flickering_sensor_counts_its_sightings():
 
 
 def test_trapped_between_landings_after_15_s_even_when_the_sensor_loses_the_person():
-    found = run(lift(), at(0, car=0, zone=2, door=1, person=1), at(5, person=2), at(40, zone=1), at(50, door=2), until=60)
+    found = run(
+        lift(), at(0, car=0, zone=2, door=1, person=1), at(5, person=2), at(40, zone=1), at(50, door=2), until=60
+    )
     assert found == [("entrapment_off_zone", True, 15), ("entrapment_off_zone", False, 50)]
 
 

@@ -115,7 +115,9 @@ def test_changed_figures_keep_the_state():
 
 
 @given(
-    values=st.lists(st.tuples(st.sampled_from([0, 1]), st.integers(1, 40), st.sampled_from([0.0, 1.0, 2.0])), max_size=60),
+    values=st.lists(
+        st.tuples(st.sampled_from([0, 1]), st.integers(1, 40), st.sampled_from([0.0, 1.0, 2.0])), max_size=60
+    ),
     cuts=st.sets(st.integers(1, 59)),
     for_s=st.sampled_from([0.0, 20.0, 45.0]),
     clear_for_s=st.sampled_from([0.0, 30.0]),

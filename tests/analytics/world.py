@@ -66,7 +66,9 @@ def batch(rows: Sequence[tuple[int, float, float]]) -> Batch:
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     seconds = np.array(columns[1], np.float64)
     return order(
-        np.array(columns[0], np.int64), T0 + np.round(seconds * SECOND).astype(np.int64), np.array(columns[2], np.float64)
+        np.array(columns[0], np.int64),
+        T0 + np.round(seconds * SECOND).astype(np.int64),
+        np.array(columns[2], np.float64),
     )
 
 

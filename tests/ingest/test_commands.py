@@ -28,6 +28,7 @@ def ingest(world: World, monkeypatch: pytest.MonkeyPatch):
     yield run
     logging.getLogger().handlers[:] = handlers  # `replay` logs to the runner's stderr, which is closed by now
     structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 def test_audit_is_ok_until_somebody_takes_a_row_away(world: World, ingest):

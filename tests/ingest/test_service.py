@@ -26,6 +26,7 @@ from watchkeep_core.mqtt import Connection
 from watchkeep_core.mqtt import connect as connect_broker
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
+from watchkeep_ingest import sessions
 from watchkeep_ingest.service import Service, run
 from watchkeep_ingest.settings import IngestSettings
 
@@ -55,7 +56,7 @@ def save(conn: psycopg.Connection) -> None:
 
 def settings(database: Database, broker_url: str, **more: object) -> IngestSettings:
     given = {"database_url": database.url("watchkeep_ingest"), "mqtt_url": broker_url, "mqtt_password": PASSWORD}
-    return load(IngestSettings, {}, partitions=str(PP), **{**given, **more})
+    return load(IngestSettings, {}, **{**given, "partitions": str(PP), **more})
 
 
 @contextmanager
@@ -184,6 +185,31 @@ def test_a_restart_of_all_database_connections_loses_nothing(tmp_path: Path, reg
             gateway.close()
     with psycopg.connect(registered.admin_url) as conn:
         assert [v for (v,) in conn.execute("SELECT value FROM readings ORDER BY value")] == list(range(60))
+
+
+@pytest.mark.slow
+def test_what_finds_no_room_in_memory_stays_with_the_broker(
+    tmp_path: Path, registered: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """The database hangs, 4 MB come in, 1 MB may be kept: memory is bounded and nothing is lost."""
+    monkeypatch.setattr(sessions, "_ROOM_WAIT_S", 0.05)
+    with start_broker(tmp_path, dict.fromkeys(USERS, PASSWORD), default_acl()) as broker:
+        gateway = FakeGateway(broker)
+        try:
+            with serving(settings(registered, broker.url, queue_bytes=2**20, batch_bytes=2**18)) as service:
+                gateway.send(topics.birth(LIVE), birth(), retain=True)
+                gateway.insist(topics.message(LIVE, "data", "e1", 0), data([0.0]), lambda: gateway.acked("data") == 0)
+                with psycopg.connect(registered.admin_url) as conn:
+                    conn.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
+                    for seq in range(1, 200):
+                        gateway.send(topics.message(LIVE, "data", "e1", seq), data([seq + 0.123] * 1500))
+                    until(lambda: service._sessions._open["data", PP].overflowed)
+                    assert service._intakes["data"].queued_bytes <= 2**20
+                until(lambda: gateway.acked("data") == 199)
+        finally:
+            gateway.close()
+    with psycopg.connect(registered.admin_url) as conn:
+        assert conn.execute("SELECT count(*) FROM readings").fetchone() == (199 * 1500 + 1,)
 
 
 def _terminate(database: Database) -> None:

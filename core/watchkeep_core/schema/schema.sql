@@ -1587,7 +1587,9 @@ ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON public.audit_entries FOR SELECT TO watchkeep_console USING (((person_id = public.my_person()) OR (EXISTS ( SELECT
    FROM public.memberships m
   WHERE ((m.person_id = public.my_person()) AND (m.role = 'auditor'::text) AND (m.valid @> now()))))));
-CREATE POLICY mine ON public.buildings TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.buildings TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+   FROM public.equipment e
+  WHERE ((e.community_id = buildings.community_id) AND (e.building_id = buildings.building_id))))));
 CREATE POLICY mine ON public.case_warnings TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = case_warnings.case_id))));

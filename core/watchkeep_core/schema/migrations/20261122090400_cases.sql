@@ -16,7 +16,7 @@ CREATE TABLE duty_lists (
 );
 COMMENT ON TABLE duty_lists IS '权责清单 versions with effective dates. Writer: dispatch.';
 
--- Writer: dispatch. Null in a matching column = any; the row with most columns set wins.
+-- Writer: dispatch. Null in a matching column = any; the most specific row wins (watchkeep_dispatch/routing.py).
 CREATE TABLE duties (
     duty_id           integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     list_id           integer NOT NULL REFERENCES duty_lists,

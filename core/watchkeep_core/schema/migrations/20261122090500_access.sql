@@ -89,8 +89,8 @@ BEGIN
         EXECUTE format('CREATE POLICY known ON %I TO watchkeep_console USING (my_person() IS NOT NULL)', name);
     END LOOP;
     -- Things of a community, seen with the whole community.
-    FOREACH name IN ARRAY ARRAY['buildings', 'floors', 'households', 'owners_committees', 'handovers', 'gateways',
-                                'gateway_status', 'maintenance_windows'] LOOP
+    FOREACH name IN ARRAY ARRAY['floors', 'households', 'owners_committees', 'handovers', 'gateways', 'gateway_status',
+                                'maintenance_windows'] LOOP
         EXECUTE format('CREATE POLICY mine ON %I TO watchkeep_console '
                        'USING (community_id = ANY ((SELECT my_communities())::text[]))', name);
     END LOOP;
@@ -121,6 +121,10 @@ CREATE POLICY mine ON contracts TO watchkeep_console USING (
     OR provider_org_id = ANY ((SELECT my_organisations())::text[]));
 CREATE POLICY mine ON equipment TO watchkeep_console USING (
     community_id = ANY ((SELECT my_communities())::text[]) OR contracted_to_me(community_id, kind));
+-- A maintainer must find the way to the lift: the name of the building, not its floors and households.
+CREATE POLICY mine ON buildings TO watchkeep_console USING (
+    community_id = ANY ((SELECT my_communities())::text[])
+    OR EXISTS (SELECT FROM equipment e WHERE (e.community_id, e.building_id) = (buildings.community_id, buildings.building_id)));
 CREATE POLICY mine ON equipment_links TO watchkeep_console USING (
     EXISTS (SELECT FROM equipment e WHERE (e.community_id, e.equipment_id) = (equipment_links.community_id, from_id)));
 CREATE POLICY mine ON point_limits TO watchkeep_console USING (

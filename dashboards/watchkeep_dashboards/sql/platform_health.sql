@@ -1,0 +1,60 @@
+-- Queries of platform health. {language} becomes zh or en, {skew_tolerance_s} the tolerance of the vocabulary.
+
+-- name: gaps
+SELECT count(*) FILTER (WHERE state = 'missing') AS ranges,
+       coalesce(sum(messages) FILTER (WHERE state = 'missing'), 0)::bigint AS missing,
+       coalesce(sum(messages) FILTER (WHERE state = 'lost'), 0)::bigint AS lost
+FROM wall.gap
+
+-- name: dead_letters
+SELECT count(*) AS open, count(*) FILTER (WHERE $__timeFilter(received_at)) AS recent
+FROM wall.dead_letter
+WHERE NOT replayed
+
+-- name: gateways
+SELECT count(*) FILTER (WHERE online) AS online, count(*) FILTER (WHERE NOT online) AS offline,
+       count(*) FILTER (WHERE abs(skew_ms) > {skew_tolerance_s} * 1000) AS skewed
+FROM wall.gateway
+
+-- name: accounts
+-- Messages: received = processed + duplicate + dead-lettered. Readings: decoded = stored + quarantined + parked.
+SELECT lane, sum(received)::bigint AS received, sum(processed)::bigint AS processed, sum(duplicate)::bigint AS duplicate,
+       sum(dead_lettered)::bigint AS dead_lettered, sum(messages_difference)::bigint AS messages_difference,
+       sum(decoded)::bigint AS decoded, sum(stored)::bigint AS stored, sum(quarantined)::bigint AS quarantined,
+       sum(parked)::bigint AS parked, sum(readings_difference)::bigint AS readings_difference
+FROM wall.ingest_account
+GROUP BY lane
+ORDER BY lane
+
+-- name: committed
+-- The five minutes that still run are left out, so that the line does not end in a drop; five minutes without a commit are 0.
+SELECT $__timeGroupAlias(committed_at, 5m, 0), lane AS metric, sum(row_count) / 300.0 AS value
+FROM wall.ingest_batch
+WHERE $__timeFilter(committed_at) AND committed_at < date_bin('5 min', now(), 'epoch')
+GROUP BY 1, 2
+ORDER BY 1
+
+-- name: dead_letter_reasons
+SELECT reason, count(*) AS letters, max(received_at) AS last_at
+FROM wall.dead_letter
+WHERE NOT replayed
+GROUP BY reason
+ORDER BY letters DESC
+LIMIT 15
+
+-- name: gaps_by_gateway
+SELECT c.name_{language} AS community, g.gateway_id AS gateway, g.lane,
+       coalesce(sum(g.messages) FILTER (WHERE g.state = 'missing'), 0)::bigint AS missing,
+       coalesce(sum(g.messages) FILTER (WHERE g.state = 'lost'), 0)::bigint AS lost, max(g.updated_at) AS last_at
+FROM wall.gap g JOIN wall.community c USING (community_id)
+GROUP BY c.community_id, community, g.gateway_id, g.lane
+ORDER BY missing DESC, lost DESC
+LIMIT 15
+
+-- name: gateway_clocks
+-- Skew: + means that the gateway's clock is behind.
+SELECT CASE WHEN NOT g.online THEN 'offline' WHEN abs(g.skew_ms) > {skew_tolerance_s} * 1000 THEN 'skewed' ELSE 'online' END AS state,
+       c.name_{language} AS community, g.name AS gateway, g.skew_ms / 1000 AS skew_s, g.last_message_at AS last_at
+FROM wall.gateway g JOIN wall.community c USING (community_id)
+ORDER BY g.online, abs(g.skew_ms) DESC NULLS LAST
+LIMIT 15

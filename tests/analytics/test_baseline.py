@@ -1,0 +1,70 @@
+"""The learned baseline on made and on recorded series."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from watchkeep_analytics import score
+from watchkeep_analytics.batch import SECOND
+from watchkeep_analytics.detectors import baseline
+
+STEP_US = 300 * SECOND
+FAILURE = "realKnownCause/machine_temperature_system_failure.csv"
+
+
+def daily(days: int, seed: int = 3):
+    """A temperature with a daily course and noise, every 5 min."""
+    t = np.arange(days * 288) * STEP_US + 1_700_000_000 * SECOND
+    rng = np.random.default_rng(seed)
+    return t, 50 + 8 * np.sin(2 * np.pi * np.arange(len(t)) / 288) + rng.normal(size=len(t))
+
+
+def begins(signals) -> list[int]:
+    return [s.event_us for s in signals if s.active and s.tier != "notice"]
+
+
+def test_a_usual_month_is_quiet():
+    t, x = daily(30)
+    assert begins(score.detect(t, x)) == []
+
+
+def test_a_shift_is_found_within_hours_and_explained():
+    t, x = daily(20)
+    onset = 288 * 15
+    x[onset : onset + 144] += 15
+    found = score.detect(t, x)
+    (begin,) = begins(found)
+    assert 0 <= (begin - t[onset]) / (3600 * SECOND) <= 3
+    evidence = next(s.evidence for s in found if s.active and s.tier != "notice")
+    assert evidence["actual"] > evidence["expected"]["high"]
+    assert evidence["rarity"] > 100
+    assert evidence["driver"] in {part["component"] for part in evidence["contributions"]}
+
+
+def test_a_fault_does_not_become_normal_while_it_lasts():
+    t, x = daily(20)
+    onset = 288 * 15
+    x[onset : onset + 288] += 15
+    found = score.detect(t, x)
+    ends = [s.event_us for s in found if not s.active]
+    assert len(ends) == 1
+    assert ends[0] > t[onset + 288]
+
+
+def test_it_says_nothing_before_it_is_ready():
+    t, x = daily(3)
+    x[300:400] += 100
+    assert score.detect(t[: baseline.READY_SAMPLES], x[: baseline.READY_SAMPLES]) == []
+
+
+@pytest.mark.slow
+def test_a_labelled_failure_of_a_real_machine_is_a_warning(recorded_data: Path):
+    file = recorded_data / "nab/data" / FAILURE
+    result = score.summary(
+        score.detect(*score.read_series(file)),
+        score.read_windows(recorded_data / "nab/labels/combined_windows.json", file),
+    )
+    assert sum(window["hit"] for window in result["windows"]) >= 2
+    assert result["false_warnings"] <= 2  # in 79 days
+    assert len(result["warnings"]) <= 4

@@ -1,0 +1,118 @@
+"""The process: starts, refuses bad settings in one line, stops in time."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.console.conftest import SECRET, Site, free_port, until
+from tests.console.world import PASSWORD, World
+
+RUN = [sys.executable, "-m", "watchkeep_console", "run"]
+
+
+def start(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WATCHKEEP_CONSOLE")}
+    return subprocess.run(RUN, env=clean | environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({}, "session_secret: must be set"),
+        ({"WATCHKEEP_CONSOLE_SESSION_SECRET": "short"}, "session_secret"),
+        ({"WATCHKEEP_CONSOLE_SESSION_SECRET": "a" * 64}, "must be random"),
+        ({"WATCHKEEP_CONSOLE_SESSION_SECRET": SECRET}, "database 127.0.0.1:1/x"),
+    ],
+)
+def test_a_wrong_start_is_one_clear_line(wrong: dict[str, str], said: str) -> None:
+    url = "postgresql://watchkeep_console:hidden@127.0.0.1:1/x"
+    done = start({"WATCHKEEP_CONSOLE_DATABASE_URL": url, "WATCHKEEP_CONSOLE_PORT": "0"} | wrong)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "hidden" not in done.stderr
+
+
+@pytest.mark.slow
+def test_it_stops_in_time_though_somebody_listens(world: World) -> None:
+    port = free_port()
+    environment = os.environ | {
+        "WATCHKEEP_CONSOLE_DATABASE_URL": world.database.url("watchkeep_console"),
+        "WATCHKEEP_CONSOLE_SESSION_SECRET": SECRET,
+        "WATCHKEEP_CONSOLE_PORT": str(port),
+    }
+    process = subprocess.Popen(RUN, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            until(lambda: _answers(client))
+            assert client.post("/api/v1/session", json={"login": "duty", "password": PASSWORD}).status_code == 201
+            assert "script" in client.get("/").text
+            heard = threading.Event()
+
+            def listen() -> None:
+                with httpx.stream(
+                    "GET", f"{client.base_url}/api/v1/events", cookies=client.cookies, timeout=30
+                ) as stream:
+                    try:
+                        for _ in stream.iter_lines():
+                            heard.set()
+                    except httpx.TransportError:
+                        return
+
+            listener = threading.Thread(target=listen)
+            listener.start()
+            assert heard.wait(10)
+            began = time.monotonic()
+            process.terminate()
+            assert process.wait(15) == 0
+            assert time.monotonic() - began < 10
+            listener.join(10)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_add_person_reads_the_password_from_standard_input(world: World) -> None:
+    command = [sys.executable, "-m", "watchkeep_console", "add-person", "new.person", "--name", "新人"]
+    command += [
+        "--admin-url",
+        world.database.admin_url,
+        "--org",
+        "prop",
+        "--membership",
+        "duty_officer@community:sunshine",
+    ]
+    done = subprocess.run(command, input=PASSWORD + "\n", capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    with world.admin() as conn:
+        found = conn.execute(
+            "SELECT role, scope_id FROM memberships JOIN people USING (person_id) WHERE login = 'new.person'"
+        )
+        assert found.fetchall() == [("duty_officer", "sunshine")]
+    weak = subprocess.run(command, input="short\n", capture_output=True, text=True, timeout=60, check=False)
+    assert (weak.returncode, "at least 12" in weak.stderr) == (1, True)
+
+
+@pytest.mark.slow
+def test_pages_are_guarded(site: Site) -> None:
+    with httpx.Client(base_url=site.url) as client:
+        answer = client.get("/cases/1")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/cases/1")
+        policy = answer.headers["content-security-policy"]
+        assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+        foreign = client.get("/_nicegui_ws/socket.io/?EIO=4&transport=polling", headers={"Origin": "http://evil.test"})
+        assert foreign.status_code == 403
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
