@@ -1,0 +1,239 @@
+"""One step of a case by a person: who may, under which guards, and the step itself; goes by lifecycle.TRANSITIONS."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import Connection, sql
+from psycopg.rows import class_row
+
+from watchkeep_core import audit
+from watchkeep_core.database import queries
+from watchkeep_dispatch.duty_file import EVIDENCE
+from watchkeep_dispatch.errors import GuardFailed, KeyReused, NoSuchCase, NotAllowed, StaleVersion
+from watchkeep_dispatch.lifecycle import FINAL, GUARDS, Transition, next_state, transition
+from watchkeep_dispatch.orders import Case, load_case, note
+
+ORDER_ENDS = (*FINAL, "returned", "rework", "ledger")
+"""A case that comes into one of these states has done with its present order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Who asks, when (UTC), and for what version of the case.
+
+    `version` None = whatever it is now. `key` makes a repeated request harmless. `approver_id` is the second person of
+    an approval, `org_id` the organisation proposed or chosen.
+    """
+
+    person_id: str
+    now: datetime
+    version: int | None = None
+    key: str | None = None
+    reason: str = ""
+    org_id: str | None = None
+    approver_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One piece of evidence; `kind` is one of duty_file.EVIDENCE, `content` a file's bytes."""
+
+    kind: str
+    note: str = ""
+    media_type: str = ""
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The case after an action; `repeated` when the idempotency key had done it before."""
+
+    case_id: int
+    state: str
+    version: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeadOrder:
+    """The open lead order of a case."""
+
+    order_id: int
+    org_id: str
+    assignee_id: str | None
+    state: str
+    dispatched_at: datetime
+    arrived_at: datetime | None
+    arrive_due: datetime | None
+    finish_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What the guards ask about a case."""
+
+    handlers: list[str]
+    evidence: list[str]
+    open_warnings: int
+    was_on_site: bool
+    needed: list[str]
+    returned_by: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """All that decides about one step."""
+
+    row: Transition
+    case: Case
+    order: LeadOrder | None
+    facts: CaseFacts
+    roles: frozenset[str]
+    organisations: frozenset[str]
+    request: Request
+
+
+def act(
+    conn: Connection, action: str, case_id: int, request: Request, evidence: Iterable[Evidence] = ()
+) -> tuple[Done, Step | None]:
+    """Take one step in the caller's transaction. The step is None when the key had taken it before.
+
+    Raises NoSuchCase, KeyReused, StaleVersion, NotAllowed, GuardFailed; the caller must roll back then.
+    """
+    case = load_case(conn, case_id, request.now)
+    if case is None:
+        raise NoSuchCase("case", case_id)
+    if _repeated(conn, action, case_id, request.key):
+        return Done(case_id, case.state, case.version, repeated=True), None
+    if request.version not in (None, case.version):
+        raise StaleVersion(case_id, request.version or 0, case.version)
+    step = _step(conn, transition(action), case, request, evidence)
+    check(step)
+    return _complete(conn, step), step
+
+
+def check(step: Step) -> None:
+    """Raises NotAllowed or GuardFailed. Pure."""
+    if next_state(step.row.action, step.case.state) is None:
+        raise NotAllowed(step.row.action, step.case.state, role_missing=False)
+    if not step.roles & set(step.row.actors):
+        raise NotAllowed(step.row.action, step.case.state, role_missing=True)
+    for guard in step.row.guards:
+        if not _GUARDS[guard](step):
+            raise GuardFailed(guard, f"not met: {GUARDS[guard]}")
+
+
+def add_evidence(
+    conn: Connection, case: Case, order_id: int | None, person_id: str, pieces: Iterable[Evidence]
+) -> None:
+    """Store evidence with its SHA-256. Raises GuardFailed for an unknown kind."""
+    for piece in pieces:
+        if piece.kind not in EVIDENCE:
+            raise GuardFailed("evidence", f"no kind {piece.kind!r}; known: {', '.join(EVIDENCE)}")
+        row = {
+            "case_id": case.case_id,
+            "order_id": order_id,
+            "kind": piece.kind,
+            "note": piece.note,
+            "media_type": piece.media_type,
+            "content": piece.content,
+            "sha256": hashlib.sha256(piece.content).digest() if piece.content is not None else None,
+            "person": person_id,
+            "now": case.now,
+        }
+        conn.execute(_sql("add_evidence"), row)
+
+
+_GUARDS: Mapping[str, Callable[[Step], bool]] = {
+    "reason": lambda s: bool(s.request.reason.strip()),
+    "proposed_party": lambda s: (
+        s.request.org_id is not None and s.order is not None and s.request.org_id != s.order.org_id
+    ),
+    "own_order": lambda s: s.order is not None and s.order.org_id in s.organisations,
+    "arrived": lambda s: s.order is not None and (s.order.arrived_at is not None or s.order.arrive_due is None),
+    "evidence": lambda s: set(s.facts.needed) <= set(s.facts.evidence),
+    "approver": lambda s: s.request.approver_id not in (None, s.request.person_id),
+    "not_handler": lambda s: s.request.person_id not in s.facts.handlers,
+    "sensor_normal": lambda s: s.facts.open_warnings == 0,
+    "confirmed_on_site": lambda s: not s.case.life_safety or s.facts.was_on_site,
+    "another_party": lambda s: s.request.org_id is not None and s.request.org_id not in s.facts.returned_by,
+    "recurs_soon": lambda s: False,  # the service alone reopens, when it judges a warning
+}
+
+
+def _repeated(conn: Connection, action: str, case_id: int, key: str | None) -> bool:
+    found = conn.execute(_sql("done_with_key"), [key]).fetchone() if key else None
+    if found is not None and found != (case_id, action):
+        raise KeyReused(f"key {key!r} was used for {found[1]} of case {found[0]}")
+    return found is not None
+
+
+def _step(conn: Connection, row: Transition, case: Case, request: Request, evidence: Iterable[Evidence]) -> Step:
+    with conn.cursor(row_factory=class_row(LeadOrder)) as cursor:
+        order = cursor.execute(_sql("lead_order"), [case.case_id]).fetchone()
+    add_evidence(conn, case, order.order_id if order else None, request.person_id, evidence)
+    with conn.cursor(row_factory=class_row(CaseFacts)) as cursor:
+        facts = cursor.execute(_sql("case_facts"), [case.case_id]).fetchone()
+    if facts is None:
+        raise NoSuchCase("case", case.case_id)
+    concerned = {case.first_responder_id, case.responsible_org_id, case.supervising_org_id, order and order.org_id}
+    person = {
+        "person": request.person_id,
+        "community": case.community_id,
+        "organisations": [org for org in concerned if org],
+    }
+    found = conn.execute(_sql("roles"), person).fetchone() or ([], [])
+    return Step(row, case, order, facts, frozenset(found[0]), frozenset(found[1]), request)
+
+
+def _complete(conn: Connection, step: Step) -> Done:
+    case, request, to = step.case, step.request, step.row.to
+    final = to in FINAL
+    row = {"case_id": case.case_id, "version": case.version, "to": to, "final": final, "now": case.now}
+    changed = conn.execute(_sql("step_case"), row).fetchone()
+    if changed is None:
+        raise StaleVersion(case.case_id, case.version, case.version + 1)
+    if step.order:
+        order = {
+            "order_id": step.order.order_id,
+            "to": to,
+            "action": step.row.action,
+            "now": case.now,
+            "person": request.person_id,
+            "ends": to in ORDER_ENDS,
+        }
+        conn.execute(_sql("step_order"), order)
+    order_id = step.order.order_id if step.order else None
+    note(
+        conn,
+        case,
+        step.row.action,
+        to,
+        from_state=case.state,
+        order_id=order_id,
+        person_id=request.person_id,
+        text=request.reason,
+        key=request.key,
+    )
+    detail = {
+        "from": case.state,
+        "to": to,
+        "order": order_id,
+        "approver": request.approver_id,
+        "organisation": request.org_id,
+    }
+    audit.record(
+        conn,
+        f"case.{step.row.action}",
+        "case",
+        str(case.case_id),
+        person_id=request.person_id,
+        detail={name: value for name, value in detail.items() if value is not None},
+    )
+    return Done(case.case_id, to, int(changed[0]))
+
+
+def _sql(name: str) -> sql.SQL:
+    return queries("watchkeep_dispatch", "sql/cases.sql")[name]

@@ -1,0 +1,151 @@
+"""The life of a case as one declared table: who may do what in which state, under which guards, with what evidence.
+
+The lead order of a case carries the same states: while open, its state is the state of its case. It ends as
+`returned`, `rework`, `ledger`, `not_filed` or `closed`; the case lives on with its next lead order, or ends itself.
+Code, documentation and diagram come from `TRANSITIONS` alone.
+"""
+
+from dataclasses import dataclass
+
+HANDLERS = ("technician", "maintainer_manager", "property_manager", "safety_manager")
+"""Roles that work on an order; they must also belong to the order's organisation (guard own_order)."""
+DESK = ("duty_officer", "subdistrict_office", "city_office")
+VERIFIERS = (
+    "verifier",
+    "duty_officer",
+    "property_manager",
+    "owners_representative",
+    "supervisor",
+    "subdistrict_office",
+)
+
+STATES = {
+    "filed": "立案",
+    "dispatched": "派单",
+    "accepted": "响应",
+    "on_site": "到场",
+    "suspended": "暂停",
+    "resolved": "反馈",
+    "rework": "返工",
+    "verified": "核查",
+    "closed": "结案",
+    "returned": "退回",
+    "not_filed": "不予立案（误报）",
+    "ledger": "挂账",
+}
+FINAL = ("closed", "not_filed")
+"""In these states a case is over; `closed` can be opened again by a recurrence."""
+NOTES = ("recur", "fold", "raise_class")
+"""Recorded among the transitions without a change of state."""
+
+GUARDS = {
+    "reason": "a reason is given",
+    "proposed_party": "another organisation is proposed",
+    "own_order": "the person belongs to the organisation that has the order",
+    "arrived": "somebody has arrived, where the duty asks for it",
+    "evidence": "all evidence that the duty asks for is there",
+    "approver": "a second person has approved",
+    "not_handler": "the person has not worked on this case",
+    "sensor_normal": "all warnings of the case are cleared",
+    "confirmed_on_site": "for life safety: somebody was on site",
+    "another_party": "the order goes to an organisation that has not returned it",
+    "recurs_soon": "the condition came back within the time set for reopening",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the table; `system` among the actors stands for the service itself."""
+
+    action: str
+    from_states: tuple[str, ...]
+    to: str
+    actors: tuple[str, ...]
+    guards: tuple[str, ...] = ()
+    evidence: str = ""
+
+
+TRANSITIONS = (
+    Transition("file", (), "filed", ("system", "duty_officer")),
+    Transition("dispatch", ("filed",), "dispatched", ("system", "duty_officer")),
+    Transition("accept", ("dispatched",), "accepted", HANDLERS, ("own_order",)),
+    Transition("arrive", ("dispatched", "accepted"), "on_site", HANDLERS, ("own_order",), "scan, photo or position"),
+    Transition("suspend", ("on_site",), "suspended", HANDLERS, ("own_order", "reason", "approver")),
+    Transition("resume", ("suspended",), "on_site", (*HANDLERS, *DESK)),
+    Transition(
+        "finish",
+        ("accepted", "on_site", "rework"),
+        "resolved",
+        HANDLERS,
+        ("own_order", "arrived", "evidence"),
+        "per duty",
+    ),
+    Transition("return", ("dispatched", "accepted"), "returned", HANDLERS, ("own_order", "reason", "proposed_party")),
+    Transition("redispatch", ("returned",), "dispatched", ("system", *DESK), ("another_party",)),
+    Transition("rework", ("resolved",), "rework", VERIFIERS, ("not_handler", "reason")),
+    Transition("verify", ("resolved",), "verified", VERIFIERS, ("not_handler", "sensor_normal", "evidence")),
+    Transition("close", ("verified",), "closed", (*DESK, "property_manager"), ("not_handler", "sensor_normal")),
+    Transition("reopen", ("closed",), "dispatched", ("system",), ("recurs_soon",)),
+    Transition(
+        "dismiss",
+        ("filed", "dispatched", "accepted", "on_site"),
+        "not_filed",
+        (*DESK, "property_manager", "safety_manager"),
+        ("reason", "confirmed_on_site"),
+    ),
+    Transition(
+        "enter_ledger",
+        ("returned", "dispatched", "accepted", "on_site", "suspended", "rework"),
+        "ledger",
+        DESK,
+        ("reason",),
+    ),
+    Transition("strike", ("ledger",), "closed", ("subdistrict_office", "city_office"), ("reason", "sensor_normal")),
+)
+
+
+def transition(action: str) -> Transition:
+    """The row of an action. Raises KeyError."""
+    return _BY_ACTION[action]
+
+
+def next_state(action: str, state: str | None) -> str | None:
+    """Where an action leads from a state (None: no case yet); None when it is not possible there."""
+    row = _BY_ACTION.get(action)
+    if row is None or (state not in row.from_states if state is not None else row.from_states != ()):
+        return None
+    return row.to
+
+
+def allowed_actions(state: str | None, role: str) -> tuple[str, ...]:
+    """What a role may try in a state; guards are checked when it does."""
+    return tuple(row.action for row in TRANSITIONS if next_state(row.action, state) and role in row.actors)
+
+
+def markdown() -> str:
+    """The table for the documentation."""
+    lines = ["| action | from | to | actors | guards | evidence |", "|---|---|---|---|---|---|"]
+    for row in TRANSITIONS:
+        cells = (
+            f"`{row.action}`",
+            ", ".join(f"`{state}`" for state in row.from_states) or "–",
+            f"`{row.to}` {STATES[row.to]}",
+            ", ".join(row.actors),
+            "; ".join(GUARDS[guard] for guard in row.guards) or "–",
+            row.evidence or "–",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def mermaid() -> str:
+    """The state diagram for the documentation."""
+    lines = ["stateDiagram-v2"]
+    lines += [f"    {state}: {state} {name}" for state, name in STATES.items()]
+    for row in TRANSITIONS:
+        lines += [f"    {source} --> {row.to}: {row.action}" for source in row.from_states or ("[*]",)]
+    lines += [f"    {state} --> [*]" for state in FINAL]
+    return "\n".join(lines) + "\n"
+
+
+_BY_ACTION = {row.action: row for row in TRANSITIONS}

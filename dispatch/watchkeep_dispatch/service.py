@@ -1,0 +1,165 @@
+"""The service: files warnings, runs the clocks, hands over notifications, seals the audit trail."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import psycopg
+from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from watchkeep_core import audit
+from watchkeep_core.clock import Clock, SystemClock
+from watchkeep_core.database import DatabaseRefused, DatabaseUnavailable, connect, open_pool
+from watchkeep_core.errors import PermanentError
+from watchkeep_core.logs import get_logger
+from watchkeep_core.service import HealthServer, Stop
+from watchkeep_core.vocabulary import load
+from watchkeep_dispatch import metrics
+from watchkeep_dispatch.dispatching import assign_waiting
+from watchkeep_dispatch.duties import Lists
+from watchkeep_dispatch.escalation import escalate
+from watchkeep_dispatch.filing import Outcome, Rules, claim, judge, oldest_unfiled_s, postpone, raise_risen
+from watchkeep_dispatch.notify.channels import AppriseChannel
+from watchkeep_dispatch.notify.jobs import check_installed
+from watchkeep_dispatch.notify.worker import NotifyWorker
+from watchkeep_dispatch.settings import DispatchSettings
+
+_log = get_logger(__name__)
+
+FILE_PER_ROUND = 200
+"""After so many warnings the clocks get their turn: a burst cannot hold them up for more than about a second."""
+RETRY_JUDGING_S = 60
+"""A warning that cannot be judged (its community is gone …) is looked at again after this time."""
+POOL_TIMEOUT_S = 5.0
+"""Waiting longer for a connection would keep a stop waiting."""
+BACK_OFF_S = (0.5, 30.0)
+"""First and longest wait while the database is away; doubled each time, jittered."""
+
+
+class Rounds:
+    """One round of work after the other; `healthy` tells whether the last one went through."""
+
+    def __init__(
+        self, settings: DispatchSettings, pool: ConnectionPool[Connection], clock: Clock | None = None
+    ) -> None:
+        self._pool = pool
+        self._clock = clock or SystemClock()
+        self._settings = settings
+        self._calendar = settings.calendar()
+        self._rules = rules(settings)
+        self._chores: tuple[Callable[[Connection, datetime], object], ...] = (
+            lambda conn, now: assign_waiting(conn, now, self._calendar),
+            raise_risen,
+            self._escalate,
+            lambda conn, now: metrics.UNFILED_AGE.set(oldest_unfiled_s(conn, now)),
+            lambda conn, now: audit.seal(conn),
+        )
+        self.healthy = True
+
+    def round(self) -> bool:
+        """File what waits, then see to the clocks; true when more warnings wait already."""
+        with self._pool.connection(timeout=POOL_TIMEOUT_S) as conn:
+            filed = file_waiting(conn, self._clock.now, self._rules, FILE_PER_ROUND)
+            for chore in self._chores:
+                with conn.transaction():
+                    chore(conn, self._clock.now())
+        return filed == FILE_PER_ROUND
+
+    def _escalate(self, conn: Connection, now: datetime) -> None:
+        for fired in escalate(conn, now, self._calendar):
+            metrics.ESCALATIONS.labels(fired.clock, str(fired.level)).inc()
+            _log.info("escalated", order=fired.order_id, clock=fired.clock, level=fired.level, to=fired.to_party)
+
+
+def rules(settings: DispatchSettings) -> Rules:
+    """How the service judges, from its settings."""
+    waits = {"A": settings.auto_file_a_s, "B": settings.auto_file_b_s, "C": settings.auto_file_c_s}
+    return Rules(load(), Lists(), waits, timedelta(seconds=settings.reopen_within_s), settings.calendar())
+
+
+def file_waiting(conn: Connection, now: Callable[[], datetime], how: Rules, at_most: int) -> int:
+    """Judge up to `at_most` waiting warnings, each in a transaction of its own; returns how many."""
+    for count in range(at_most):
+        with conn.transaction():
+            moment = now()
+            warning = claim(conn, moment)
+            if warning is None:
+                return count
+            try:
+                with conn.transaction():
+                    outcome = judge(conn, warning, moment, how)
+            except (psycopg.DataError, psycopg.IntegrityError, PermanentError) as error:
+                postpone(conn, warning, moment + timedelta(seconds=RETRY_JUDGING_S))
+                metrics.POSTPONED.inc()
+                _log.error("not_judged", warning=warning.warning_id, error=str(error), again_in_s=RETRY_JUDGING_S)
+                continue
+        _count(outcome)
+    return at_most
+
+
+def run(settings: DispatchSettings, stop: Stop) -> None:
+    """Work until the stop. Raises DatabaseUnavailable, DatabaseRefused, JobsMissing at the start; later it retries."""
+    url = settings.database_url.get_secret_value()
+    pool = open_pool(url, "dispatch", min_size=1, max_size=2 + settings.notify_workers)
+    worker: NotifyWorker | None = None
+    health: HealthServer | None = None
+    try:
+        with pool.connection() as conn:
+            check_installed(conn)
+        rounds = Rounds(settings, pool)
+        worker = NotifyWorker(url, pool, AppriseChannel, settings.notify_workers)
+        if settings.health_port:
+            checks = {"database": lambda: rounds.healthy, "notifications": worker.healthy}
+            health = HealthServer(settings.health_host, settings.health_port, checks)
+        worker.start()
+        _log.info("started", poll_s=settings.poll_s)
+        _loop(url, settings.poll_s, rounds, stop)
+    finally:
+        if worker:
+            worker.stop()
+        if health:
+            health.close()
+        pool.close()
+        _log.info("stopped")
+
+
+def _loop(url: str, poll_s: float, rounds: Rounds, stop: Stop) -> None:
+    """Reconnects in plain sight: a lost database ends a listening period, the next one begins after a back-off."""
+    wait_s = BACK_OFF_S[0]
+    while not stop.is_set():
+        try:
+            with connect(url, "dispatch-listen", autocommit=True) as listener:
+                listener.execute("LISTEN watchkeep")
+                while not stop.is_set():
+                    started = time.monotonic()
+                    more = rounds.round()
+                    rounds.healthy, wait_s = True, BACK_OFF_S[0]
+                    metrics.LOOP_LAG.set(max(0.0, time.monotonic() - started - poll_s))
+                    if not more:
+                        wait_for_change(listener, poll_s)
+        except (psycopg.OperationalError, PoolTimeout, DatabaseUnavailable, DatabaseRefused) as error:
+            if rounds.healthy:
+                _log.error("database_lost", error=" ".join(str(error).split()))
+            rounds.healthy = False
+            metrics.LOOP_ERRORS.labels("rounds").inc()
+            stop.wait(wait_s * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret
+            wait_s = min(2 * wait_s, BACK_OFF_S[1])
+
+
+def wait_for_change(listener: Connection, at_most_s: float) -> None:
+    """Until somebody writes warnings, cases or orders; what else has come in by then is one and the same reason."""
+    for _ in listener.notifies(timeout=at_most_s, stop_after=1):
+        pass
+    for _ in listener.notifies(timeout=0):
+        pass
+
+
+def _count(outcome: Outcome) -> None:
+    metrics.VERDICTS.labels(outcome.verdict, outcome.rule).inc()
+    if outcome.verdict == "filed":
+        metrics.CASES.labels(outcome.case_class or "").inc()
+    if outcome.order_id is not None:
+        metrics.ORDERS.inc()
+    _log.info("judged", warning=outcome.warning_id, verdict=outcome.verdict, rule=outcome.rule, case=outcome.case_id)

@@ -1,0 +1,112 @@
+-- Cases, orders and their history. Every statement runs in the caller's transaction.
+
+-- name: case_for_update
+SELECT c.case_id, c.community_id, m.name AS community, c.equipment_id, c.condition, c.class AS case_class, c.life_safety,
+       c.state, c.title_zh, c.duty_id, c.first_responder_id, c.responsible_org_id, c.supervising_org_id, c.event_at,
+       c.closed_at, c.replay, c.version,
+       CASE WHEN c.replay THEN coalesce((SELECT w.ts FROM replay_watermarks w WHERE w.community_id = c.community_id),
+                                        %(now)s::timestamptz)
+            ELSE %(now)s::timestamptz END AS now
+FROM cases c JOIN communities m USING (community_id)
+WHERE c.case_id = %(case_id)s
+FOR UPDATE OF c
+
+-- name: open_order
+INSERT INTO orders (case_id, community_id, equipment_id, org_id, lead, state, dispatched_at, responded_at, respond_due,
+                    arrive_due, finish_due)
+VALUES (%(case_id)s, %(community)s, %(equipment)s, %(org)s, true, %(state)s, %(now)s, %(responded)s, %(respond)s, %(arrive)s,
+        %(finish)s)
+RETURNING order_id
+
+-- name: note
+INSERT INTO transitions (case_id, order_id, action, from_state, to_state, person_id, at, note, idempotency_key)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+
+-- name: step_case
+-- Compare and set.
+UPDATE cases SET state = %(to)s, version = version + 1,
+                 closed_at = CASE WHEN %(final)s THEN %(now)s::timestamptz END
+WHERE case_id = %(case_id)s AND version = %(version)s
+RETURNING version
+
+-- name: step_order
+UPDATE orders SET state = %(to)s, version = version + 1,
+    responded_at = CASE WHEN %(action)s IN ('accept', 'arrive') THEN coalesce(responded_at, %(now)s) ELSE responded_at END,
+    arrived_at = CASE WHEN %(action)s = 'arrive' THEN coalesce(arrived_at, %(now)s) ELSE arrived_at END,
+    finished_at = CASE WHEN %(action)s = 'finish' THEN %(now)s ELSE finished_at END,
+    assignee_id = CASE WHEN %(action)s IN ('accept', 'arrive') THEN coalesce(assignee_id, %(person)s) ELSE assignee_id END,
+    closed_at = CASE WHEN %(ends)s THEN %(now)s::timestamptz END
+WHERE order_id = %(order_id)s
+
+-- name: resume_order
+-- Approved pauses do not count: the finish deadline moves by the time since the order was suspended.
+UPDATE orders SET finish_due = finish_due + (%(now)s::timestamptz - (
+    SELECT max(t.at) FROM transitions t WHERE t.order_id = orders.order_id AND t.action = 'suspend'))
+WHERE order_id = %(order_id)s
+
+-- name: lead_order
+SELECT order_id, org_id, assignee_id::text, state, dispatched_at, arrived_at, arrive_due, finish_due
+FROM orders WHERE case_id = %s AND lead AND closed_at IS NULL FOR UPDATE
+
+-- name: case_facts
+-- What the guards ask. A warning that this person may not see counts as not cleared.
+SELECT coalesce((SELECT array_agg(DISTINCT person_id::text) FROM transitions
+                 WHERE case_id = c.case_id AND action IN ('accept', 'arrive', 'finish') AND person_id IS NOT NULL), '{}') AS handlers,
+       coalesce((SELECT array_agg(DISTINCT kind) FROM evidence WHERE case_id = c.case_id), '{}') AS evidence,
+       (SELECT count(*) FROM case_warnings x LEFT JOIN warnings w USING (warning_id)
+        WHERE x.case_id = c.case_id AND w.status IS DISTINCT FROM 'cleared') AS open_warnings,
+       EXISTS (SELECT FROM orders o WHERE o.case_id = c.case_id AND o.arrived_at IS NOT NULL) AS was_on_site,
+       coalesce((SELECT evidence FROM duties d WHERE d.duty_id = c.duty_id), '{}') AS needed,
+       coalesce((SELECT array_agg(DISTINCT org_id) FROM orders o WHERE o.case_id = c.case_id AND o.state = 'returned'), '{}')
+           AS returned_by
+FROM cases c WHERE c.case_id = %s
+
+-- name: roles
+-- Roles of a person that cover this case: through its area, its community, or an organisation that has to do with it.
+SELECT coalesce(array_agg(DISTINCT m.role), '{}') AS roles,
+       coalesce(array_agg(DISTINCT m.scope_id) FILTER (WHERE m.scope_kind = 'organisation'), '{}') AS organisations
+FROM memberships m
+WHERE m.person_id = %(person)s AND m.valid @> now() AND CASE m.scope_kind
+    WHEN 'organisation' THEN m.scope_id = ANY (%(organisations)s)
+    WHEN 'community' THEN m.scope_id = %(community)s
+    ELSE EXISTS (SELECT FROM communities c JOIN areas a USING (area_id)
+                 WHERE c.community_id = %(community)s AND m.scope_id = ANY (a.path)) END
+
+-- name: done_with_key
+SELECT case_id, action FROM transitions WHERE idempotency_key = %s
+
+-- name: org_name
+SELECT name FROM organisations WHERE org_id = %s
+
+-- name: add_evidence
+INSERT INTO evidence (case_id, order_id, kind, note, media_type, content, sha256, person_id, at)
+VALUES (%(case_id)s, %(order_id)s, %(kind)s, %(note)s, %(media_type)s, %(content)s, %(sha256)s, %(person)s, %(now)s)
+
+-- name: enter_ledger
+INSERT INTO ledger_entries (case_id, responsible_org_id, entered_at, reason) VALUES (%s, %s, %s, %s)
+ON CONFLICT (case_id) DO UPDATE SET (responsible_org_id, entered_at, reason, struck_at)
+    = (excluded.responsible_org_id, excluded.entered_at, excluded.reason, NULL)
+
+-- name: strike_ledger
+UPDATE ledger_entries SET struck_at = %s WHERE case_id = %s
+
+-- name: redirect_case
+UPDATE cases SET responsible_org_id = %s WHERE case_id = %s
+
+-- name: waiting_cases
+-- Filed or returned, and nobody has it.
+SELECT case_id FROM cases c
+WHERE state IN ('filed', 'returned') AND closed_at IS NULL
+  AND NOT EXISTS (SELECT FROM orders o WHERE o.case_id = c.case_id AND o.lead AND o.closed_at IS NULL)
+ORDER BY life_safety DESC, class, case_id
+LIMIT 100
+FOR UPDATE SKIP LOCKED
+
+-- name: dismiss_waiting
+DELETE FROM unjudged WHERE warning_id = %s RETURNING life_safety
+
+-- name: verdict
+INSERT INTO verdicts (warning_id, verdict, rule, reason, person_id, at) VALUES (%s, %s, %s, %s, %s, %s)
+
+-- name: warnings_of_case
+SELECT warning_id FROM case_warnings WHERE case_id = %s

@@ -1,0 +1,184 @@
+"""What people do with a case: accept, arrive, finish, return, verify, rework, close, dismiss …
+
+Every function takes the caller's connection and never commits, so that the console can join them with its own answer in
+one transaction, under its own login and row-level security. What is allowed stands in lifecycle.TRANSITIONS alone.
+All raise NoSuchCase, NotAllowed, StaleVersion, GuardFailed or KeyReused; the caller rolls back then.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from psycopg import Connection
+
+from watchkeep_core import audit
+from watchkeep_core.database import queries
+from watchkeep_dispatch import duties
+from watchkeep_dispatch.actions import Done, Evidence, Request, Step, act
+from watchkeep_dispatch.clocks import DEFAULT_CALENDAR, WorkCalendar
+from watchkeep_dispatch.errors import GuardFailed, NoSuchCase, NotAllowed
+from watchkeep_dispatch.orders import Due, due_times, open_order, org_name, shown, tell
+from watchkeep_dispatch.routing import Duty
+
+__all__ = [
+    "Done",
+    "Evidence",
+    "Request",
+    "accept",
+    "arrive",
+    "close",
+    "dismiss",
+    "dismiss_warning",
+    "enter_ledger",
+    "finish",
+    "redispatch",
+    "resume",
+    "return_order",
+    "rework",
+    "strike",
+    "suspend",
+    "verify",
+]
+
+
+def accept(conn: Connection, case_id: int, request: Request) -> Done:
+    """响应: a handler of the order's organisation takes it."""
+    return act(conn, "accept", case_id, request)[0]
+
+
+def arrive(conn: Connection, case_id: int, request: Request, evidence: Iterable[Evidence] = ()) -> Done:
+    """到场: a handler is on site."""
+    return act(conn, "arrive", case_id, request, evidence)[0]
+
+
+def finish(conn: Connection, case_id: int, request: Request, evidence: Iterable[Evidence] = ()) -> Done:
+    """反馈: the handler reports it done; with these pieces all evidence that the duty asks for must be there."""
+    done, step = act(conn, "finish", case_id, request, evidence)
+    if step:
+        told = (step.case.first_responder_id, step.case.supervising_org_id)
+        tell(conn, step.case, "to_verify", told, f"resolved/{done.version}", wall=request.now)
+    return done
+
+
+def return_order(conn: Connection, case_id: int, request: Request) -> Done:
+    """退回: with `reason` and the proposed `org_id`; the service finds a stand-in if no person is faster."""
+    done, step = act(conn, "return", case_id, request)
+    if step:
+        told = (step.case.first_responder_id, step.case.supervising_org_id)
+        values = {"reason": request.reason, "proposed": org_name(conn, request.org_id)}
+        tell(conn, step.case, "order_returned", told, f"returned/{done.version}", wall=request.now, values=values)
+    return done
+
+
+def redispatch(conn: Connection, case_id: int, request: Request, calendar: WorkCalendar = DEFAULT_CALENDAR) -> Done:
+    """改派: a duty officer gives a returned case to `org_id`, with fresh clocks."""
+    done, step = act(conn, "redispatch", case_id, request)
+    if step and request.org_id:
+        query = queries("watchkeep_dispatch", "sql/cases.sql")["redirect_case"]
+        conn.execute(query, [request.org_id, case_id])
+        due = due_times(_duty(conn, step), step.case.now, calendar)
+        _next_order(conn, step, request.org_id, due, "order_dispatched", calendar)
+    return done
+
+
+def suspend(conn: Connection, case_id: int, request: Request) -> Done:
+    """暂停: with `reason` and the `approver_id`, a second person; no clock runs until `resume`."""
+    return act(conn, "suspend", case_id, request)[0]
+
+
+def resume(conn: Connection, case_id: int, request: Request) -> Done:
+    """恢复: the finish deadline moves by the time of the pause."""
+    done, step = act(conn, "resume", case_id, request)
+    if step and step.order:
+        query = queries("watchkeep_dispatch", "sql/cases.sql")["resume_order"]
+        conn.execute(query, {"order_id": step.order.order_id, "now": step.case.now})
+    return done
+
+
+def rework(conn: Connection, case_id: int, request: Request, calendar: WorkCalendar = DEFAULT_CALENDAR) -> Done:
+    """返工: the check failed (`reason`); a new order with a new finish deadline goes to the same organisation."""
+    done, step = act(conn, "rework", case_id, request)
+    if step and step.order:
+        due = due_times(_duty(conn, step), step.case.now, calendar)
+        _next_order(conn, step, step.order.org_id, Due(None, None, due.finish), "rework", calendar)
+    return done
+
+
+def verify(conn: Connection, case_id: int, request: Request, evidence: Iterable[Evidence] = ()) -> Done:
+    """核查: by somebody who has not worked on it, with the sensor back to normal and the evidence there."""
+    return act(conn, "verify", case_id, request, evidence)[0]
+
+
+def close(conn: Connection, case_id: int, request: Request) -> Done:
+    """结案: the case is over; it opens again when its condition comes back soon."""
+    done, step = act(conn, "close", case_id, request)
+    if step:
+        told = (step.case.responsible_org_id, step.case.first_responder_id)
+        tell(conn, step.case, "closed", told, f"closed/{done.version}", wall=request.now)
+    return done
+
+
+def dismiss(conn: Connection, case_id: int, request: Request) -> Done:
+    """不予立案: a false alarm, with its `reason`; life safety only after somebody was on site."""
+    done, step = act(conn, "dismiss", case_id, request)
+    if step:
+        statements = queries("watchkeep_dispatch", "sql/cases.sql")
+        for (warning_id,) in conn.execute(statements["warnings_of_case"], [case_id]).fetchall():
+            verdict = [warning_id, "dismissed", "person", request.reason, request.person_id, step.case.now]
+            conn.execute(statements["verdict"], verdict)
+        told = (step.case.responsible_org_id, step.case.first_responder_id)
+        values = {"reason": request.reason}
+        tell(conn, step.case, "dismissed", told, f"dismissed/{done.version}", wall=request.now, values=values)
+    return done
+
+
+def dismiss_warning(conn: Connection, warning_id: int, *, person_id: str, reason: str, now: datetime) -> None:
+    """误报: judge a warning that still waits for its timer as false; never life safety, which does not wait.
+
+    Roles are the caller's to check. Raises NoSuchCase when it does not wait, NotAllowed, GuardFailed.
+    """
+    if not reason.strip():
+        raise GuardFailed("reason", "not met: a reason is given")
+    statements = queries("watchkeep_dispatch", "sql/cases.sql")
+    found = conn.execute(statements["dismiss_waiting"], [warning_id]).fetchone()
+    if found is None:
+        raise NoSuchCase("waiting warning", warning_id)
+    if found[0]:
+        raise NotAllowed("dismiss", "warning", role_missing=False)
+    conn.execute(statements["verdict"], [warning_id, "dismissed", "person", reason, person_id, now])
+    audit.record(conn, "warning.dismiss", "warning", str(warning_id), person_id=person_id, detail={"reason": reason})
+
+
+def enter_ledger(conn: Connection, case_id: int, request: Request) -> Done:
+    """挂账: what cannot be solved here, with its `reason`; it stays open in the ledger until it is struck off."""
+    done, step = act(conn, "enter_ledger", case_id, request)
+    if step:
+        query = queries("watchkeep_dispatch", "sql/cases.sql")["enter_ledger"]
+        conn.execute(query, [case_id, step.case.responsible_org_id, step.case.now, request.reason])
+        told = (step.case.responsible_org_id, step.case.supervising_org_id)
+        values = {"reason": request.reason}
+        tell(conn, step.case, "ledger", told, f"ledger/{done.version}", wall=request.now, values=values)
+    return done
+
+
+def strike(conn: Connection, case_id: int, request: Request) -> Done:
+    """销号: a ledger case is solved after all."""
+    done, step = act(conn, "strike", case_id, request)
+    if step:
+        conn.execute(queries("watchkeep_dispatch", "sql/cases.sql")["strike_ledger"], [step.case.now, case_id])
+    return done
+
+
+def _duty(conn: Connection, step: Step) -> Duty | None:
+    return duties.duty(conn, step.case.duty_id) if step.case.duty_id else None
+
+
+def _next_order(conn: Connection, step: Step, org_id: str, due: Due, kind: str, calendar: WorkCalendar) -> None:
+    """The old order has ended with the step; this one carries the case on in its new state."""
+    request = step.request
+    order_id = open_order(conn, step.case, org_id, step.row.to, due)
+    values = {
+        "respond": shown(due.respond, calendar),
+        "finish": shown(due.finish, calendar),
+        "reason": request.reason,
+    }
+    tell(conn, step.case, kind, [org_id], f"order/{order_id}", order_id=order_id, wall=request.now, values=values)
