@@ -1,1 +1,1 @@
-"""TODO"""
+"""Turns messages into committed rows, exactly once, and accounts for every one."""

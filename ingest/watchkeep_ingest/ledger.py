@@ -1,0 +1,102 @@
+"""The exactly-once ledger: which seqs of each gateway, lane and epoch the database holds (ARCHITECTURE §4)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from psycopg import Connection
+from psycopg.sql import SQL
+
+from watchkeep_core.database import queries
+from watchkeep_core.topics import GatewayRef, Lane
+from watchkeep_ingest.seq_ranges import SeqRanges
+
+MAX_JUMP = 10**9
+"""A seq further above the highest known one is a lie: at 1 message/s it takes 30 years (ARCHITECTURE §3)."""
+
+MAX_RANGES = 1_000
+"""Ranges in one row; the gateway resends in order, so holes fill before new ones are taken (ARCHITECTURE §3)."""
+
+Key = tuple[GatewayRef, str]
+"""Gateway and epoch; the lane is the writer's."""
+
+Verdict = Literal["new", "duplicate", "seq_jump", "too_many_ranges"]
+UNRECORDED: frozenset[str] = frozenset({"seq_jump", "too_many_ranges"})
+"""Refusals that leave the seq open: recording it is what would do the harm."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One row of the ledger, locked by our transaction."""
+
+    received: SeqRanges = field(default_factory=SeqRanges)
+    known: SeqRanges = field(default_factory=SeqRanges)
+    """Received or lost."""
+    added: list[int] = field(default_factory=list)
+    floor: int = 0
+
+    def judge(self, seq: int, floor: int) -> Verdict:
+        """Take one message in. A lost seq that comes after all is new: the gap ledger shows it as recovered.
+
+        The floor counts even when the message is a duplicate, else a spool of duplicates above a hole waits for ever.
+        """
+        if seq in self.received:
+            self._raise_floor(floor)
+            return "duplicate"
+        if seq > self.known.upper + MAX_JUMP:
+            return "seq_jump"
+        self._raise_floor(floor)
+        if (len(self.known) >= MAX_RANGES and self.known.is_apart(seq)) or (
+            len(self.received) >= MAX_RANGES and self.received.is_apart(seq)
+        ):
+            return "too_many_ranges"
+        self.received.add(seq, seq + 1)
+        self.known.add(seq, seq + 1)
+        self.added.append(seq)
+        return "new"
+
+    def _raise_floor(self, floor: int) -> None:
+        if floor > self.floor:
+            self.floor = floor
+            self.known.add(0, floor)
+
+
+def lock(conn: Connection, lane: Lane, keys: Iterable[Key]) -> dict[Key, Entry]:
+    """Lock the rows of these gateways and epochs until the transaction ends; absent ones are empty entries.
+
+    Rows that are created meanwhile cannot be: `accounts.lock` holds the partition.
+    """
+    entries: dict[Key, Entry] = {key: Entry() for key in keys}
+    if entries:
+        names = _names(entries)
+        for community, gateway, epoch, received, known in conn.execute(_sql("lock_progress"), {"lane": lane, **names}):
+            entry = entries[GatewayRef(community, gateway), epoch]
+            entry.received, entry.known = SeqRanges.parse(received), SeqRanges.parse(known)
+    return entries
+
+
+def save(conn: Connection, lane: Lane, entries: dict[Key, Entry]) -> dict[Key, int]:
+    """Add the new seqs and losses; returns the contiguous seq of each, which is what may be acknowledged."""
+    if not entries:
+        return {}
+    row = {
+        "lane": lane,
+        **_names(entries),
+        "added": [str(SeqRanges.of(entry.added)) for entry in entries.values()],
+        "floors": [entry.floor for entry in entries.values()],
+    }
+    saved = conn.execute(_sql("save_progress"), row).fetchall()
+    return {(GatewayRef(community, gateway), epoch): seq for community, gateway, epoch, seq in saved}
+
+
+def _names(keys: Iterable[Key]) -> dict[str, list[str]]:
+    found = list(keys)
+    return {
+        "communities": [source.community for source, _ in found],
+        "gateways": [source.gateway for source, _ in found],
+        "epochs": [epoch for _, epoch in found],
+    }
+
+
+def _sql(name: str) -> SQL:
+    return queries("watchkeep_ingest", "sql/ledger.sql")[name]

@@ -1,0 +1,93 @@
+-- name: find_gateways
+SELECT g.community_id, g.gateway_id, c.mode = 'replay'
+FROM unnest(%(communities)s::text[], %(gateways)s::text[]) AS k (community_id, gateway_id)
+JOIN gateways g USING (community_id, gateway_id) JOIN communities c USING (community_id)
+
+-- name: read_aliases
+SELECT alias, series_id FROM aliases
+WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(epoch)s ORDER BY alias
+
+-- name: insert_aliases
+INSERT INTO aliases (community_id, gateway_id, epoch, alias, series_id)
+SELECT %(community)s, %(gateway)s, %(epoch)s, alias, series_id
+FROM unnest(%(aliases)s::integer[], %(series)s::integer[]) AS k (alias, series_id) ORDER BY alias ON CONFLICT DO NOTHING
+
+-- name: find_points
+SELECT p.equipment_id, p.metric, p.series_id, p.unit, p.gateway_id
+FROM unnest(%(equipment)s::text[], %(metrics)s::text[]) AS k (equipment_id, metric)
+JOIN points p USING (equipment_id, metric)
+WHERE p.community_id = %(community)s
+
+-- name: count_unclaimed
+SELECT count(*) FROM points WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND NOT claimed
+
+-- name: make_partitions
+SELECT make_reading_partitions(%(days)s::date[])
+
+-- name: copy_readings
+COPY readings (series_id, ts, value, quality) FROM STDIN (FORMAT binary)
+
+-- name: insert_quarantine
+INSERT INTO quarantine (community_id, gateway_id, series_id, ts, value, quality, reason, received_at)
+SELECT %(community)s, %(gateway)s, series_id, ts, value, quality, reason, received_at
+FROM unnest(%(series)s::integer[], %(ts)s::timestamptz[], %(value)s::float8[], %(quality)s::smallint[], %(reason)s::text[],
+            %(received_at)s::timestamptz[]) AS k (series_id, ts, value, quality, reason, received_at)
+
+-- name: insert_parked
+INSERT INTO parked (community_id, gateway_id, epoch, seq, reason, readings, payload, parked_at)
+VALUES (%(community)s, %(gateway)s, %(epoch)s, %(seq)s, %(reason)s, %(readings)s, %(payload)s, %(parked_at)s)
+
+-- name: read_parked
+SELECT parked_id, seq, reason, payload, parked_at FROM parked
+WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(epoch)s AND parked_id > %(after)s
+ORDER BY parked_id LIMIT %(at_most)s
+
+-- name: delete_parked
+DELETE FROM parked WHERE parked_id = ANY (%(ids)s)
+
+-- name: insert_events
+INSERT INTO events (community_id, gateway_id, epoch, seq, equipment_id, condition, active, ts, received_at, trusted,
+                    raw_code, profile, attributes)
+SELECT community_id, gateway_id, epoch, seq, equipment_id, condition, active, ts, received_at, trusted, raw_code, profile,
+       attributes::jsonb
+FROM unnest(%(community)s::text[], %(gateway)s::text[], %(epoch)s::text[], %(seq)s::bigint[], %(equipment)s::text[],
+            %(condition)s::text[], %(active)s::boolean[], %(ts)s::timestamptz[], %(received_at)s::timestamptz[],
+            %(trusted)s::boolean[], %(raw_code)s::text[], %(profile)s::text[], %(attributes)s::text[])
+    AS k (community_id, gateway_id, epoch, seq, equipment_id, condition, active, ts, received_at, trusted, raw_code,
+          profile, attributes)
+RETURNING community_id, gateway_id, epoch, seq, event_id
+
+-- name: save_birth
+INSERT INTO gateway_status AS s (community_id, gateway_id, software, configuration, clock, points, born_at, last_message_at)
+VALUES (%(community)s, %(gateway)s, %(software)s, %(configuration)s, %(clock)s, %(points)s, %(at)s, %(at)s)
+ON CONFLICT (community_id, gateway_id) DO UPDATE SET
+    (software, configuration, clock, points, born_at, last_message_at)
+    = (excluded.software, excluded.configuration, excluded.clock, excluded.points, excluded.born_at,
+       greatest(s.last_message_at, excluded.last_message_at))
+
+-- name: save_state
+-- Retained: it comes again at each reconnect of ours, which is no news, so the moment of the change stays.
+INSERT INTO gateway_status AS s (community_id, gateway_id, online, online_since, offline_since)
+VALUES (%(community)s, %(gateway)s, %(online)s, CASE WHEN %(online)s THEN %(at)s::timestamptz END,
+        CASE WHEN NOT %(online)s THEN %(at)s::timestamptz END)
+ON CONFLICT (community_id, gateway_id) DO UPDATE SET
+    online = excluded.online,
+    online_since = CASE WHEN excluded.online AND (NOT s.online OR s.online_since IS NULL) THEN excluded.online_since
+                        ELSE s.online_since END,
+    offline_since = CASE WHEN NOT excluded.online AND (s.online OR s.offline_since IS NULL) THEN excluded.offline_since
+                         ELSE s.offline_since END
+
+-- name: save_notes
+INSERT INTO gateway_status AS s (community_id, gateway_id, last_message_at, skew_ms)
+SELECT community_id, gateway_id, at, skew_ms
+FROM unnest(%(community)s::text[], %(gateway)s::text[], %(at)s::timestamptz[], %(skew_ms)s::float8[])
+    AS k (community_id, gateway_id, at, skew_ms)
+ORDER BY community_id, gateway_id
+ON CONFLICT (community_id, gateway_id) DO UPDATE SET
+    last_message_at = greatest(s.last_message_at, excluded.last_message_at),
+    skew_ms = coalesce(excluded.skew_ms, s.skew_ms)
+
+-- name: save_watermarks
+INSERT INTO replay_watermarks AS w (community_id, ts)
+SELECT community_id, ts FROM unnest(%(community)s::text[], %(ts)s::timestamptz[]) AS k (community_id, ts) ORDER BY community_id
+ON CONFLICT (community_id) DO UPDATE SET ts = greatest(w.ts, excluded.ts)
