@@ -1,4 +1,4 @@
-"""Write schema.sql anew from the migrations, and docs/messages.schema.json from the messages: `make schema`."""
+"""Write anew what is generated: schema.sql, docs/messages.schema.json, settings in docs/operate.md: `make schema`."""
 
 import tempfile
 from pathlib import Path
@@ -7,15 +7,26 @@ import msgspec
 
 from tests import servers
 from watchkeep_cli.postgres import start_postgres
+from watchkeep_cli.settings_table import table
 from watchkeep_core.messages import json_schema
 from watchkeep_core.schema import dump
 from watchkeep_core.schema.migrate import migrate
+
+
+def operate(text: str) -> str:
+    """docs/operate.md with its table of settings as the code has them."""
+    before, _, rest = text.partition("<!-- settings:")
+    heading, _, rest = rest.partition("\n")
+    _, _, after = rest.partition("<!-- end of settings -->")
+    return f"{before}<!-- settings:{heading}\n\n{table()}\n<!-- end of settings -->{after}"
 
 
 def main() -> None:
     root = Path(__file__).parents[1]
     schema = msgspec.json.format(msgspec.json.encode(json_schema(), order="sorted"), indent=2)
     (root / "docs" / "messages.schema.json").write_bytes(schema + b"\n")
+    page = root / "docs" / "operate.md"
+    page.write_text(operate(page.read_text(encoding="utf-8")), encoding="utf-8")
     target = root / "core" / "watchkeep_core" / "schema" / "schema.sql"
     with tempfile.TemporaryDirectory() as folder, start_postgres(Path(folder)) as server:
         migrate(server.admin_url)

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Put the commands on the top level."""
     app.command("demo")(demo)
     app.command("up")(up)
+    app.command("settings")(settings)
 
 
 def duration(text: str) -> float:
@@ -70,6 +71,17 @@ def up() -> None:
 
     configure("up", "info", "text")
     run(Stop().install())
+
+
+def settings(
+    part: Annotated[
+        str | None, typer.Argument(help="gateway, ingest, analytics, dispatch, console, sim or db.")
+    ] = None,
+) -> None:
+    """Every setting: variable, default (none = must be set) and meaning, as a Markdown table."""
+    from watchkeep_cli.settings_table import table
+
+    sys.stdout.write(table(part))
 
 
 def _watch(running: "Demo", stop: Stop, seconds: float | None, show: "StatusLine") -> None:

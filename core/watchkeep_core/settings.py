@@ -28,9 +28,12 @@ class PartSettings(BaseSettings):
     """
 
     part: ClassVar[str] = ""
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """debug, info, warning or error."""
     health_host: str = "127.0.0.1"
     """Address that `/health` and `/metrics` listen on."""
     health_port: int = Field(default=0, ge=0, le=65535)
@@ -60,6 +63,7 @@ class BrokerSettings(PartSettings):
     """A part that talks to the broker."""
 
     mqtt_url: str = "mqtt://127.0.0.1:1883"
+    """Broker: mqtt://host:port or mqtts://host:port."""
     mqtt_ca_file: Path | None = None
     """CA certificates for mqtts; absent = the system's."""
 
@@ -91,6 +95,16 @@ def variable(kind: type[PartSettings], field: str) -> str:
     """The environment variable that sets a field: WATCHKEEP_{PART}_{FIELD}."""
     part = f"{kind.part}_" if kind.part else ""
     return f"{PREFIX}{part}{field}".upper()
+
+
+def describe(kind: type[PartSettings]) -> list[tuple[str, str, str]]:
+    """Variable, default (empty = must be set) and meaning of each setting of a part, its own first."""
+    shared = set(PartSettings.model_fields)
+    rows = []
+    for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] in shared):
+        default = "" if field.is_required() else str(field.default)
+        rows.append((variable(kind, name), default, " ".join((field.description or "").split())))
+    return rows
 
 
 def _from_environment(kind: type[PartSettings], environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ import msgspec
 import psycopg
 import pytest
 
+from tests import make_schema
 from watchkeep_core import estate
 from watchkeep_core.messages import json_schema
 
@@ -16,6 +17,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_the_published_json_schema_is_the_code():
     committed = msgspec.json.decode((DOCS / "messages.schema.json").read_bytes())
     assert committed == json_schema(), "run `make schema`"
+
+
+def test_every_setting_is_documented_as_the_code_has_it():
+    text = (DOCS / "operate.md").read_text(encoding="utf-8")
+    assert make_schema.operate(text) == text, "run `make schema`"
 
 
 def test_the_estate_of_the_documentation_loads(database, tmp_path):

@@ -51,12 +51,14 @@ class RunningDemo:
         with psycopg.connect(self.environment()["WATCHKEEP_DB_ADMIN_URL"]) as conn:
             return conn.execute(statement).fetchall()
 
-    def api(self, login: str) -> httpx.Client:
+    @contextmanager
+    def api(self, login: str) -> Iterator[httpx.Client]:
         """A client with this person's session."""
-        client = httpx.Client(base_url=self.environment()["WATCHKEEP_DEMO_URL"], timeout=20)
-        answer = client.post("/api/v1/session", json={"login": login, "password": self.secret("demo")})
-        answer.raise_for_status()
-        return client
+        with httpx.Client(base_url=self.environment()["WATCHKEEP_DEMO_URL"], timeout=20) as client:
+            answer = client.post("/api/v1/session", json={"login": login, "password": self.secret("demo")})
+            answer.raise_for_status()
+            client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+            yield client
 
     def stop(self) -> tuple[int, str, str]:
         """Ctrl-C; exit code, stdout, stderr."""

@@ -48,23 +48,22 @@ def test_each_warning_has_at_most_one_case_and_each_case_one_lead_order(demo):
 
 
 def test_a_lying_message_ends_in_the_dead_letter_and_stops_nothing(demo):
-    source = topics.GatewayRef("replay", "replay-gw")
-    environment = demo.environment()
+    """From a gateway that was connected through the console, whose credentials the broker knows at once."""
+    with demo.api("manager") as manager:
+        answer = manager.post("/api/v1/gateways", json={"community_id": "harbour", "gateway_id": "gw-liar"})
+        assert answer.status_code == 201, answer.text
+        credentials = answer.json()
+    source = topics.GatewayRef("harbour", "gw-liar")
+    broker = BrokerAddress.parse(demo.environment()["WATCHKEEP_MQTT_URL"])
+    lies = [b"\xff\x00", b"{}", b'{"floor":0,"t0":1,"alias":[1],"dt_ms":[0],"value":["x"]}']
     with mqtt.connect(
-        BrokerAddress.parse(environment["WATCHKEEP_MQTT_URL"]),
-        client_id="liar",
-        user=source.user,
-        password=demo.secret("mqtt:replay/replay-gw"),
-        on_message=lambda _: None,
+        broker, client_id="liar", user=source.user, password=credentials["mqtt_password"], on_message=lambda _: None
     ) as liar:
-        for seq, payload in enumerate(
-            [b"\xff\x00", b"{}", b'{"floor":0,"t0":1,"alias":[1],"dt_ms":[0],"value":["x"]}']
-        ):
+        for seq, payload in enumerate(lies):
             liar.publish(topics.message(source, "data", "liar", seq), payload).result(20)
     found = until(lambda: len(letters := demo.query("SELECT reason FROM dead_letters")) >= 3 and letters, 30)
     assert {"undecodable", "bad_shape"} <= {reason for (reason,) in found}
-    listed = json.loads(demo.run("ingest", "deadletter", "list").stdout)
-    assert len(listed) >= 3
+    assert len(json.loads(demo.run("ingest", "deadletter", "list").stdout)) >= 3
     before = demo.query("SELECT sum(stored) FROM ingest_accounts")[0][0]
     until(lambda: demo.query("SELECT sum(stored) FROM ingest_accounts")[0][0] > before, 30)
 
