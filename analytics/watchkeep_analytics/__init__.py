@@ -1,1 +1,1 @@
-"""TODO"""
+"""Turns readings into warnings that explain themselves."""

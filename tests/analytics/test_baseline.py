@@ -24,8 +24,8 @@ def begins(signals) -> list[int]:
     return [s.event_us for s in signals if s.active and s.tier != "notice"]
 
 
-def test_a_usual_month_is_quiet():
-    t, x = daily(30)
+def test_usual_weeks_are_quiet():
+    t, x = daily(20)
     assert begins(score.detect(t, x)) == []
 
 
@@ -53,9 +53,10 @@ def test_a_fault_does_not_become_normal_while_it_lasts():
 
 
 def test_it_says_nothing_before_it_is_ready():
-    t, x = daily(3)
-    x[300:400] += 100
-    assert score.detect(t[: baseline.READY_SAMPLES], x[: baseline.READY_SAMPLES]) == []
+    t, x = daily(7)
+    x[1500:1600] += 100  # by samples it could judge, by days it may not
+    assert baseline.READY_SAMPLES < 1500
+    assert score.detect(t, x) == []
 
 
 @pytest.mark.slow

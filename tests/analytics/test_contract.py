@@ -1,6 +1,8 @@
 """What every detector must keep to, run on all of them."""
 
+import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,14 +82,14 @@ def cut(rows: Sequence[tuple[int, float, float]], at: Sequence[int]) -> list[Bat
     """Blocks between the given instants (numbers of STEP_S)."""
     edges = [0, *sorted(at), int(DAYS * 86_400 / STEP_S)]
     blocks = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         mine = [row for row in rows if a * STEP_S <= row[1] < b * STEP_S]
         if mine:
             blocks.append(batch(mine))
     return blocks
 
 
-def said(signals: Sequence[Signal]) -> list[object]:
+def said(signals: Sequence[Signal]) -> list[tuple[Any, ...]]:
     """Everything but the order in which batches brought it."""
     return sorted(
         (s.event_us, s.source, s.active, s.condition, s.tier, s.score or 0, repr(s.evidence)) for s in signals
@@ -97,10 +99,11 @@ def said(signals: Sequence[Signal]) -> list[object]:
 @pytest.fixture(autouse=True)
 def short_warm_up(monkeypatch):
     monkeypatch.setattr(baseline_module, "READY_SAMPLES", 600)
+    monkeypatch.setattr(baseline_module, "READY_S", 2 * 86_400)
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
-def kind(request) -> Callable[[Registry], Detector]:
+def kind(request):
     return request.param
 
 
@@ -116,7 +119,8 @@ def test_finds_its_part_of_the_story(kind):
     assert any(s.active and s.tier != "notice" for s in found)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.lists(st.integers(1, int(DAYS * 86_400 / STEP_S) - 1), max_size=12))
 def test_batch_boundaries_change_nothing(kind, at):
     whole, parts = world(), world()

@@ -1,5 +1,7 @@
 """Device events become signals at once."""
 
+from typing import Any
+
 import pytest
 
 from watchkeep_analytics.events import judge, note_modes
@@ -11,7 +13,14 @@ KINDS = {("c1", "E1"): "elevator"}
 
 
 def event(condition: str, **more) -> CommittedEvent:
-    values = {"event_id": 1, "community": "c1", "equipment": "E1", "active": True, "t_us": 1_000, "received_us": 5_000}
+    values: dict[str, Any] = {
+        "event_id": 1,
+        "community": "c1",
+        "equipment": "E1",
+        "active": True,
+        "t_us": 1_000,
+        "received_us": 5_000,
+    }
     return CommittedEvent(condition=condition, **(values | more))
 
 

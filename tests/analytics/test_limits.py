@@ -1,5 +1,7 @@
 """Limits: hysteresis, delays in event time, interlocks; batches change nothing."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -132,7 +134,7 @@ def test_batches_and_ticks_change_nothing(values, cuts, for_s, clear_for_s):
     one = whole.observe(batch(rows)) + whole.tick(moment(whole._registry, t + 1000))
     many = []
     edges = [0, *sorted(c for c in cuts if c < len(rows)), len(rows)]
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         many += parts.observe(batch(rows[a:b]))
         if b:
             many += parts.tick(moment(parts._registry, rows[b - 1][1]))
@@ -154,7 +156,7 @@ def test_numbers_of_many_series_in_any_blocks(values, cuts, for_s):
     rows = [(row, float(t), value) for t, (row, value) in enumerate(values)]
     edges = [0, *sorted(c for c in cuts if c < len(rows)), len(rows)]
     parts = made()
-    many = [s for a, b in zip(edges, edges[1:], strict=False) for s in parts.observe(batch(rows[a:b]))]
+    many = [s for a, b in itertools.pairwise(edges) for s in parts.observe(batch(rows[a:b]))]
 
     def key(signals):
         return sorted((s.equipment, s.event_us, s.active) for s in signals)

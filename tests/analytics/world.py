@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,10 @@ from watchkeep_core import vocabulary
 T0 = 1_700_000_000 * SECOND
 
 
-def point(series: int, metric: str, equipment: str = "E1", **more) -> PointRow:
+def point(series: int, metric: str, equipment: str = "E1", **more: Any) -> PointRow:
     """A point with what the vocabulary says of its metric."""
     word = vocabulary.load().metrics.get(metric)
-    values = {
+    values: dict[str, Any] = {
         "series": series,
         "community": "c1",
         "equipment": equipment,
@@ -37,7 +38,7 @@ def point(series: int, metric: str, equipment: str = "E1", **more) -> PointRow:
 
 
 def limit(number: int, series: int, side: str, value: float, clear: float | None = None, **more) -> LimitRow:
-    values = {
+    values: dict[str, Any] = {
         "limit": number,
         "series": series,
         "condition": "machine_temperature_high",

@@ -1,0 +1,145 @@
+"""Telemetry: rows messages → engines → signals, one engine per partition."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from psycopg import Connection
+
+from watchkeep_analytics import metrics, progress, register
+from watchkeep_analytics.batch import Ints
+from watchkeep_analytics.engine import Counts, Engine, GatewayState
+from watchkeep_analytics.lanes import Every, LaneWorker
+from watchkeep_analytics.progress import Rows
+from watchkeep_analytics.sessions import Inbox, Message
+from watchkeep_analytics.settings import AnalyticsSettings
+from watchkeep_analytics.suppression import Modes
+from watchkeep_core.rows import Columns
+from watchkeep_core.service import Stop
+from watchkeep_core.topics import Lane, partition_of
+
+
+class DataLane(LaneWorker):
+    """The only owner of its engines."""
+
+    lane: Lane = "data"
+
+    def __init__(
+        self, settings: AnalyticsSettings, inbox: Inbox, stop: Stop, modes: Modes, sighted: Callable[[], bool]
+    ) -> None:
+        """`sighted` says whether rows can reach us now: when not, silence means nothing."""
+        super().__init__(settings, inbox, stop)
+        self._modes = modes
+        self._sighted = sighted
+        self._engines = {partition: Engine(modes) for partition in settings.partitions}
+        self._gone: dict[int, set[int]] = {partition: set() for partition in settings.partitions}
+        self._gateways: dict[tuple[str, str], GatewayState] = {}
+        self._look = Every(5.0)
+        self._counted = Counts()
+
+    def prepare(self, conn: Connection) -> None:
+        self.refresh(conn)
+        for partition, engine in self._engines.items():
+            self._done[partition], states = progress.load_states(conn, self.lane, partition)
+            engine.load(states)
+
+    def refresh(self, conn: Connection) -> None:
+        self._replays = register.communities(conn, self.settings.partitions)
+        _, self._names = register.equipment(conn, self._replays)
+        self._modes.plan(register.windows(conn))
+        for partition in self._engines:
+            self._refresh_one(conn, partition)
+
+    def catch_up(self, conn: Connection, partition: int, before: datetime) -> None:
+        gap = progress.missing(conn, self.lane, partition, self._done[partition], before)
+        if gap is None:
+            return
+        engine = self._engines[partition]
+        self._refresh_one(conn, partition)
+        # What begins and ends within the gap must meet in one write, so nothing is written before its end.
+        with conn.transaction():
+            for block in progress.readings(conn, engine.registry, gap, timedelta(hours=self.settings.catch_up_h)):
+                self._pending += engine.observe(*block)
+                if self._stop.is_set():
+                    return
+        self._done[partition] = gap.last
+        metrics.REREAD.labels(self.lane).inc(gap.batches)
+        engine.blind(now_us())
+
+    def judge(self, conn: Connection, messages: Sequence[Message]) -> None:
+        for partition in self._engines:
+            mine = [m.content for m in messages if isinstance(m.content, Columns) and m.content.partition == partition]
+            run: list[Columns] = []
+            for columns in sorted(mine, key=lambda item: item.batch):
+                if columns.batch != self._done[partition] + 1 + len(run):
+                    self._judge_run(conn, partition, run)
+                    run = []
+                if columns.batch > self._done[partition] + 1 + len(run):
+                    self.catch_up(conn, partition, datetime.max.replace(tzinfo=UTC))
+                if columns.batch == self._done[partition] + 1 + len(run):
+                    run.append(columns)
+            self._judge_run(conn, partition, run)
+        self._publish_counts()
+
+    def tick(self, conn: Connection) -> None:
+        moment = now_us()
+        if not self._sighted() or self._inbox.backlog:  # we are behind, which is not the sensors' silence
+            for engine in self._engines.values():
+                engine.blind(moment)
+            return
+        if self._look.due():
+            self._gateways = register.gateway_states(conn)
+        for engine in self._engines.values():
+            self._pending += engine.tick(moment, self._gateways)
+        self._publish_counts()
+
+    def save(self, conn: Connection) -> None:
+        for partition, engine in self._engines.items():
+            if self._done[partition] >= 0:
+                progress.save_states(conn, self.lane, partition, self._done[partition], engine.save())
+        metrics.STATE_BYTES.set(sum(engine.nbytes for engine in self._engines.values()))
+
+    def _judge_run(self, conn: Connection, partition: int, run: list[Columns]) -> None:
+        if not run:
+            return
+        rows = Rows(
+            np.concatenate([np.frombuffer(c.series, np.int32) for c in run]).astype(np.int64),
+            np.concatenate([np.frombuffer(c.time_us, np.int64) for c in run]),
+            np.concatenate([np.frombuffer(c.value, np.float64) for c in run]),
+            np.concatenate([np.frombuffer(c.quality, np.uint8) for c in run]).astype(np.int64),
+        )
+        engine = self._engines[partition]
+        self._meet(conn, partition, engine.unknown(rows.series))
+        self._pending += engine.observe(*rows)
+        self._done[partition] = run[-1].batch
+        metrics.BATCHES.labels(self.lane).inc(len(run))
+
+    def _meet(self, conn: Connection, partition: int, series: Ints) -> None:
+        """New series: read the register, once for each id."""
+        gone = self._gone[partition]
+        if set(series.tolist()) - gone:
+            self.refresh(conn)
+            gone.update(self._engines[partition].unknown(series).tolist())
+
+    def _refresh_one(self, conn: Connection, partition: int) -> None:
+        names = [name for name in self._replays if partition_of(name) == partition]
+        engine = self._engines[partition]
+        if names or engine.registry.size:
+            self._pending += engine.update(register.points(conn, names), register.limits(conn, names))
+
+    def _publish_counts(self) -> None:
+        now = Counts()
+        for engine in self._engines.values():
+            for name in vars(now):
+                setattr(now, name, getattr(now, name) + getattr(engine.counts, name))
+        old, self._counted = self._counted, now
+        metrics.ROWS.labels(self.lane).inc(now.rows - old.rows)
+        metrics.LATE.inc(now.late - old.late)
+        metrics.UNKNOWN.inc(now.unknown - old.unknown)
+        metrics.BAD.inc(now.bad - old.bad)
+        metrics.FAILURES.inc(now.failures - old.failures)
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,125 @@
+"""A number that does not move for longer than it ever did: the sensor is stuck."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
+from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.registry import NUMBER, Registry
+from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.table import Spec, Table
+
+LONGEST_TIMES = 2
+"""A run longer than this times the longest one learnt (DETECTION §2: no false alarm on synthetic sensors)."""
+
+SHORTEST = 12
+"""Samples; no shorter run counts, whatever was learnt."""
+
+READY_SAMPLES = 288
+"""One day at 5 min; and one day of event time must have passed, so that a night is known."""
+
+READY_S = 86_400
+
+
+class Flatline:
+    """Only numbers; zero is left out where it is the lower end of the range (no flow, no current: natural rest)."""
+
+    name: ClassVar[str] = "flatline"
+    version: ClassVar[str] = "1"
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._state = Table(
+            value=Spec(np.float64, np.nan),
+            run=Spec(np.int32),
+            longest=Spec(np.int32),
+            n=Spec(np.int64),
+            first_us=Spec(np.int64, NEVER),
+            since_us=Spec(np.int64, NEVER),
+            t_us=Spec(np.int64, NEVER),
+            open=Spec(np.bool_),
+        )
+        self._watched = np.zeros(0, np.bool_)
+        self.configure()
+
+    def configure(self) -> list[Signal]:
+        self._state.grow(self._registry.size)
+        self._watched = self._registry["kind"] == NUMBER
+        return []
+
+    def observe(self, batch: Batch) -> list[Signal]:
+        batch = batch.where(self._watched[batch.row])
+        return [found for at in batch.rounds() for found in self._round(batch, at)]
+
+    def tick(self, moment: Moment) -> list[Signal]:
+        return []
+
+    def ready(self, row: int) -> bool:
+        state = self._state
+        known_us = int(state["t_us"][row]) - int(state["first_us"][row])
+        return bool(state["n"][row] >= READY_SAMPLES and known_us >= READY_S * SECOND)
+
+    def save(self) -> bytes:
+        return self._state.save(self._registry["series"])
+
+    def load(self, data: bytes) -> None:
+        self._state.load(data, self._registry.find)
+
+    @property
+    def nbytes(self) -> int:
+        return self._state.nbytes
+
+    def _round(self, batch: Batch, at: Ints) -> list[Signal]:
+        state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]
+        rest = (x == 0) & (self._registry["lower"][rows] == 0)
+        same = (x == state["value"][rows]) & ~rest
+        was, run = state["open"][rows], state["run"][rows]
+        ends = was & ~same
+        # A run that was called stuck teaches nothing, or the next one would have to be twice as long.
+        learnt = np.where(same | was, state["longest"][rows], np.maximum(state["longest"][rows], run))
+        run = np.where(same, run + 1, np.where(rest, 0, 1))
+        since = np.where(same, state["since_us"][rows], t_us)
+        first = np.where(state["n"][rows] == 0, t_us, state["first_us"][rows])
+        ready = (state["n"][rows] >= READY_SAMPLES) & (t_us - first >= READY_S * SECOND)
+        begins = ~was & ready & (run > np.maximum(SHORTEST, LONGEST_TIMES * learnt))
+        values = {
+            "value": x,
+            "run": run,
+            "longest": learnt,
+            "since_us": since,
+            "first_us": first,
+            "t_us": t_us,
+            "open": (was | begins) & ~ends,
+        }
+        for column, new in values.items():
+            state[column][rows] = new
+        state["n"][rows] += 1
+        return [
+            self._signal(int(rows[i]), int(t_us[i]), float(x[i]), bool(begins[i]))
+            for i in np.flatnonzero(begins | ends)
+        ]
+
+    def _signal(self, row: int, t_us: int, x: float, active: bool) -> Signal:
+        state = self._state
+        return signal(
+            self,
+            self._registry,
+            row,
+            t_us,
+            condition="sensor_flatline",
+            tier="warning",
+            active=active,
+            source="run",
+            text="flatline",
+            evidence={
+                "actual": x,
+                "expected": {"longest_run": int(state["longest"][row])},
+                "driver": self._registry.metrics[row],
+                "samples": int(state["run"][row]),
+                "since_us": int(state["since_us"][row]),
+                "basis": f"run of equal values > {LONGEST_TIMES} × longest learnt, at least {SHORTEST}",
+                "mark": "CP",
+                "rule": "flatline",
+            },
+        )

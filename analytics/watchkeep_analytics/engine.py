@@ -1,0 +1,190 @@
+"""All detectors over one partition: sorts, filters and hands on columns; keeps each series' time moving forward."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from watchkeep_analytics.batch import NEVER, Batch, Floats, Ints, order
+from watchkeep_analytics.detectors import Detector
+from watchkeep_analytics.detectors.baseline import Baseline
+from watchkeep_analytics.detectors.elevator import Elevator
+from watchkeep_analytics.detectors.flatline import Flatline
+from watchkeep_analytics.detectors.impossible import Impossible
+from watchkeep_analytics.detectors.limits import Limits
+from watchkeep_analytics.detectors.silence import Silence
+from watchkeep_analytics.registry import LimitRow, PointRow, Registry
+from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.suppression import Modes, Suppression
+from watchkeep_core import vocabulary
+from watchkeep_core.logs import get_logger
+
+log = get_logger(__name__)
+
+BAD = 2
+"""Quality that no detector sees."""
+
+
+@dataclass
+class Counts:
+    """Since the start."""
+
+    rows: int = 0
+    late: int = 0
+    unknown: int = 0
+    bad: int = 0
+    failures: int = 0
+
+
+class GatewayState(msgspec.Struct, frozen=True):
+    """What ingest knows of a gateway; µs since 1970 UTC, NEVER = unknown."""
+
+    online: bool
+    heard_us: int
+    offline_us: int
+
+
+class Engine:
+    """One partition. Not thread-safe: its lane's worker owns it."""
+
+    def __init__(self, modes: Modes, make: Callable[[Registry], Sequence[Detector]] | None = None) -> None:
+        self.registry = Registry()
+        self.counts = Counts()
+        self.silence = Silence(self.registry)
+        self.impossible = Impossible(self.registry)
+        others = make(self.registry) if make else _usual(self.registry)
+        self.detectors: list[Detector] = [self.impossible, self.silence, *others]
+        self._modes = modes
+        self._suppression = Suppression(modes)
+        self._mode_rows = np.zeros(0, np.bool_)
+        self._register = 0
+
+    def update(self, points: Sequence[PointRow], limits: Sequence[LimitRow]) -> list[Signal]:
+        """The register as it is now; nothing is done when it has not changed."""
+        fingerprint = hash((tuple(points), tuple(limits)))
+        if fingerprint == self._register:
+            return []
+        self._register = fingerprint
+        self.registry.update(points, limits)
+        metrics = vocabulary.load().metrics
+        telling = {name for name, metric in metrics.items() if any(s.suppresses for s in metric.states.values())}
+        self._mode_rows = np.array([metric in telling for metric in self.registry.metrics], np.bool_)
+        return self._pass([found for detector in self.detectors for found in self._guard(detector, detector.configure)])
+
+    def unknown(self, series: Ints) -> Ints:
+        """Those series ids that the registry does not know."""
+        ids = np.unique(series)
+        return np.asarray(ids[self.registry.find(ids) < 0])
+
+    def observe(self, series: Ints, t_us: Ints, value: Floats, quality: Ints) -> list[Signal]:
+        """Rows just committed, in any order; late, bad and unknown ones are counted and left out."""
+        rows = self.registry.find(series)
+        known, good = rows >= 0, (quality < BAD) & np.isfinite(value)
+        usable = known & good
+        self.counts.rows += len(series)
+        self.counts.unknown += int((~known).sum())
+        self.counts.bad += int((known & ~good).sum())
+        batch = order(rows[usable], t_us[usable].astype(np.int64), value[usable])
+        fresh = batch.where(batch.t_us > self.registry["last_us"][batch.row])
+        self.counts.late += int(usable.sum()) - fresh.size
+        if fresh.size == 0:
+            return []
+        self.registry.advance(fresh.row, fresh.t_us)
+        self._note_modes(fresh)
+        lower, upper = self.registry["lower"][fresh.row], self.registry["upper"][fresh.row]
+        possible = fresh.where((fresh.value >= lower) & (fresh.value <= upper))
+        found: list[Signal] = []
+        for detector in self.detectors:
+            seen = fresh if detector is self.impossible else possible
+            found += self._guard(detector, lambda d=detector, b=seen: d.observe(b))  # type: ignore[misc]
+        return self._pass(found)
+
+    def tick(self, now_us: int, gateways: Mapping[tuple[str, str], GatewayState]) -> list[Signal]:
+        """Time has passed; `now_us` is the wall clock."""
+        if self.registry.size == 0:
+            return []
+        moment = self.moment(now_us, gateways)
+        found = [hit for detector in self.detectors for hit in self._guard(detector, lambda d=detector: d.tick(moment))]  # type: ignore[misc]
+        return self._pass(found) + self._suppression.release(now_us)
+
+    def blind(self, now_us: int) -> None:
+        """Nothing could be seen until now: silence counts from here on."""
+        if self.registry.size:
+            self.silence.configure()
+            self.silence.blind(self.moment(now_us, {}))
+
+    def moment(self, now_us: int, gateways: Mapping[tuple[str, str], GatewayState]) -> Moment:
+        count = len(self.registry.gateways)
+        watermark = np.full(count, NEVER)
+        np.maximum.at(watermark, self.registry["gateway"], self.registry["last_us"])
+        recorded: dict[str, int] = {}
+        for gateway, mark in zip(self.registry.gateways, watermark.tolist(), strict=True):
+            recorded[gateway.community] = max(recorded.get(gateway.community, NEVER), mark)
+        moment = Moment(
+            np.full(count, now_us), watermark, np.full(count, NEVER), np.full(count, -1), np.full(count, NEVER)
+        )
+        for g, gateway in enumerate(self.registry.gateways):
+            state = gateways.get((gateway.community, gateway.id))
+            if gateway.replay:
+                moment.wall_us[g] = recorded[gateway.community]
+            elif state is not None:
+                moment.heard_us[g], moment.offline_us[g] = state.heard_us, state.offline_us
+                moment.online[g] = int(state.online)
+        return moment
+
+    def save(self) -> dict[str, tuple[str, bytes]]:
+        """Detector name → version and state; `registry` holds the times up to which each series was judged."""
+        held = [(s, dict(s.evidence)) for s in self._suppression.held]
+        states = {detector.name: (detector.version, detector.save()) for detector in self.detectors}
+        states["registry"] = ("1", self.registry.save())
+        states["suppression"] = ("1", msgspec.msgpack.encode([_plain(signal, evidence) for signal, evidence in held]))
+        return states
+
+    def load(self, states: Mapping[str, tuple[str, bytes]]) -> None:
+        """What fits is taken over; a detector whose version has changed starts anew."""
+        for detector in self.detectors:
+            version, data = states.get(detector.name, ("", b""))
+            if version == detector.version:
+                try:
+                    detector.load(data)
+                except ValueError as error:
+                    log.warning("state_not_restored", detector=detector.name, why=str(error))
+        if "registry" in states:
+            self.registry.load(states["registry"][1])
+        if "suppression" in states:
+            self._suppression.restore([Signal(**s) for s in msgspec.msgpack.decode(states["suppression"][1])])
+
+    @property
+    def nbytes(self) -> int:
+        return sum(detector.nbytes for detector in self.detectors)
+
+    def _pass(self, found: list[Signal]) -> list[Signal]:
+        return self._suppression.filter(sorted(found, key=lambda signal: signal.event_us))
+
+    def _note_modes(self, batch: Batch) -> None:
+        telling = batch.where(self._mode_rows[batch.row])
+        metrics = vocabulary.load().metrics
+        for row, t_us, value in zip(telling.row.tolist(), telling.t_us.tolist(), telling.value.tolist(), strict=True):
+            equipment, name = self.registry.equipment_at(row), self.registry.metrics[row]
+            state = metrics[name].states.get(int(value))
+            reason = f"mode: {name} {state.id}" if state is not None and state.suppresses else ""
+            self._modes.set(equipment.community, equipment.id, name, t_us, reason)
+
+    def _guard(self, detector: Detector, call: Callable[[], list[Signal]]) -> list[Signal]:
+        """A detector that fails is reported and left out of this batch; the others go on."""
+        try:
+            return call()
+        except Exception:
+            self.counts.failures += 1
+            log.exception("detector_failed", detector=detector.name)
+            return []
+
+
+def _usual(registry: Registry) -> list[Detector]:
+    return [Limits(registry), Elevator(registry), Flatline(registry), Baseline(registry)]
+
+
+def _plain(signal: Signal, evidence: dict[str, object]) -> dict[str, object]:
+    fields = {name: getattr(signal, name) for name in Signal.__dataclass_fields__}
+    return fields | {"evidence": evidence}

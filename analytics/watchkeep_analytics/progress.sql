@@ -1,0 +1,29 @@
+-- name: load_states
+SELECT detector, version, batch, state FROM detector_states WHERE lane = %(lane)s AND partition = %(partition)s
+
+-- name: save_state
+INSERT INTO detector_states (lane, partition, detector, version, batch, state)
+VALUES (%(lane)s, %(partition)s, %(detector)s, %(version)s, %(batch)s, %(state)s)
+ON CONFLICT (lane, partition, detector) DO UPDATE SET
+    (version, batch, state, saved_at) = (excluded.version, excluded.batch, excluded.state, now())
+
+-- name: missing
+-- Batches after the given one: how many, the last, and what they span.
+SELECT count(*), max(batch), min(min_ts), max(max_ts)
+FROM batches WHERE lane = %(lane)s AND partition = %(partition)s AND batch > %(batch)s AND committed_at <= %(before)s
+
+-- name: readings
+-- Each series from its own last time on: nothing is read twice, nothing late is read at all.
+SELECT r.series_id, (extract(epoch FROM r.ts) * 1000000)::int8, r.value, r.quality
+FROM unnest(%(series)s::integer[], %(after)s::timestamptz[]) AS known (series_id, after)
+JOIN readings r ON r.series_id = known.series_id AND r.ts > known.after
+WHERE r.ts > %(since)s AND r.ts <= %(until)s
+ORDER BY r.ts
+
+-- name: events
+SELECT event_id, community_id, equipment_id, condition, active, ts, received_at, trusted, attributes
+FROM events WHERE event_id > %(after)s AND community_id = ANY (%(communities)s) AND received_at > %(since)s
+ORDER BY event_id
+
+-- name: last_event
+SELECT coalesce(max(event_id), 0) FROM events

@@ -1,0 +1,106 @@
+"""The estate as analytics sees it, read from the database."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Connection
+
+from watchkeep_analytics.batch import NEVER
+from watchkeep_analytics.engine import GatewayState
+from watchkeep_analytics.registry import LimitRow, PointRow
+from watchkeep_analytics.suppression import Window
+from watchkeep_analytics.warnings import Named
+from watchkeep_core import vocabulary
+from watchkeep_core.clock import to_us
+from watchkeep_core.database import queries
+from watchkeep_core.rows import CommittedEvent
+from watchkeep_core.topics import partition_of
+
+_SQL = queries("watchkeep_analytics", "register.sql")
+
+
+def communities(conn: Connection, partitions: Sequence[int]) -> dict[str, bool]:
+    """Communities of these partitions → is it a replay."""
+    return {name: replay for name, replay in conn.execute(_SQL["communities"]) if partition_of(name) in partitions}
+
+
+def points(conn: Connection, names: Sequence[str]) -> list[PointRow]:
+    return [_point(row) for row in conn.execute(_SQL["points"], {"communities": list(names)})]
+
+
+def limits(conn: Connection, names: Sequence[str]) -> list[LimitRow]:
+    return [LimitRow(*row) for row in conn.execute(_SQL["limits"], {"communities": list(names)})]
+
+
+def equipment(
+    conn: Connection, replays: dict[str, bool]
+) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], Named]]:
+    """(community, equipment) → kind, and → names."""
+    kinds: dict[tuple[str, str], str] = {}
+    names: dict[tuple[str, str], Named] = {}
+    for community, item, kind, name, name_en in conn.execute(_SQL["equipment"]):
+        kinds[community, item] = kind
+        names[community, item] = Named(name, name_en, replays.get(community, False))
+    return kinds, names
+
+
+def gateway_states(conn: Connection) -> dict[tuple[str, str], GatewayState]:
+    return {
+        (community, gateway): GatewayState(online, _us(heard), _us(offline))
+        for community, gateway, online, heard, offline in conn.execute(_SQL["gateway_states"])
+    }
+
+
+def windows(conn: Connection) -> tuple[Window, ...]:
+    return tuple(
+        Window(community, item, to_us(begin), to_us(end), reason)
+        for community, item, begin, end, reason in conn.execute(_SQL["windows"])
+    )
+
+
+def last_modes(conn: Connection) -> list[CommittedEvent]:
+    """The last event of each mode that suppresses, per piece of equipment."""
+    telling = [condition.id for condition in vocabulary.load().conditions.values() if condition.suppresses]
+    return [
+        CommittedEvent(
+            event_id=event_id,
+            community=community,
+            equipment=item,
+            condition=condition,
+            active=active,
+            t_us=to_us(ts),
+            received_us=to_us(received),
+            trusted=trusted,
+        )
+        for event_id, community, item, condition, active, ts, received, trusted in conn.execute(
+            _SQL["last_modes"], {"conditions": telling}
+        )
+    ]
+
+
+def _point(row: tuple[Any, ...]) -> PointRow:
+    series, community, item, kind, name, name_en, metric, unit, period_s, gateway, gateway_equipment, replay = row
+    word = vocabulary.load().metrics.get(metric)
+    default = math.nan if word is None else word.period_s  # 0 in the vocabulary: silence says nothing
+    return PointRow(
+        series=series,
+        community=community,
+        equipment=item,
+        kind=kind,
+        name=name,
+        name_en=name_en,
+        metric=metric,
+        unit=unit,
+        gateway=gateway,
+        gateway_equipment=gateway_equipment,
+        replay=replay,
+        period_s=default if default == 0 or not period_s else period_s,
+        value="number" if word is None else word.value,
+        lower=-math.inf if word is None else word.min,
+        upper=math.inf if word is None else word.max,
+    )
+
+
+def _us(moment: Any) -> int:
+    return NEVER if moment is None else to_us(moment)

@@ -1,0 +1,190 @@
+"""What is known of each series of one partition: arrays with one row per series, in order of first sight."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from watchkeep_analytics.batch import NEVER, Ints
+from watchkeep_analytics.table import Column, Spec, Table
+
+NUMBER, STATE, COUNTER = 0, 1, 2
+_VALUES = {"number": NUMBER, "state": STATE, "counter": COUNTER}
+
+
+class PointRow(NamedTuple):
+    """One point, joined with its equipment and community, and with what the vocabulary says of its metric."""
+
+    series: int
+    community: str
+    equipment: str
+    kind: str
+    name: str
+    name_en: str
+    metric: str
+    unit: str
+    gateway: str
+    gateway_equipment: str
+    replay: bool
+    period_s: float
+    """Expected interval; 0 = silence says nothing, NaN = learnt."""
+    value: str
+    """`number`, `state` or `counter`."""
+    lower: float
+    upper: float
+
+
+class LimitRow(NamedTuple):
+    """One row of point_limits."""
+
+    limit: int
+    series: int
+    condition: str
+    side: str
+    value: float
+    clear: float
+    for_s: float
+    clear_for_s: float
+    tier: str
+    when_metric: str | None
+    when_value: float | None
+    basis: str
+    mark: str
+
+
+class Equipment:
+    """One piece of equipment and the rows of its points."""
+
+    __slots__ = ("community", "id", "kind", "name", "name_en", "points", "replay")
+
+    def __init__(self, row: PointRow) -> None:
+        self.community = row.community
+        self.id = row.equipment
+        self.points: dict[str, int] = {}
+        """Metric → row of the registry."""
+        self.update(row)
+
+    def update(self, row: PointRow) -> None:
+        self.kind, self.name, self.name_en, self.replay = row.kind, row.name, row.name_en, row.replay
+
+
+class Gateway(NamedTuple):
+    """A gateway, or "" for points that no gateway has spoken of yet."""
+
+    community: str
+    id: str
+    equipment: str
+    """Its own entry in the register, or its id."""
+    replay: bool
+
+
+class Registry:
+    """Grows, never shrinks: a deleted point falls silent by itself at the next restart."""
+
+    def __init__(self) -> None:
+        self._rows = Table(
+            series=Spec(np.int64),
+            equipment=Spec(np.int64),
+            gateway=Spec(np.int64),
+            kind=Spec(np.int8),
+            period_s=Spec(np.float64),
+            lower=Spec(np.float64, -np.inf),
+            upper=Spec(np.float64, np.inf),
+            last_us=Spec(np.int64, NEVER),
+        )
+        self._row_of = np.full(1024, -1, np.int64)
+        self.metrics: list[str] = []
+        """Metric of each row."""
+        self.units: list[str] = []
+        self.equipment: list[Equipment] = []
+        self.gateways: list[Gateway] = []
+        self.limits: Sequence[LimitRow] = ()
+        self._equipment_of: dict[tuple[str, str], int] = {}
+        self._gateway_of: dict[tuple[str, str], int] = {}
+
+    def __getitem__(self, column: str) -> Column:
+        """One column over all rows: series, equipment, gateway, kind, period_s, lower, upper or last_us."""
+        return self._rows[column]
+
+    @property
+    def size(self) -> int:
+        return self._rows.size
+
+    def find(self, series: Ints) -> Ints:
+        """Rows of series ids, -1 for unknown ones."""
+        inside = (series >= 0) & (series < len(self._row_of))
+        return np.where(inside, self._row_of[np.where(inside, series, 0)], -1)
+
+    def equipment_at(self, row: int) -> Equipment:
+        return self.equipment[int(self._rows["equipment"][row])]
+
+    def sibling(self, row: int, metric: str) -> int:
+        """Row of another metric of the same equipment, -1 when there is none."""
+        return self.equipment_at(row).points.get(metric, -1)
+
+    def update(self, points: Iterable[PointRow], limits: Sequence[LimitRow]) -> None:
+        """Take over the register as it is now; rows of known points stay where they are."""
+        for point in points:
+            self._put(point)
+        self.limits = limits
+
+    def advance(self, rows: Ints, t_us: Ints) -> None:
+        """Per-series time moves forward only."""
+        np.maximum.at(self._rows["last_us"], rows, t_us)
+
+    def save(self) -> bytes:
+        """Last times by series id."""
+        times = Table(last_us=Spec(np.int64, NEVER))
+        times.grow(self.size)
+        times["last_us"][:] = self["last_us"]
+        return times.save(self["series"])
+
+    def load(self, data: bytes) -> None:
+        times = Table(last_us=Spec(np.int64, NEVER))
+        times.grow(self.size)
+        times.load(data, self.find)
+        np.maximum(self["last_us"], times["last_us"], out=self["last_us"])
+
+    def _put(self, point: PointRow) -> None:
+        row = int(self.find(np.array([point.series]))[0])
+        if row < 0:
+            row = self._rows.size
+            self._rows.grow(row + 1)
+            self._index(point.series, row)
+            self.metrics.append(point.metric)
+            self.units.append(point.unit)
+        values = {
+            "series": point.series,
+            "equipment": self._equipment(point, row),
+            "gateway": self._gateway(point),
+            "kind": _VALUES[point.value],
+            "period_s": point.period_s,
+            "lower": point.lower,
+            "upper": point.upper,
+        }
+        for column, value in values.items():
+            self._rows[column][row] = value
+
+    def _index(self, series: int, row: int) -> None:
+        if series >= len(self._row_of):
+            more = max(series + 1, 2 * len(self._row_of)) - len(self._row_of)
+            self._row_of = np.concatenate([self._row_of, np.full(more, -1, np.int64)])
+        self._row_of[series] = row
+
+    def _equipment(self, point: PointRow, row: int) -> int:
+        key = (point.community, point.equipment)
+        number = self._equipment_of.setdefault(key, len(self.equipment))
+        if number == len(self.equipment):
+            self.equipment.append(Equipment(point))
+        self.equipment[number].update(point)
+        self.equipment[number].points[point.metric] = row
+        return number
+
+    def _gateway(self, point: PointRow) -> int:
+        key = (point.community, point.gateway)
+        number = self._gateway_of.setdefault(key, len(self.gateways))
+        gateway = Gateway(point.community, point.gateway, point.gateway_equipment or point.gateway, point.replay)
+        if number == len(self.gateways):
+            self.gateways.append(gateway)
+        self.gateways[number] = gateway
+        return number

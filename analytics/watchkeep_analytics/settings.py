@@ -1,0 +1,33 @@
+"""Settings of the analytics service."""
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from watchkeep_core.settings import BrokerSettings, DatabaseSettings
+from watchkeep_core.topics import PARTITIONS
+
+
+class AnalyticsSettings(DatabaseSettings, BrokerSettings):
+    """Read from WATCHKEEP_ANALYTICS_*, and [analytics] of the file."""
+
+    part: ClassVar[str] = "analytics"
+
+    mqtt_password: SecretStr
+    """Of the users `analytics-0` to `analytics-15`."""
+    partitions: tuple[int, ...] = tuple(range(PARTITIONS))
+    """Partitions that this worker judges, as a JSON list."""
+    refresh_s: float = Field(default=30.0, gt=0)
+    """Points, limits and planned work are read again this often, and when an unknown series comes."""
+    poll_s: float = Field(default=15.0, gt=0)
+    """The database is asked this often for batches whose message did not come."""
+    tick_s: float = Field(default=1.0, gt=0)
+    """Silence and pending delays are looked at this often."""
+    save_s: float = Field(default=60.0, gt=0)
+    """Detector states are saved this often, and at the end."""
+    queue_size: int = Field(default=2_000, ge=10)
+    """Rows messages of one lane in memory; what does not fit is read from the database."""
+    catch_up_h: float = Field(default=168.0, gt=0)
+    """How far back a worker without a saved state reads, in hours before the newest row of each lane."""
+    over_after_s: float = Field(default=300.0, ge=0)
+    """What began and ended in one block of rows opens no warning when it ended longer ago than this."""

@@ -1,0 +1,95 @@
+"""One sentence in Chinese and one in English for each warning, from the catalogue texts.toml."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta, timezone
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from watchkeep_analytics.signals import Signal
+from watchkeep_core import vocabulary
+from watchkeep_core.clock import from_us
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+PARTS = "part"
+"""The one table that is no sentence: names of the baseline's components."""
+
+_LOCAL = timezone(timedelta(hours=8))  # China has one time zone and no summer time
+_UNKNOWN = "—"
+
+
+@cache
+def catalogue() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((files("watchkeep_analytics") / "texts.toml").read_text(encoding="utf-8"))
+
+
+def sentence(signal: Signal, language: Language, name: str = "") -> str:
+    """The signal in words; `name` is that of the equipment, its id when it has none."""
+    return str(catalogue()[signal.text][language]).format_map(fields(signal, language, name))
+
+
+def fields(signal: Signal, language: Language, name: str = "") -> dict[str, str]:
+    """Everything a sentence may name; what the signal does not say is a dash."""
+    evidence = signal.evidence
+    expected, limit = evidence.get("expected") or {}, evidence.get("limit") or {}
+    return {
+        "equipment": name or signal.equipment,
+        "condition": _condition(signal.condition, language),
+        "metric": _metric(evidence.get("metric"), language),
+        "actual": _actual(evidence, language),
+        "unit": _unit(evidence.get("unit")),
+        "limit": number(limit.get("value")),
+        "for_s": number(limit.get("for_s")),
+        "low": number(expected.get("low")),
+        "high": number(expected.get("high")),
+        "driver": _driver(evidence.get("driver"), language),
+        "rarity": number(evidence.get("rarity")),
+        "samples": number(evidence.get("samples")),
+        "since": _time(evidence.get("since_us")),
+        "gateway": str(evidence.get("gateway", _UNKNOWN)),
+        "said": str(evidence.get("actual", _UNKNOWN)),
+        "basis": str(evidence.get("basis", _UNKNOWN)),
+    }
+
+
+def number(value: object) -> str:
+    """Four significant digits, thousands in full."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return _UNKNOWN
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _condition(id: str, language: Language) -> str:
+    condition = vocabulary.load().conditions.get(id)
+    return getattr(condition, language) if condition is not None else id
+
+
+def _metric(id: object, language: Language) -> str:
+    metric = vocabulary.load().metrics.get(str(id))
+    return getattr(metric, language) if metric is not None else str(id or _UNKNOWN)
+
+
+def _unit(id: object) -> str:
+    unit = vocabulary.load().units.get(str(id))
+    return f" {unit.symbol}" if unit is not None and unit.symbol else ""
+
+
+def _actual(evidence: Mapping[str, Any], language: Language) -> str:
+    value = evidence.get("actual")
+    metric = vocabulary.load().metrics.get(str(evidence.get("metric")))
+    if metric is not None and metric.states and isinstance(value, int | float) and int(value) in metric.states:
+        return str(getattr(metric.states[int(value)], language))
+    return number(value)
+
+
+def _driver(driver: object, language: Language) -> str:
+    part = catalogue()[PARTS].get(str(driver))
+    return str(part[language]) if part else _metric(driver, language)
+
+
+def _time(us: object) -> str:
+    return from_us(us).astimezone(_LOCAL).strftime("%Y-%m-%d %H:%M") if isinstance(us, int) and us > 0 else _UNKNOWN

@@ -1,0 +1,100 @@
+"""The engine: what reaches detectors, late and bad rows, a detector that fails, state."""
+
+import numpy as np
+
+from tests.analytics.world import T0, limit, point
+from watchkeep_analytics.batch import SECOND
+from watchkeep_analytics.detectors.limits import Limits
+from watchkeep_analytics.engine import Engine, GatewayState
+from watchkeep_analytics.suppression import Modes
+
+
+def engine(modes: Modes | None = None, make=None) -> Engine:
+    made = Engine(modes or Modes(), make)
+    made.update(
+        [point(11, "machine_temperature"), point(12, "service_mode"), point(13, "door_zone")],
+        [limit(1, 11, "above", 90.0, 85.0), limit(2, 13, "equals", 2.0, condition="stop_off_zone", tier="alarm")],
+    )
+    return made
+
+
+def feed(made: Engine, *rows: tuple[int, float, float], quality: int = 0):
+    """(series id, seconds, value)"""
+    series, seconds, value = (np.array(column) for column in zip(*rows, strict=True))
+    t_us = T0 + (seconds * SECOND).astype(np.int64)
+    return made.observe(series, t_us, value.astype(np.float64), np.full(len(series), quality))
+
+
+def test_late_rows_are_counted_and_open_nothing():
+    made = engine()
+    feed(made, (11, 100, 50))
+    assert feed(made, (11, 90, 99), (11, 100, 99)) == []
+    assert (made.counts.late, made.counts.rows) == (2, 3)
+
+
+def test_rows_in_any_order_within_a_batch():
+    found = feed(engine(), (11, 30, 80), (11, 10, 95), (11, 20, 95))
+    assert [s.active for s in found] == [True, False]
+
+
+def test_bad_and_unknown_rows_reach_nobody():
+    made = engine()
+    assert feed(made, (11, 1, 99), quality=2) == []
+    assert feed(made, (999, 1, 99)) == []
+    assert feed(made, (11, 2, np.nan)) == []
+    assert (made.counts.bad, made.counts.unknown) == (2, 1)
+    assert list(made.unknown(np.array([999, 11, 999]))) == [999]
+
+
+def test_impossible_values_reach_only_their_own_detector():
+    found = feed(engine(), (11, 1, 999), (11, 2, 999), (11, 3, 999))
+    assert {s.condition for s in found} == {"sensor_impossible_value"}
+
+
+def test_a_detector_that_fails_does_not_stop_the_others():
+    class Broken(Limits):
+        def observe(self, batch):
+            raise RuntimeError("boom")
+
+    made = engine(make=lambda registry: [Broken(registry), Limits(registry)])
+    assert [s.condition for s in feed(made, (11, 1, 99))] == ["machine_temperature_high"]
+    assert made.counts.failures == 1
+
+
+def test_service_mode_suppresses_and_releases():
+    made = engine()
+    feed(made, (12, 0, 2))
+    (held,) = feed(made, (13, 10, 2))
+    assert (held.tier, held.evidence["suppressed"]) == ("notice", "mode: service_mode inspection")
+    feed(made, (12, 20, 1))
+    (out,) = made.tick(T0 + 30 * SECOND, {})
+    assert (out.condition, out.tier) == ("stop_off_zone", "alarm")
+
+
+def test_state_with_held_signals_survives():
+    made = engine()
+    feed(made, (12, 0, 2), (11, 0, 95), (13, 10, 2))
+    modes = Modes()
+    again = engine(modes)
+    again.load(made.save())
+    assert feed(again, (11, 0, 95)) == []
+    assert again.counts.late == 1
+    assert [s.active for s in feed(again, (11, 5, 80))] == [False]
+    assert [s.condition for s in again.tick(T0 + 30 * SECOND, {})] == ["stop_off_zone"]
+
+
+def test_a_state_of_another_version_is_left_alone():
+    made = engine()
+    feed(made, (11, 0, 95))
+    again = engine()
+    again.load({name: ("0", data) for name, (_, data) in made.save().items() if name == "limits"})
+    assert [s.active for s in feed(again, (11, 1, 95))] == [True]
+
+
+def test_the_present_of_a_replay_is_its_own_watermark():
+    made = Engine(Modes())
+    made.update([point(11, "machine_temperature", replay=True, period_s=60.0)], [])
+    feed(made, (11, 0, 50), (11, 60, 50))
+    wall = made.moment(T0 + 10**15, {("c1", "g1"): GatewayState(False, 0, 0)})
+    assert (wall.wall_us[0], wall.online[0]) == (T0 + 60 * SECOND, -1)
+    assert made.tick(T0 + 10**15, {}) == []
