@@ -9,9 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -19,6 +18,7 @@ import pytest
 import uvicorn
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 
 from tests.conftest import Database
 from tests.console import world as w
@@ -34,37 +34,28 @@ SECRET = secrets.token_hex(32)
 
 
 @pytest.fixture(scope="session")
-def built(postgres_url: str, template: str) -> Iterator[tuple[str, w.World]]:
-    """A database with the estate, to clone: hashing six passwords once is enough."""
+def estate(postgres_url: str, template: str) -> Iterator[w.World]:
+    """One database with the estate for all tests: cloning and hashing per test took longer than the tests."""
     name = f"watchkeep_console_{os.getpid()}"
     with psycopg.connect(postgres_url, autocommit=True) as conn:
-        _clone(conn, name, template)
-        yield name, w.build(Database(make_conninfo(postgres_url, dbname=name)))
-        _drop(conn, name)
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        yield w.build(Database(make_conninfo(postgres_url, dbname=name)))
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
-def world(postgres_url: str, built: tuple[str, w.World]) -> Iterator[w.World]:
-    """A fresh copy of the estate."""
-    name = f"watchkeep_console_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(postgres_url, autocommit=True) as conn:
-        _clone(conn, name, built[0])
-        yield replace(built[1], database=Database(make_conninfo(postgres_url, dbname=name)))
-        _drop(conn, name)
+def world(estate: w.World) -> w.World:
+    """The estate as it was built: everything that happened in it is gone."""
+    w.reset(estate)
+    return estate
 
 
-def _clone(conn: psycopg.Connection[Any], name: str, source: str) -> None:
-    conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source)))
-
-
-def _drop(conn: psycopg.Connection[Any], name: str) -> None:
-    conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture
-def house(world: w.World) -> Iterator[Services]:
+@pytest.fixture(scope="session")
+def _services(estate: w.World) -> Iterator[Services]:
     settings = ConsoleSettings(
-        database_url=world.database.url("watchkeep_console"), session_secret=SECRET, mqtt_url="mqtt://127.0.0.1:1883"
+        database_url=SecretStr(estate.database.url("watchkeep_console")),
+        session_secret=SecretStr(SECRET),
+        mqtt_url="mqtt://127.0.0.1:1883",
     )
     built = services.build(settings, SystemClock(), MemoryEnroller())
     yield built
@@ -72,8 +63,17 @@ def house(world: w.World) -> Iterator[Services]:
 
 
 @pytest.fixture
-def address(house: Services) -> Iterator[str]:
+def house(_services: Services, world: w.World) -> Services:
+    """Nobody has tried to log in yet."""
+    for limiter in (_services.logins_by_account, _services.logins_by_address):
+        limiter.forget()
+    return _services
+
+
+@pytest.fixture(scope="session")
+def _server(_services: Services) -> Iterator[str]:
     """The API on a real server in a thread; the listener runs."""
+    house = _services
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(house), log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -82,6 +82,11 @@ def address(house: Services) -> Iterator[str]:
     server.should_exit = True
     thread.join(10)
     listener.close()
+
+
+@pytest.fixture
+def address(_server: str, house: Services) -> str:
+    return _server
 
 
 @pytest.fixture
@@ -118,35 +123,33 @@ class Site:
 
     url: str
     world: w.World
-    process: subprocess.Popen[bytes]
     log: Path
 
 
-@pytest.fixture(scope="module")
-def site(postgres_url: str, built: tuple[str, w.World], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """`watchkeep console run` with pages, over a copy of the estate with warnings and cases."""
-    name = f"watchkeep_console_{os.getpid()}_{next(_numbers)}"
-    folder = tmp_path_factory.mktemp("console")
+@pytest.fixture(scope="session")
+def _process(estate: w.World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     port = free_port()
-    with psycopg.connect(postgres_url, autocommit=True) as conn:
-        _clone(conn, name, built[0])
-        world = replace(built[1], database=Database(make_conninfo(postgres_url, dbname=name)))
-        environment = os.environ | {
-            "WATCHKEEP_CONSOLE_DATABASE_URL": world.database.url("watchkeep_console"),
-            "WATCHKEEP_CONSOLE_SESSION_SECRET": SECRET,
-            "WATCHKEEP_CONSOLE_PORT": str(port),
-        }
-        log = folder / "console.log"
-        with log.open("wb") as output:
-            command = [sys.executable, "-m", "watchkeep_console", "run"]
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        try:
-            until(lambda: _ready(port), log)
-            yield Site(f"http://127.0.0.1:{port}", world, process, log)
-        finally:
-            process.terminate()
-            process.wait(15)
-            _drop(conn, name)
+    environment = os.environ | {
+        "WATCHKEEP_CONSOLE_DATABASE_URL": estate.database.url("watchkeep_console"),
+        "WATCHKEEP_CONSOLE_SESSION_SECRET": SECRET,
+        "WATCHKEEP_CONSOLE_PORT": str(port),
+    }
+    log = tmp_path_factory.mktemp("console") / "console.log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "watchkeep_console", "run"]
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        until(lambda: _ready(port), log)
+        yield f"http://127.0.0.1:{port}", log
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+@pytest.fixture
+def site(_process: tuple[str, Path], world: w.World) -> Site:
+    """`watchkeep console run` with pages, over the fresh estate."""
+    return Site(_process[0], world, _process[1])
 
 
 def until(true: Callable[[], bool], log: Path | None = None, seconds: float = 30.0) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from pathlib import Path
 
 import httpx
 
@@ -9,6 +10,7 @@ from tests.console import world as w
 from tests.console.conftest import Login
 from tests.console.world import World
 from watchkeep_console.services import Services
+from watchkeep_gateway.config_file import read as read_configuration
 
 ACT = "/api/v1/cases/1/actions/"
 
@@ -127,7 +129,7 @@ def test_dismiss_needs_a_reason_and_the_right(as_: Login, world: World) -> None:
     assert duty.get(f"/api/v1/warnings/{warning}").json()["verdicts"][0]["reason"] == "保洁误碰"
 
 
-def test_a_gateway_is_created_with_credentials_once(as_: Login, house: Services) -> None:
+def test_a_gateway_is_created_with_credentials_once(as_: Login, house: Services, tmp_path: Path) -> None:
     manager = as_("manager")
     body = {"community_id": "sunshine", "gateway_id": "gw-9", "name": "新网关"}
     made = manager.post("/api/v1/gateways", json=body)
@@ -135,7 +137,8 @@ def test_a_gateway_is_created_with_credentials_once(as_: Login, house: Services)
     found = made.json()
     assert house.enroller.users == {"sunshine/gw-9": found["mqtt_password"]}  # type: ignore[attr-defined]  # the twin
     assert (found["mqtt_user"], found["broker_user"]) == ("sunshine/gw-9", "added")
-    assert 'id = "gw-9"' in found["configuration"]
+    (tmp_path / "gateway.toml").write_text(found["configuration"], encoding="utf-8")
+    assert read_configuration(tmp_path / "gateway.toml").ref.user == "sunshine/gw-9"
     assert found["mqtt_password"] not in manager.get("/api/v1/communities/sunshine/gateways/gw-9").text
     again = manager.post("/api/v1/gateways", json=body)
     assert (again.status_code, again.json()["field"]) == (409, "gateway_id")

@@ -34,6 +34,10 @@ class World:
     people: dict[str, str]
     series: dict[tuple[str, str, str], int]
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.admin() as conn:
+            return conn.execute(query).fetchall()
+
     def admin(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.database.admin_url)
 
@@ -55,8 +59,32 @@ def build(database: Database) -> World:
     return World(database, people, series)
 
 
+_HAPPENED = (
+    "signals", "warnings", "unjudged", "cases", "case_warnings", "verdicts", "orders", "transitions", "evidence",
+    "escalations", "notifications", "ledger_entries", "readings", "events", "gateway_status", "batches", "sessions",
+    "api_tokens", "idempotency_keys",
+)  # fmt: skip
+_NUMBERED = {"warnings": "warning_id", "cases": "case_id", "orders": "order_id"}
+
+
+def reset(world: World) -> None:
+    """Forget everything that happened; the register stays, but for what tests have added."""
+    with psycopg.connect(world.database.admin_url) as conn:
+        conn.execute("SET LOCAL session_replication_role = replica")  # no triggers; TRUNCATE would sync 60 files
+        for table in _HAPPENED:
+            conn.execute(f"DELETE FROM {table}")
+        for table, column in _NUMBERED.items():
+            conn.execute("SELECT setval(pg_get_serial_sequence(%s, %s), 1, false)", [table, column])
+        conn.execute("DELETE FROM points WHERE gateway_id <> 'gw-1'")
+        conn.execute("DELETE FROM gateways WHERE gateway_id <> 'gw-1'")
+        conn.execute("DELETE FROM equipment WHERE status = 'unclaimed'")
+        conn.execute("DELETE FROM memberships WHERE person_id <> ALL (%s::uuid[])", [list(world.people.values())])
+        conn.execute("DELETE FROM people WHERE person_id <> ALL (%s::uuid[])", [list(world.people.values())])
+        conn.execute("UPDATE people SET failed_logins = 0, locked_until = NULL, active = true")
+
+
 def _estate() -> estate.Estate:
-    span = {"since": date(2020, 1, 1), "until": date(2035, 1, 1)}
+    since, until = date(2020, 1, 1), date(2035, 1, 1)
     lifts = [
         estate.Equipment(
             equipment_id=f"lift-{n}",
@@ -98,7 +126,12 @@ def _estate() -> estate.Estate:
         buildings=buildings,
         contracts=[
             estate.Contract(
-                contract_id="k1", kind="lift_maintainer", provider_org_id="lift", equipment_kinds=["elevator"], **span
+                contract_id="k1",
+                kind="lift_maintainer",
+                provider_org_id="lift",
+                equipment_kinds=["elevator"],
+                since=since,
+                until=until,
             )
         ],
         equipment=[*lifts, pump, hydrant],

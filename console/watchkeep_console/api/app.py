@@ -1,0 +1,87 @@
+"""The `api` app: everything but the NiceGUI pages."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.resources import as_file, files
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
+
+from watchkeep_console.api import (
+    events,
+    gateways,
+    health,
+    login,
+    problems,
+    register,
+    sessions,
+    technician,
+    work,
+)
+from watchkeep_console.api.guard import Guard
+from watchkeep_console.services import Services
+
+DESCRIPTION = """\
+Log in with `POST /api/v1/session` (cookie, and `X-CSRF-Token` on requests that change something) or send
+`Authorization: Bearer TOKEN`. What is outside one's scope answers 404. Refusals are `application/problem+json` and
+name the `field`. Acts take an `Idempotency-Key` and the `version` that was read: 409 when somebody was faster.
+Lists answer `next`, the cursor of the following page. Times are UTC."""
+
+
+def create_app(house: Services | None) -> FastAPI:
+    """Without services only the OpenAPI document can be had."""
+    app = FastAPI(
+        title="Watchkeep",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.services = house
+    problems.install(app)
+    v1 = APIRouter(prefix="/api/v1")
+    for router in (
+        sessions.router,
+        register.router,
+        work.router,
+        gateways.router,
+        events.router,
+    ):
+        v1.include_router(router)
+    app.include_router(v1)
+    for router in (health.router, login.router, technician.router):
+        app.include_router(router)
+    with as_file(files("watchkeep_console") / "static") as folder:
+        app.mount("/static", StaticFiles(directory=folder), name="static")
+    app.middleware("http")(_measured)
+    app.add_middleware(Guard, secure=house is not None and house.settings.secure_cookies)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """The listener lives as long as the app."""
+    house: Services = app.state.services
+    task = asyncio.create_task(house.hub.run(), name="listener")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _measured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    began = time.perf_counter()
+    response = await call_next(request)
+    route = getattr(request.scope.get("route"), "path", "other")
+    health.REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+    health.SECONDS.labels(route).observe(time.perf_counter() - began)
+    return response

@@ -1,0 +1,158 @@
+"""`/api/v1`: warnings, cases and orders, and what people do to them."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from watchkeep_console import models as m
+from watchkeep_console import reads, work
+from watchkeep_console.api.access import Current, House, TaggedRoute
+from watchkeep_console.api.register import Cursor, Limit, RowId, Word
+from watchkeep_dispatch.actions import Evidence
+
+router = APIRouter(route_class=TaggedRoute, tags=["work"])
+Key = Annotated[
+    str | None,
+    Header(alias=work.KEY, min_length=1, max_length=100, description="a repeated request gets the first answer"),
+]
+Of = Annotated[m.Class | None, Query(alias="class")]
+
+
+class Note(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"note": "保洁误碰，现场正常"}})
+
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Piece(BaseModel):
+    """A note, a scanned code or a reading; photos go through the technician's page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["scan", "note", "reading", "signature"]
+    note: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class ActBody(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"version": 3, "note": "更换门机皮带，试运行 10 次正常"}}
+    )
+
+    version: Annotated[
+        int | None, Field(ge=1, description="the case's version as it was read; 409 when it moved on")
+    ] = None
+    note: Annotated[str, Field(max_length=2000, description="reason or what was done")] = ""
+    org_id: Annotated[str | None, Field(max_length=64, description="return, redispatch: the organisation meant")] = None
+    approver: Annotated[str | None, Field(max_length=64, description="suspend: login of the second person")] = None
+    evidence: Annotated[list[Piece], Field(max_length=20)] = []
+
+    def wanted(self, action: str) -> work.Act:
+        pieces = tuple(Evidence(piece.kind, piece.note) for piece in self.evidence)
+        return work.Act(action, self.version, self.note, self.org_id, self.approver, pieces)
+
+
+@router.get("/warnings", summary="Warnings, newest first")
+def warnings(
+    house: House,
+    current: Current,
+    status: Annotated[Literal["open", "cleared"] | None, Query()] = None,
+    of_class: Of = None,
+    community: Word = None,
+    equipment: Word = None,
+    cursor: Cursor = None,
+    limit: Limit = reads.PAGE,
+) -> m.Page[m.Warning]:
+    with house.identity.acting(current) as conn:
+        return reads.warnings(
+            conn,
+            status=status,
+            of_class=of_class,
+            community=community,
+            equipment_id=equipment,
+            cursor=cursor,
+            limit=limit,
+        )
+
+
+@router.get("/warnings/{warning_id}", summary="One warning with its evidence")
+def warning(warning_id: RowId, house: House, current: Current) -> m.WarningDetail:
+    with house.identity.acting(current) as conn:
+        return reads.warning(conn, warning_id)
+
+
+@router.post("/warnings/{warning_id}/confirm", summary="File a warning that waits")
+def confirm(warning_id: RowId, house: House, current: Current, key: Key = None) -> m.Done:
+    return work.confirm(house, current, warning_id, key)
+
+
+@router.post("/warnings/{warning_id}/dismiss", summary="Judge a warning that waits a false alarm")
+def dismiss(warning_id: RowId, body: Note, house: House, current: Current, key: Key = None) -> m.Done:
+    return work.dismiss(house, current, warning_id, body.note, key)
+
+
+@router.get("/cases", summary="Cases, newest first")
+def cases(
+    house: House,
+    current: Current,
+    is_open: Annotated[bool | None, Query(alias="open")] = None,
+    state: Word = None,
+    of_class: Of = None,
+    community: Word = None,
+    equipment: Word = None,
+    cursor: Cursor = None,
+    limit: Limit = reads.PAGE,
+) -> m.Page[m.Case]:
+    with house.identity.acting(current) as conn:
+        return reads.cases(
+            conn,
+            state=state,
+            of_class=of_class,
+            community=community,
+            equipment_id=equipment,
+            is_open=is_open,
+            cursor=cursor,
+            limit=limit,
+        )
+
+
+@router.get("/cases/{case_id}", summary="One case: warnings, orders, history, clocks, what I may do")
+def case(case_id: RowId, house: House, current: Current) -> m.CaseDetail:
+    with house.identity.acting(current) as conn:
+        return reads.case_detail(conn, case_id, work.actions(current.person, reads.case(conn, case_id)))
+
+
+@router.post("/cases/{case_id}/actions/{action}", summary="Take one step of a case")
+def act(case_id: RowId, action: str, body: ActBody, house: House, current: Current, key: Key = None) -> m.Done:
+    """Actions: accept, arrive, finish, return, redispatch, suspend, resume, rework, verify, close, dismiss,
+    enter_ledger, strike. Which are possible stands in `actions` of the case."""
+    return work.act(house, current, case_id, body.wanted(action), key)
+
+
+@router.get("/orders", summary="Orders, newest first")
+def orders(
+    house: House,
+    current: Current,
+    mine: bool = False,
+    is_open: Annotated[bool | None, Query(alias="open")] = None,
+    state: Word = None,
+    cursor: Cursor = None,
+    limit: Limit = reads.PAGE,
+) -> m.Page[m.Order]:
+    """`mine`: assigned to me, or to my organisation and nobody yet."""
+    with house.identity.acting(current) as conn:
+        return reads.orders(conn, mine=mine, is_open=is_open, state=state, cursor=cursor, limit=limit)
+
+
+@router.get("/orders/{order_id}", summary="One order and what I may do")
+def order(order_id: RowId, house: House, current: Current) -> m.OrderDetail:
+    with house.identity.acting(current) as conn:
+        found = reads.order(conn, order_id)
+        return reads.order_detail(conn, order_id, work.order_actions(current.person, conn, found))
+
+
+@router.post("/orders/{order_id}/actions/{action}", summary="Take one step of an order's case")
+def act_on_order(
+    order_id: RowId, action: str, body: ActBody, house: House, current: Current, key: Key = None
+) -> m.Done:
+    return work.act_on_order(house, current, order_id, body.wanted(action), key)

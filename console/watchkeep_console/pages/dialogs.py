@@ -1,0 +1,44 @@
+"""A question before an act: a few fields, OK or cancel."""
+
+from collections.abc import Mapping, Sequence
+
+from nicegui import ui
+
+from watchkeep_console.pages.frame import text
+from watchkeep_console.texts import Words
+
+Field = tuple[str, str, bool]
+"""Name, label, required."""
+
+
+async def ask(
+    t: Words, title: str, fields: Sequence[Field], choices: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, str] | None:
+    """The answers by field name, or None when the person thought better of it. `choices` makes a field a list."""
+    inputs: dict[str, ui.textarea | ui.select] = {}
+    with ui.dialog() as dialog, ui.element("div").classes("wk-dialog q-card"):
+        text("h2", title)
+        for name, label, _ in fields:
+            options = (choices or {}).get(name)
+            field: ui.textarea | ui.select
+            if options is None:
+                field = ui.textarea(label).props("outlined autogrow dense maxlength=2000")
+            else:
+                field = ui.select(dict(options), label=label, with_input=True).props("outlined dense options-dense")
+            inputs[name] = field.classes("w-full").style("width: 100%; margin: 6px 0")
+
+        def submit() -> None:
+            missing = [name for name, _, required in fields if required and not str(inputs[name].value or "").strip()]
+            for name in missing:
+                inputs[name].props("error")
+            if not missing:
+                dialog.submit({name: str(field.value or "").strip() for name, field in inputs.items()})
+
+        with ui.element("div").classes("wk-acts").style("justify-content: flex-end; margin-top: 12px"):
+            ui.button(t("app.cancel"), on_click=lambda: dialog.submit(None), color=None).classes("wk-plain").props(
+                "flat no-caps"
+            )
+            ui.button(t("app.save"), on_click=submit, color=None).classes("wk-primary").props("unelevated no-caps")
+    answer: dict[str, str] | None = await dialog
+    dialog.delete()
+    return answer

@@ -1,0 +1,88 @@
+"""What every page has around it: styles, header, navigation, who I am."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nicegui import ui
+
+from watchkeep_console.pages.tabs import Tab
+
+_STYLES = ("tokens", "console")
+_NAV = (("board", "/"), ("equipment", "/equipment"), ("gateways", "/gateways"))
+
+
+@contextmanager
+def frame(tab: Tab, active: str, title: str) -> Iterator[ui.element]:
+    """The body of a page."""
+    t = tab.t
+    ui.page_title(f"{title} · {t('app.name')}")
+    for name in _STYLES:
+        ui.add_head_html(f'<link rel="stylesheet" href="/static/{name}.css">')
+    ui.add_head_html('<script src="/static/clocks.js" defer></script><script src="/static/charts.js" defer></script>')
+    language = "en-US" if t.language == "en" else "zh-CN"
+    ui.add_head_html(f'<script>document.documentElement.dataset.lang = "{language}";</script>')
+    ui.dark_mode(tab.theme == "dark")
+    ui.query(".nicegui-content").classes("wk-content")
+    _header(tab, active)
+    with ui.element("main").classes("wk-main").props('id="main"') as body:
+        yield body
+
+
+def _header(tab: Tab, active: str) -> None:
+    t = tab.t
+    with ui.element("header").classes("wk-head"):
+        with ui.element("a").classes("wk-brand").props('href="/"'):
+            ui.element("img").props('src="/static/favicon.svg" alt="" width="26" height="26"')
+            text("span", t("app.name"))
+        with ui.element("nav").classes("wk-nav").props(f'aria-label="{t("nav.menu")}"'):
+            for name, target in _NAV:
+                link = text("a", t.maybe("nav", name)).props(f'href="{target}"')
+                if name == active:
+                    link.classes("wk-active").props('aria-current="page"')
+            text("a", t("nav.mine")).props('href="/m"')
+        ui.element("div").classes("wk-grow")
+        _preference(tab, "language", t("app.other_language_code"), t("app.other_language"))
+        other = "light" if tab.theme == "dark" else "dark"
+        _preference(tab, "theme", other, t(f"app.{other}"))
+        text("span", tab.session.person.name).classes("wk-person")
+        with ui.element("form").props('method="post" action="/logout"'):
+            ui.element("input").props(f'type="hidden" name="csrf" value="{tab.csrf}"')
+            text("button", t("app.logout")).classes("wk-link").props('type="submit"')
+
+
+def _preference(tab: Tab, name: str, value: str, label: str) -> None:
+    text("a", label).props(f'href="/preferences?{name}={value}&next={tab.path}"').classes("wk-switch")
+
+
+def text(tag: str, content: str) -> ui.element:
+    """An element with plain text: never HTML, whatever a device or a person wrote."""
+    return _Text(tag, content)
+
+
+class _Text(ui.element):
+    def __init__(self, tag: str, content: str) -> None:
+        super().__init__(tag)
+        self._text = content
+
+
+@contextmanager
+def panel(title: str, *classes: str) -> Iterator[ui.element]:
+    """A box with a heading; yields its head, into which more may be put, and stays open for the content."""
+    with ui.element("section").classes("wk-panel " + " ".join(classes)):
+        with ui.element("div").classes("wk-panel-head") as head:
+            text("h2", title)
+        yield head
+
+
+def badge(tab: Tab, value: str) -> None:
+    """A class by letter, shape and colour."""
+    with ui.element("span").classes(f"wk-badge class-{value}").props(f'title="{tab.t.class_name(value)}"'):
+        text("b", value)
+        text("span", tab.t.class_name(value))
+
+
+def empty(headline: str, hint: str = "") -> None:
+    with ui.element("div").classes("wk-empty"):
+        text("strong", headline)
+        if hint:
+            text("span", hint)

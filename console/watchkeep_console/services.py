@@ -1,0 +1,60 @@
+"""What routes and pages need, built once at start and handed to them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from watchkeep_console.enrol import Enroller, enroller
+from watchkeep_console.identity import Identity
+from watchkeep_console.limiter import Limiter
+from watchkeep_console.live import Hub
+from watchkeep_console.settings import ConsoleSettings
+from watchkeep_core.clock import Clock, SystemClock
+from watchkeep_core.database import as_person, open_pool
+
+LOGINS_PER_MINUTE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: ConsoleSettings
+    pool: ConnectionPool[Connection]
+    identity: Identity
+    hub: Hub
+    enroller: Enroller
+    clock: Clock
+    logins_by_address: Limiter
+    logins_by_account: Limiter
+
+    @contextmanager
+    def acting(self, person_id: str) -> Iterator[Connection]:
+        """A transaction under a person's identity: row-level security shows what that person may see."""
+        with as_person(self.pool, person_id) as conn:
+            yield conn
+
+
+def build(settings: ConsoleSettings, clock: Clock | None = None, enrolling: Enroller | None = None) -> Services:
+    """Connects; raises DatabaseUnavailable or DatabaseRefused."""
+    clock = clock or SystemClock()
+    url = settings.database_url.get_secret_value()
+    pool = open_pool(url, "console", min_size=2, max_size=settings.pool_size)
+    return Services(
+        settings=settings,
+        pool=pool,
+        identity=Identity(
+            pool,
+            settings.session_secret.get_secret_value(),
+            clock,
+            timedelta(hours=settings.session_hours),
+            timedelta(minutes=settings.idle_minutes),
+        ),
+        hub=Hub(url),
+        enroller=enrolling or enroller(settings.enrol_dir),
+        clock=clock,
+        logins_by_address=Limiter(LOGINS_PER_MINUTE * 3, 60),
+        logins_by_account=Limiter(LOGINS_PER_MINUTE, 60),
+    )

@@ -1,0 +1,250 @@
+"""What people do to warnings, cases and orders: checks, one transaction, then dispatch decides (its life cycle)."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from watchkeep_console import desk, reads
+from watchkeep_console import models as m
+from watchkeep_console.errors import Conflict, ConsoleError, Forbidden, Invalid, NotFound
+from watchkeep_console.identity import Session
+from watchkeep_console.permissions import Person
+from watchkeep_console.services import Services
+from watchkeep_core.database import queries
+from watchkeep_dispatch import work_order
+from watchkeep_dispatch.actions import Done, Evidence, Request
+from watchkeep_dispatch.errors import (
+    DispatchError,
+    GuardFailed,
+    KeyReused,
+    NoSuchCase,
+    NotAllowed,
+    StaleVersion,
+)
+from watchkeep_dispatch.lifecycle import TRANSITIONS, next_state
+
+KEY = "Idempotency-Key"
+_SQL = queries("watchkeep_console", "sql/identity.sql")
+_WITH_EVIDENCE: Mapping[str, Callable[..., Done]] = {
+    "arrive": work_order.arrive,
+    "finish": work_order.finish,
+    "verify": work_order.verify,
+}
+_PLAIN: Mapping[str, Callable[[Connection, int, Request], Done]] = {
+    "accept": work_order.accept,
+    "return": work_order.return_order,
+    "redispatch": work_order.redispatch,
+    "suspend": work_order.suspend,
+    "resume": work_order.resume,
+    "rework": work_order.rework,
+    "close": work_order.close,
+    "dismiss": work_order.dismiss,
+    "enter_ledger": work_order.enter_ledger,
+    "strike": work_order.strike,
+}
+ACTIONS = frozenset({*_WITH_EVIDENCE, *_PLAIN})
+_GUARD_FIELDS = {
+    "reason": "note",
+    "proposed_party": "org_id",
+    "another_party": "org_id",
+    "evidence": "evidence",
+    "approver": "approver",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act as it was asked for. `version` None = whatever the case is now."""
+
+    action: str
+    version: int | None = None
+    note: str = ""
+    org_id: str | None = None
+    approver: str | None = None
+    """Login of the second person."""
+    evidence: tuple[Evidence, ...] = ()
+
+    def digest(self, case_id: int) -> bytes:
+        """What an idempotency key stands for."""
+        return hashlib.sha256(msgspec.json.encode([case_id, self], order="sorted")).digest()
+
+
+def actions(person: Person, case: m.Case) -> list[str]:
+    """What the person may try in this state, by dispatch's table; its guards are checked when they do."""
+    roles = person.roles(case.community_id, _concerned(case))
+    if person.scopes is not None and "case:act" not in person.scopes:
+        return []
+    return [
+        row.action
+        for row in TRANSITIONS
+        if row.action in ACTIONS
+        and next_state(row.action, case.state)
+        and roles & set(row.actors)
+        and ("own_order" not in row.guards or case.order_org_id in person.organisations)
+    ]
+
+
+def order_actions(person: Person, conn: Connection, order: m.Order) -> list[str]:
+    """As `actions`, through an order; none when it is over."""
+    if order.closed_at is not None or not order.lead:
+        return []
+    return actions(person, reads.case(conn, order.case_id))
+
+
+def act(house: Services, session: Session, case_id: int, wanted: Act, key: str | None = None) -> m.Done:
+    """Take one step of a case. A repeated key gets the first answer.
+
+    Raises NotFound, Forbidden, Conflict (stale, or not possible in this state), Invalid that names the field.
+    """
+    if wanted.action not in ACTIONS:
+        raise NotFound("action", wanted.action)
+    if session.person.scopes is not None and "case:act" not in session.person.scopes:
+        raise Forbidden("case:act")
+
+    def step(conn: Connection) -> m.Done:
+        reads.case(conn, case_id)
+        request = Request(
+            person_id=session.person.person_id,
+            now=house.clock.now(),
+            version=wanted.version,
+            key=f"{session.person.person_id}:{key}" if key else None,
+            reason=wanted.note,
+            org_id=wanted.org_id,
+            approver_id=_person_id(conn, wanted.approver),
+        )
+        with_evidence = _WITH_EVIDENCE.get(wanted.action)
+        if with_evidence:
+            done = with_evidence(conn, case_id, request, wanted.evidence)
+        else:
+            done = _PLAIN[wanted.action](conn, case_id, request)
+        return m.Done(kind="case", id=case_id, state=done.state, version=done.version, case_id=case_id)
+
+    return _once(house, session, key, wanted.digest(case_id), step)
+
+
+def act_on_order(house: Services, session: Session, order_id: int, wanted: Act, key: str | None = None) -> m.Done:
+    """As `act`, for whoever knows the order only: its case moves. Refuses an order that is no longer the open one."""
+    with house.identity.acting(session) as conn:
+        order = reads.order(conn, order_id)
+    if order.closed_at is not None or not order.lead:
+        raise Conflict("order_closed", f"order {order_id} is over; look at its case", version=order.version)
+    done = act(house, session, order.case_id, wanted, key)
+    return done.model_copy(update={"kind": "order", "id": order_id})
+
+
+def dismiss(house: Services, session: Session, warning_id: int, reason: str, key: str | None = None) -> m.Done:
+    """Judge a warning that waits as a false alarm. Raises NotFound, Forbidden, Conflict(`judged`), Invalid(`note`)."""
+    if not reason.strip():
+        raise Invalid("note", "a reason must be given")
+
+    def step(conn: Connection) -> m.Done:
+        _judgeable(conn, session, warning_id)
+        now = house.clock.now()
+        who = session.person.person_id
+        work_order.dismiss_warning(conn, warning_id, person_id=who, reason=reason, now=now)
+        return m.Done(kind="warning", id=warning_id, state="dismissed")
+
+    digest = hashlib.sha256(f"dismiss {warning_id} {reason}".encode()).digest()
+    return _once(house, session, key, digest, step)
+
+
+def confirm(house: Services, session: Session, warning_id: int, key: str | None = None) -> m.Done:
+    """File a warning that waits now. Raises NotFound, Forbidden, Conflict(`judged`)."""
+
+    def step(conn: Connection) -> m.Done:
+        _judgeable(conn, session, warning_id)
+        case_id = desk.confirm_warning(conn, warning_id, person_id=session.person.person_id, now=house.clock.now())
+        return m.Done(kind="warning", id=warning_id, state="filed", case_id=case_id)
+
+    return _once(house, session, key, hashlib.sha256(f"confirm {warning_id}".encode()).digest(), step)
+
+
+def send_test_alarm(house: Services, session: Session, community: str, gateway: str, key: str | None = None) -> m.Done:
+    """File a test case for a gateway. Raises NotFound, Forbidden."""
+
+    def step(conn: Connection) -> m.Done:
+        reads.gateway(conn, community, gateway)
+        session.person.require("gateway:enrol", community)
+        case_id = desk.file_test(conn, community, gateway, person_id=session.person.person_id, now=house.clock.now())
+        case = reads.case(conn, case_id)
+        return m.Done(kind="case", id=case_id, state=case.state, version=case.version, case_id=case_id)
+
+    return _once(house, session, key, hashlib.sha256(f"test {community}/{gateway}".encode()).digest(), step)
+
+
+def send_test_notification(house: Services, session: Session, org_id: str | None) -> None:
+    """To every channel of one of my organisations. Raises Forbidden, Invalid(`org_id`)."""
+    mine = sorted(session.person.organisations)
+    target = org_id or session.person.org_id or (mine[0] if mine else None)
+    if target is None or target not in mine:
+        raise Invalid("org_id", "is not an organisation you belong to")
+    if not session.person.may_somewhere("gateway:enrol"):
+        raise Forbidden("gateway:enrol")
+    with house.identity.acting(session) as conn:
+        desk.notify_test(conn, target, house.clock.now(), session.person.language)
+
+
+def _judgeable(conn: Connection, session: Session, warning_id: int) -> m.WarningDetail:
+    found = reads.warning(conn, warning_id)
+    session.person.require("warning:judge", found.community_id)
+    if found.case_id is not None or found.verdict in ("dismissed", "merged", "filed"):
+        raise Conflict("judged", f"warning {warning_id} has been judged already")
+    return found
+
+
+def _once(
+    house: Services, session: Session, key: str | None, digest: bytes, step: Callable[[Connection], m.Done]
+) -> m.Done:
+    """One transaction for the act and the answer that its key will get again."""
+    try:
+        with house.identity.acting(session) as conn:
+            if key is None:
+                return step(conn)
+            conn.execute(_SQL["lock_key"], {"key": key})
+            found = conn.execute(_SQL["recall_answer"], {"key": key}).fetchone()
+            if found is not None:
+                if bytes(found[0]) != digest:
+                    raise Invalid(KEY, "was used for another request")
+                return m.Done.model_validate(found[2])
+            done = step(conn)
+            answer = {"key": key, "request_hash": digest, "status": 200, "response": Jsonb(done.model_dump())}
+            conn.execute(_SQL["keep_answer"], answer)
+            return done
+    except DispatchError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: DispatchError) -> ConsoleError:
+    match error:
+        case NoSuchCase():
+            return Conflict("judged", str(error)) if "waiting" in str(error) else NotFound("case", error.id)
+        case NotAllowed(role_missing=True):
+            return Forbidden(f"case:{error.action}")
+        case NotAllowed():
+            return Conflict("not_possible", str(error))
+        case StaleVersion():
+            return Conflict("stale", str(error), "version", error.found)
+        case GuardFailed():
+            return Invalid(_GUARD_FIELDS.get(error.guard, error.guard), str(error))
+        case KeyReused():
+            return Invalid(KEY, "was used for another request")
+    return Conflict("refused", str(error))
+
+
+def _person_id(conn: Connection, login: str | None) -> str | None:
+    """Raises Invalid(`approver`) for somebody this person does not know."""
+    if not login:
+        return None
+    row = conn.execute("SELECT person_id::text FROM people WHERE login = lower(%s) AND active", [login]).fetchone()
+    if row is None:
+        raise Invalid("approver", f"no person {login!r}")
+    found: str = row[0]
+    return found
+
+
+def _concerned(case: m.Case) -> tuple[str | None, ...]:
+    return (case.first_responder_id, case.responsible_org_id, case.supervising_org_id, case.order_org_id)
