@@ -3,7 +3,6 @@
 import importlib
 import secrets
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +13,7 @@ from rich.table import Table
 from watchkeep_cli.acl import default_acl
 from watchkeep_cli.broker import start_broker
 from watchkeep_cli.postgres import start_postgres
-from watchkeep_core import topics
 from watchkeep_core.bench import Result
-from watchkeep_core.broker import BrokerAddress
 from watchkeep_core.commands import print_json
 from watchkeep_core.schema.migrate import migrate, set_password
 
@@ -32,29 +29,20 @@ def ingest(
     json: Json = False,
 ) -> None:
     """End-to-end rows/s from broker to committed rows, divided by bare COPY of the same rows on the same server."""
-    run_bench: Callable[..., Result] = importlib.import_module("watchkeep_ingest.bench").run_bench
-    password, database = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-    community, gateway = "bench", "bench-gw"
-    users = {f"ingest-{lane}-{pp}": password for lane in topics.LANES for pp in range(topics.PARTITIONS)}
-    users |= {f"{community}/{gateway}": password}
+    module = importlib.import_module("watchkeep_ingest.bench")
+    password, login = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with (
         tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
         start_postgres(Path(folder, "postgres")) as postgres,
-        start_broker(Path(folder, "broker"), users, default_acl()) as broker,
+        start_broker(Path(folder, "broker"), module.users(password), default_acl()) as broker,
     ):
         migrate(postgres.admin_url)
-        set_password(postgres.admin_url, "watchkeep_ingest", database)
-        show(
-            run_bench(
-                admin_url=postgres.admin_url,
-                ingest_url=postgres.url("watchkeep_ingest", database),
-                address=BrokerAddress.parse(broker.url),
-                password=password,
-                rows=rows,
-                runs=runs,
-            ),
-            json=json,
+        set_password(postgres.admin_url, "watchkeep_ingest", login)
+        url = postgres.url("watchkeep_ingest", login)
+        result: Result = module.run_bench(
+            postgres.admin_url, url, broker.address, password, rows=rows, sizes=(100,), runs=runs
         )
+    show(result, json=json)
 
 
 def show(result: Result, *, json: bool) -> None:
@@ -65,9 +53,13 @@ def show(result: Result, *, json: bool) -> None:
     table = Table("measure", "value", "unit", "goal", "met", title=f"bench {result.bench}")
     for measure in result.measures:
         met = "" if measure.met is None else ("yes" if measure.met else "NO")
-        goal = "" if measure.goal is None else f"{measure.goal:,.4g}"
-        table.add_row(measure.name, f"{measure.value:,.4g}", measure.unit, goal, met)
+        goal = "" if measure.goal is None else _figure(measure.goal)
+        table.add_row(measure.name, _figure(measure.value), measure.unit, goal, met)
     console = Console()
     console.print(table)
     console.print(", ".join(f"{name} {value}" for name, value in result.machine.items()), style="dim")
     console.print(", ".join(f"{name} {value}" for name, value in result.versions.items()), style="dim")
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

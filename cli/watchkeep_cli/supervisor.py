@@ -57,7 +57,7 @@ class Service:
             lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return ""
-        return next((line for line in reversed(lines) if line.strip()), "")
+        return next((line for line in reversed(lines) if any(map(str.isalnum, line))), "")
 
 
 class Supervisor:

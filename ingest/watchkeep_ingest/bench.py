@@ -5,23 +5,17 @@ and the publisher as processes: live = the publisher runs beside the worker; dra
 """
 
 import multiprocessing
-import os
-import platform
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psycopg
 from psycopg import Connection
 
-from watchkeep_core import estate, topics
+from watchkeep_core import bench, estate, topics
 from watchkeep_core.broker import BrokerAddress, TooManyOutstanding
 from watchkeep_core.database import OWNER, connect
 from watchkeep_core.errors import TransientError
@@ -73,7 +67,7 @@ def run_bench(
     rows: int = 1_000_000,
     sizes: Sequence[int] = (100, 500),
     runs: int = 1,
-) -> dict[str, Any]:
+) -> bench.Result:
     """Measure; the values are medians of `runs`. `sizes` = readings per message. Goals: issue 4, at 100 per message."""
     target = Target(admin_url, ingest_url, mqtt, password)
     _prepare(target)
@@ -89,28 +83,27 @@ def run_bench(
                 rate = measure(target, messages, epoch=f"{name}-{size}-{number}-{time.time_ns()}")
                 found.setdefault(f"{name}_{size}_rows_per_s", []).append(rate)
                 found.setdefault(f"{name}_{size}_of_copy", []).append(rate / bare)
-    return {
-        "bench": "ingest",
-        "machine": _machine(),
-        "versions": _versions(ingest_url),
-        "measures": [_measure(name, values) for name, values in found.items()],
-    }
+    return bench.Result(
+        bench="ingest",
+        machine=bench.machine(),
+        versions=_versions(ingest_url),
+        measures=[_measure(name, values) for name, values in found.items()],
+    )
 
 
 _GOALS = {"live_100_of_copy": 0.75, "drain_100_of_copy": 0.85}
 
 
-def _measure(name: str, values: list[float]) -> dict[str, Any]:
-    value, goal = statistics.median(values), _GOALS.get(name)
+def _measure(name: str, values: list[float]) -> bench.Measure:
     ratio = name.endswith("_of_copy")
-    return {
-        "name": name,
-        "value": round(value, 3) if ratio else round(value),
-        "unit": "ratio" if ratio else "rows/s",
-        "goal": goal,
-        "met": None if goal is None else value >= goal,
-        "runs": len(values),
-    }
+    rounded = [round(value, 3) if ratio else float(round(value)) for value in values]
+    return bench.at_least(name, "ratio" if ratio else "rows/s", _GOALS.get(name), rounded)
+
+
+def _versions(url: str) -> dict[str, str]:
+    with psycopg.connect(url) as conn:
+        server = conn.info.parameter_status("server_version") or ""
+    return {"postgresql": server, **bench.versions("paho-mqtt", "psycopg", "numpy", "msgspec")}
 
 
 def _prepare(target: Target) -> None:
@@ -234,7 +227,7 @@ def _worker(target: Target) -> Iterator[None]:
 
 
 @contextmanager
-def _process(function: Callable[..., None], *arguments: Any) -> Iterator[BaseProcess]:
+def _process(function: Callable[..., None], *arguments: object) -> Iterator[BaseProcess]:
     process = multiprocessing.get_context("spawn").Process(target=function, args=arguments, daemon=True)
     process.start()
     try:
@@ -297,23 +290,3 @@ def _publish(target: Target, messages: list[bytes], epoch: str) -> None:
 
 def _ignore(_message: object) -> None:
     pass
-
-
-def _machine() -> dict[str, Any]:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "system": platform.platform(),
-        "processor": model or platform.machine(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(memory / 2**30, 1),
-    }
-
-
-def _versions(url: str) -> dict[str, str]:
-    with psycopg.connect(url) as conn:
-        server = conn.info.parameter_status("server_version") or ""
-    found = {name: version(name) for name in ("watchkeep", "paho-mqtt", "psycopg", "numpy", "msgspec")}
-    return {"python": platform.python_version(), "postgresql": server, **found}

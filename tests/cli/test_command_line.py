@@ -59,6 +59,7 @@ def test_an_unreachable_database_at_start_is_one_line(part):
         WATCHKEEP_MQTT_URL="mqtt://127.0.0.1:1",
         WATCHKEEP_INGEST_MQTT_PASSWORD="x",
         WATCHKEEP_ANALYTICS_MQTT_PASSWORD="x",
+        WATCHKEEP_CONSOLE_PORT="0",
         WATCHKEEP_CONSOLE_SESSION_SECRET="0123456789abcdef0123456789abcdef",
     )
     assert refused.returncode == 1

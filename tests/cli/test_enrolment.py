@@ -8,7 +8,7 @@ from watchkeep_cli import enrolment
 
 
 def test_a_request_is_served_once_and_its_secret_removed(tmp_path):
-    added = {}
+    added: dict[str, str] = {}
     (tmp_path / "one.request.json").write_text(json.dumps({"user": "c1/g2", "password": "x" * 20}))
     assert enrolment.serve(tmp_path, added.__setitem__) == 1
     assert added == {"c1/g2": "x" * 20}

@@ -176,9 +176,9 @@ class Devices:
             address, client_id="sim", user="sim", password=PASSWORD, on_message=lambda _: None, reconnect_jitter_s=0
         )
 
-    def say(self, equipment: str, document: object, *, retain: bool = False) -> None:
+    def say(self, equipment: str, document: object, *, retain: bool = False, root: str = f"field/{REF.user}") -> None:
         payload = document if isinstance(document, bytes) else json.dumps(document).encode()
-        self._connection.publish(f"field/{REF.user}/{equipment}", payload, retain=retain).result(10)
+        self._connection.publish(f"{root}/{equipment}", payload, retain=retain).result(10)
 
     def close(self) -> None:
         self._connection.close()
@@ -244,8 +244,8 @@ class Site:
         self._stack.callback(devices.close)
         return devices
 
-    def start(self, **more: object) -> service.Gateway:
-        """Returns when the gateway runs."""
+    def start(self, *, announced: bool = True, **more: object) -> service.Gateway:
+        """Returns when the gateway says of itself that it is there (`announced`), or only runs."""
         stop, there = Stop(), threading.Event()
         failures: list[BaseException] = []
 
@@ -275,8 +275,11 @@ class Site:
         assert there.wait(20)
         if failures:
             raise failures[0]
-        assert self.gateway
-        return self.gateway
+        gateway = self.gateway
+        assert gateway
+        if announced:
+            wait_until(lambda: gateway.uplink.announced)
+        return gateway
 
     def close(self) -> None:
         self._stack.close()

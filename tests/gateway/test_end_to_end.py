@@ -1,6 +1,5 @@
 """The whole gateway through a real broker: devices on one side, something that acks like ingest on the other."""
 
-import json
 import os
 import signal
 import subprocess
@@ -282,7 +281,7 @@ def test_later_starts_do_not_need_the_broker(site: Site, tmp_path: Path) -> None
     site.stop()
     site._stack.pop_all()
     site.broker.stop()
-    gateway = site.start()
+    gateway = site.start(announced=False)
     put(gateway.spool, 1)
     assert not gateway.line.connected
     with start_broker(
@@ -309,12 +308,14 @@ def test_a_bridge_to_a_broker_of_the_site(site: Site, tmp_path: Path) -> None:
         site.start()
         devices = Devices(other.address)
         try:
-            connection = devices._connection
-            for equipment in ("lift-1", "lift-9"):
-                payload = json.dumps({"values": {"car_floor": 2}}).encode()
-                connection.publish(f"devices/{equipment}", payload).result(10)
-            wait_until(ingest.readings)
-            wait_until(lambda: rejected(site.folder, 1))
+
+            def both_came() -> bool:
+                """Said until it is heard: on this line there is nothing that tells when the subscription is there."""
+                for equipment in ("lift-1", "lift-9"):
+                    devices.say(equipment, {"t": T, "values": {"car_floor": 2}}, root="devices")
+                return bool(ingest.readings() and rejected(site.folder, 1))
+
+            wait_until(both_came)
         finally:
             devices.close()
         site.stop()
@@ -332,10 +333,17 @@ def test_on_mqtt_3_1_1(tmp_path: Path) -> None:
         try:
             ingest, devices = site.ingest(), site.devices()
             gateway = site.start()
+
+            def heard() -> bool:
+                """amqtt does not promise to handle SUBSCRIBE before what is sent after it."""
+                devices.say("lift-2", {"t": T, "values": {"car_floor": -1}})
+                return bool(ingest.readings())
+
+            wait_until(heard)
             for number in range(20):
                 devices.say("lift-1", {"t": T + number, "values": {"car_floor": number}})
             devices.say("lift-1", {"event": {"condition": "ucm", "active": True}})
-            wait_until(lambda: len(ingest.readings()) == 20 and ingest.events())
+            wait_until(lambda: len(ingest.readings()) == 21 and ingest.events())
             wait_until(lambda: not any(lane.messages for lane in gateway.spool.lanes.values()))
         finally:
             site.close()

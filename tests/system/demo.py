@@ -81,6 +81,9 @@ def running(*arguments: str, directory: Path | None = None) -> Iterator[RunningD
         finally:
             if demo.process.poll() is None:
                 demo.stop()
+            for pipe in (demo.process.stdout, demo.process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
 
 def until(condition: Callable[[], object], timeout_s: float, poll_s: float = 0.2) -> Any:

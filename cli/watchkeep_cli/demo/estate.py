@@ -59,7 +59,6 @@ def demo_estate(today: date) -> Estate:
                 name="回放小区",
                 name_en="Replay (recorded data)",
                 area_id="yatou-east-1",
-                property_org_id="lanhai",
                 mode="replay",
                 gateways=[Gateway(gateway_id="replay-gw", name="回放网关")],
                 contracts=_contracts(REPLAY_COMMUNITY, "lanhai", today),

@@ -1,0 +1,91 @@
+"""Readings and events to message payloads without floor; the floor is put in when one is published."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from watchkeep_core.messages import MAX_READINGS, Data, Event, encode
+from watchkeep_gateway.values import DeviceEvent, PointKey, Reading
+
+MAX_BYTES = 200_000
+"""Of one payload: under the broker's 262,144 with room for the topic and a long floor."""
+
+_MAX_SPAN_MS = 2**31
+"""Range of dt_ms around t0."""
+
+_FLOOR = b'{"floor":'
+_NO_FLOOR = len(_FLOOR) + len(b"0,")
+
+
+class Payload(NamedTuple):
+    """A message as it lies in the spool."""
+
+    body: bytes
+    readings: int
+
+
+def data_payloads(readings: Sequence[tuple[int, Reading]], max_readings: int = MAX_READINGS) -> Iterator[Payload]:
+    """Pack (alias, reading) into as few messages as the limits of readings, bytes and time span allow.
+
+    Sorted by time: a replay hands over years at once, and columns that rise compress better.
+    """
+    if not readings:
+        return
+    ordered = sorted(readings, key=_time)
+    start = 0
+    for at in range(1, len(ordered) + 1):
+        full = at - start >= max_readings
+        if at == len(ordered) or full or ordered[at][1].t_ms - ordered[start][1].t_ms > _MAX_SPAN_MS:
+            yield from _within_bytes(ordered[start:at])
+            start = at
+
+
+def event_payload(event: DeviceEvent) -> Payload:
+    message = Event(
+        floor=0,
+        t=event.t_ms,
+        equipment=event.equipment,
+        condition=event.condition,
+        active=event.active,
+        raw_code=event.raw_code,
+        profile=event.profile,
+        attributes=dict(event.attributes),
+    )
+    return Payload(encode(message)[_NO_FLOOR:], 0)
+
+
+def with_floor(body: bytes, floor: int) -> bytes:
+    """The payload as it goes out: `floor` = lowest seq the lane's spool still holds."""
+    return b"%b%d,%b" % (_FLOOR, floor, body)
+
+
+def _time(item: tuple[int, Reading]) -> int:
+    return item[1].t_ms
+
+
+def _within_bytes(readings: Sequence[tuple[int, Reading]]) -> Iterator[Payload]:
+    t0 = readings[0][1].t_ms
+    message = Data(
+        floor=0,
+        t0=t0,
+        alias=[alias for alias, _ in readings],
+        dt_ms=[reading.t_ms - t0 for _, reading in readings],
+        value=[float(reading.value) for _, reading in readings],
+        quality=_qualities(readings),
+    )
+    body = encode(message)[_NO_FLOOR:]
+    if len(body) <= MAX_BYTES:
+        yield Payload(body, len(readings))
+        return
+    half = len(readings) // 2
+    yield from _within_bytes(readings[:half])
+    yield from _within_bytes(readings[half:])
+
+
+def _qualities(readings: Sequence[tuple[int, Reading]]) -> list[int] | None:
+    column = [reading.quality for _, reading in readings]
+    return column if any(column) else None
+
+
+def point_bytes(key: PointKey) -> int:
+    """Upper bound of one declaration: the ids, quotes, commas, alias and period."""
+    return sum(len(part.encode()) for part in key) + 32

@@ -1,0 +1,244 @@
+"""One transaction on the spool: everything that is due at that moment, all of it or nothing."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+
+import msgspec
+
+from watchkeep_core.messages import MAX_READINGS
+from watchkeep_core.topics import LANES, Lane
+from watchkeep_gateway import bounds
+from watchkeep_gateway.batching import Payload, data_payloads, event_payload, point_bytes
+from watchkeep_gateway.config import SpoolTable
+from watchkeep_gateway.spool_file import new_epoch
+from watchkeep_gateway.spool_state import MAX_DIGESTS, MAX_POINTS_BYTES, LaneState, SpoolState, with_oldest
+from watchkeep_gateway.statements import SQL
+from watchkeep_gateway.values import Delivery, DeviceEvent, PointKey, Reading, Rejected
+
+MAX_REJECTED = 1_000
+"""Rejected messages that are kept to be looked at; older ones go, the counter stays."""
+
+MAX_REJECTED_BYTES = 16_384
+"""Of one of them: enough to see what is wrong with it."""
+
+UPLINK = "uplink"
+"""Name of the link to the gateway's own broker."""
+
+_MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999: what a data message can carry
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the writer must know and never changes."""
+
+    equipment: str
+    """The gateway's own id as equipment, for what it says of itself."""
+    units: Mapping[str, str]
+    """Metric → unit."""
+    table: SpoolTable
+    batch_s: float = 1.0
+    batch_readings: int = 1000
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one transaction did; becomes metrics after COMMIT."""
+
+    readings: int = 0
+    events: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    redelivered: int = 0
+    lost: bounds.Loss | None = None
+    renewed: bool = False
+
+
+class Transaction:
+    """Between BEGIN and COMMIT. `state` is a draft; call `publish_to` after COMMIT only."""
+
+    def __init__(self, connection: sqlite3.Connection, state: SpoolState, rules: Rules, now_ms: int) -> None:
+        self.counts = Counts()
+        self.state = state.draft()
+        self._connection = connection
+        self._rules = rules
+        self._now_ms = now_ms
+        self._aliases: dict[PointKey, int] = {}
+        self._digests: list[bytes] = []
+
+    def deliver(self, deliveries: Iterable[Delivery]) -> None:
+        """Events first: should the process die in between two transactions, they are the ones that are safe."""
+        fresh = [delivery for delivery in deliveries if self._is_new(delivery)]
+        for delivery in fresh:
+            for event in delivery.events:
+                self.add_event(event)
+        self._add_readings([reading for delivery in fresh for reading in delivery.readings])
+        self._reject([rejected for delivery in fresh for rejected in delivery.rejected])
+
+    def add_event(self, event: DeviceEvent) -> None:
+        self._append("event", [event_payload(event)])
+        self.counts.events += 1
+        if event.raw_code:
+            statement = "code_active" if event.active else "code_cleared"
+            self._connection.execute(SQL[statement], (event.equipment, event.condition))
+
+    def ack(self, lane: Lane, epoch: str, seq: int) -> None:
+        """Delete what the database has. An ack at or above our own next seq means we run on a copied spool."""
+        state = self.state.lanes[lane]
+        if epoch != state.epoch:
+            return
+        if seq >= state.next_seq:
+            self.renew()
+            return
+        if seq >= state.floor:
+            self._delete(lane, seq)
+
+    def renew(self) -> None:
+        """A new epoch for both lanes; what is still held is numbered anew, as it may never have been sent."""
+        for lane in LANES:
+            state = self.state.lanes[lane]
+            self._connection.execute(SQL[f"renumber_{lane}_away"], (state.floor,))
+            self._connection.execute(SQL[f"renumber_{lane}_back"])
+            next_seq = state.next_seq - state.floor
+            self.state.lanes[lane] = replace(state, epoch=new_epoch(), next_seq=next_seq, floor=0)
+        self.counts.renewed = True
+
+    def keep_bounds(self, free_bytes: int, now_s: float) -> None:
+        """Oldest telemetry goes first, never events; the loss is told by an event and by the floor."""
+        state = self.state.lanes["data"]
+        (free_pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
+        free_bytes += free_pages * page_bytes
+        with_rows = state.bytes + state.messages * bounds.ROW_BYTES
+        rows = self._connection.execute(SQL["sizes_data"])
+        loss = bounds.to_evict(rows, with_rows, free_bytes, self._now_ms, self._rules.table)
+        if loss:
+            self._delete("data", loss.last_seq)
+            self.state.loss = bounds.note(self.state.loss, loss, now_s)
+            self.counts.lost = loss
+        epoch = self.state.lanes["data"].epoch
+        self.state.loss, event = bounds.due(self.state.loss, now_s, self._now_ms, self._rules.equipment, epoch)
+        if event:
+            self.add_event(event)
+
+    def tell_replaced(self, set_aside: str, now_s: float) -> None:
+        """This spool is new because the old file was damaged: what it held is not on its way any more."""
+        attributes = {"set_aside": set_aside}
+        self.add_event(DeviceEvent(self._now_ms, self._rules.equipment, bounds.CONDITION, True, attributes=attributes))
+        self.state.loss = bounds.LossReport(last_loss_s=now_s, told_s=now_s)
+
+    def link(self, name: str, up: bool, detail: str) -> None:
+        self._connection.execute(SQL["save_link"], (name, up, self._now_ms, detail))
+        if up and name == UPLINK:
+            self._connection.execute(SQL["set_connected"])
+
+    def save(self) -> None:
+        """The last step before COMMIT."""
+        for n, digest in enumerate(self._digests, self.state.next_digest):
+            self._connection.execute(SQL["insert_digest"], (n, digest))
+        self.state.next_digest += len(self._digests)
+        if self._digests:
+            self._connection.execute(SQL["delete_digests"], (self.state.next_digest - 1 - MAX_DIGESTS,))
+        for lane in LANES:
+            state = self.state.lanes[lane] = with_oldest(self._connection, lane, self.state.lanes[lane])
+            row = (state.epoch, state.next_seq, state.messages, state.readings, state.bytes, lane)
+            self._connection.execute(SQL["save_lane"], row)
+
+    def result(self) -> SpoolState:
+        """The state after COMMIT, with this transaction's aliases and digests in it."""
+        state = self.state
+        if self._aliases:
+            state.aliases = state.aliases | self._aliases
+        for digest in self._digests:
+            state.digests.append(digest)
+            state.known_digests.add(digest)
+            if len(state.digests) > MAX_DIGESTS:
+                state.known_digests.discard(state.digests.popleft())
+        return state
+
+    def _is_new(self, delivery: Delivery) -> bool:
+        if not delivery.digest:
+            return True
+        known = delivery.digest in self.state.known_digests or delivery.digest in self._digests
+        if known and delivery.once:
+            self.counts.redelivered += 1
+            return False
+        if not known:
+            self._digests.append(delivery.digest)
+        return True
+
+    def _add_readings(self, readings: Sequence[Reading]) -> None:
+        packed: list[tuple[int, Reading]] = []
+        refused: list[Rejected] = []
+        for reading in readings:
+            alias = self._alias_of(reading)
+            if isinstance(alias, int):
+                packed.append((alias, reading))
+            else:
+                refused.append(Rejected(self._now_ms, reading.equipment, alias, msgspec.json.encode(reading)))
+        self._append("data", data_payloads(packed, max(self._rules.batch_readings, min(len(packed), MAX_READINGS))))
+        self.counts.readings += len(packed)
+        self._reject(refused)
+
+    def _alias_of(self, reading: Reading) -> int | str:
+        """The alias, or why there can be none."""
+        unit = self._rules.units.get(reading.metric)
+        if unit is None:
+            return "unknown_metric"
+        if not isfinite(reading.value):
+            return "not_finite"
+        if not 0 <= reading.t_ms <= _MAX_TIME_MS:
+            return "time_out_of_range"
+        key = (reading.equipment, reading.metric, unit)
+        alias = self.state.aliases.get(key)
+        if alias is None:
+            alias = self._aliases.get(key)
+        return self.declare(key) if alias is None else alias
+
+    def declare(self, key: PointKey) -> int | str:
+        """A new alias, never one that meant something else in this epoch."""
+        size = point_bytes(key)
+        if self.state.points_bytes + size > MAX_POINTS_BYTES:
+            return "too_many_points"
+        alias = len(self.state.aliases) + len(self._aliases)
+        self._connection.execute(SQL["insert_alias"], (alias, *key))
+        self._aliases[key] = alias
+        self.state.points_bytes += size
+        return alias
+
+    def _append(self, lane: Lane, payloads: Iterable[Payload]) -> None:
+        state = self.state.lanes[lane]
+        for payload in payloads:
+            row = (state.next_seq, self._now_ms, payload.readings, len(payload.body), payload.body)
+            self._connection.execute(SQL[f"insert_{lane}"], row)
+            state = LaneState(
+                state.epoch,
+                state.next_seq + 1,
+                state.messages + 1,
+                state.readings + payload.readings,
+                state.bytes + len(payload.body),
+                state.floor,
+                state.oldest_ms,
+            )
+        self.state.lanes[lane] = state
+
+    def _delete(self, lane: Lane, up_to: int) -> None:
+        state = self.state.lanes[lane]
+        messages, readings, size = self._connection.execute(SQL[f"totals_{lane}"], (up_to,)).fetchone()
+        self._connection.execute(SQL[f"delete_{lane}"], (up_to,))
+        self.state.lanes[lane] = replace(
+            state,
+            messages=state.messages - messages,
+            readings=state.readings - readings,
+            bytes=state.bytes - size,
+            floor=up_to + 1,
+        )
+
+    def _reject(self, rejected: Sequence[Rejected]) -> None:
+        for one in rejected:
+            row = (one.at_ms, one.origin[:512], one.reason[:512], one.payload[:MAX_REJECTED_BYTES])
+            self._connection.execute(SQL["insert_rejected"], row)
+            slug = one.reason.partition(":")[0]
+            self.counts.rejected[slug] = self.counts.rejected.get(slug, 0) + 1
+        if rejected:
+            self._connection.execute(SQL["trim_rejected"], (MAX_REJECTED,))
