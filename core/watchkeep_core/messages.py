@@ -4,9 +4,9 @@ Everything a gateway sends is decoded here, once; after `decode` no part checks 
 All times are device times in milliseconds since 1970 UTC; all values are finite numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -43,14 +43,20 @@ class ClockState(Message, frozen=True):
     source: Text = ""
 
 
-class PointDeclaration(Message, frozen=True, array_like=True):
-    """Within an epoch an alias means one (equipment, metric, unit) for ever.
+class PointDeclaration(NamedTuple):
+    """Within an epoch an alias means one (equipment, metric, unit) for ever."""
 
-    On the wire an array, so that the birth of a gateway with 5,000 points fits one packet (ADR 0003).
-    """
+    alias: int
+    equipment: str
+    metric: str
+    unit: str
+    period_s: float | None = None
+
+
+class Point(Message, frozen=True, array_like=True):
+    """A point below its equipment; an array, so that the birth of 5,000 points fits one packet (ADR 0003)."""
 
     alias: Alias
-    equipment: Id
     metric: Id
     unit: Annotated[str, Meta(max_length=32)]
     period_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
@@ -64,8 +70,26 @@ class Birth(Message, frozen=True):
     data_epoch: Id
     event_epoch: Id
     clock: ClockState
-    points: Annotated[list[PointDeclaration], Meta(max_length=_MAX_POINTS)]
+    equipment: dict[Id, list[Point]]
+    """Points by equipment; `declare` makes it."""
     configuration: Text = ""
+
+    @property
+    def points(self) -> list[PointDeclaration]:
+        """All points, flat."""
+        return [
+            PointDeclaration(point.alias, equipment, point.metric, point.unit, point.period_s)
+            for equipment, points in self.equipment.items()
+            for point in points
+        ]
+
+
+def declare(points: Iterable[PointDeclaration]) -> dict[str, list[Point]]:
+    """Points as a birth lists them."""
+    found: dict[str, list[Point]] = {}
+    for alias, equipment, metric, unit, period_s in points:
+        found.setdefault(equipment, []).append(Point(alias=alias, metric=metric, unit=unit, period_s=period_s))
+    return found
 
 
 class Data(Message, frozen=True):
@@ -194,12 +218,15 @@ def _check_event(event: Event) -> None:
 
 
 def _check_birth(birth: Birth) -> None:
-    _check_text([birth.software, birth.configuration, birth.clock.source, *(p.unit for p in birth.points)])
-    seen: dict[int, PointDeclaration] = {}
-    for point in birth.points:
-        known = seen.setdefault(point.alias, point)
-        if known is not point:
-            raise MessageError("bad_shape", f"points: alias {point.alias} is declared twice")
+    points = birth.points
+    _check_text([birth.software, birth.configuration, birth.clock.source, *(point.unit for point in points)])
+    if len(points) > _MAX_POINTS:
+        raise MessageError("bad_shape", f"equipment: {len(points)} points, at most {_MAX_POINTS}")
+    seen: set[int] = set()
+    for point in points:
+        if point.alias in seen:
+            raise MessageError("bad_shape", f"equipment.{point.equipment}: alias {point.alias} is declared twice")
+        seen.add(point.alias)
 
 
 def _check_text(texts: Sequence[str]) -> None:

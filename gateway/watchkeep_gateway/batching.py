@@ -86,6 +86,11 @@ def _qualities(readings: Sequence[tuple[int, Reading]]) -> list[int] | None:
     return column if any(column) else None
 
 
-def point_bytes(key: PointKey) -> int:
-    """Upper bound of one declaration: the ids, quotes, commas, alias and period."""
-    return sum(len(part.encode()) for part in key) + 32
+def point_bytes(key: PointKey, known_equipment: set[str]) -> int:
+    """Upper bound of one declaration in a birth, where equipment stands once above its points; notes it as known."""
+    equipment, metric, unit = key
+    size = len(metric.encode()) + len(unit.encode()) + 28  # alias, period, quotes, commas and brackets
+    if equipment not in known_equipment:
+        known_equipment.add(equipment)
+        size += len(equipment.encode()) + 6
+    return size

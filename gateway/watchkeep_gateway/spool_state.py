@@ -71,11 +71,12 @@ def load_state(connection: sqlite3.Connection) -> SpoolState:
     aliases: dict[PointKey, int] = {
         (equipment, metric, unit): alias for alias, equipment, metric, unit in connection.execute(SQL["aliases"])
     }
+    known_equipment: set[str] = set()
     digests = connection.execute(SQL["digests"]).fetchall()
     return SpoolState(
         lanes=load_lanes(connection),
         aliases=aliases,
-        points_bytes=sum(map(point_bytes, aliases)),
+        points_bytes=sum(point_bytes(key, known_equipment) for key in aliases),
         digests=deque(digest for _, digest in digests),
         known_digests={digest for _, digest in digests},
         next_digest=digests[-1][0] + 1 if digests else 1,

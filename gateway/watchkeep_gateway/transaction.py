@@ -64,6 +64,7 @@ class Transaction:
         self._rules = rules
         self._now_ms = now_ms
         self._aliases: dict[PointKey, int] = {}
+        self._known_equipment: set[str] | None = None
         self._digests: list[bytes] = []
 
     def deliver(self, deliveries: Iterable[Delivery]) -> None:
@@ -197,7 +198,9 @@ class Transaction:
 
     def declare(self, key: PointKey) -> int | str:
         """A new alias, never one that meant something else in this epoch."""
-        size = point_bytes(key)
+        if self._known_equipment is None:
+            self._known_equipment = {equipment for equipment, _, _ in self.state.aliases}
+        size = point_bytes(key, self._known_equipment)
         if self.state.points_bytes + size > MAX_POINTS_BYTES:
             return "too_many_points"
         alias = len(self.state.aliases) + len(self._aliases)

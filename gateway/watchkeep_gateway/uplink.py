@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from watchkeep_core import topics
+from watchkeep_core import messages, topics
 from watchkeep_core.broker import BrokerUnreachable, PublishRefused, Received, TooManyOutstanding, Will
 from watchkeep_core.errors import MessageError
 from watchkeep_core.logs import get_logger
@@ -242,7 +242,7 @@ class Uplink:
             data_epoch=lanes["data"].epoch,
             event_epoch=lanes["event"].epoch,
             clock=self._clock_state,
-            points=[declare(key, alias, known.get(key)) for key, alias in aliases.items()],
+            equipment=messages.declare(declare(key, alias, known.get(key)) for key, alias in aliases.items()),
             configuration=self._rules.configuration,
         )
         taken = self._publish(topics.birth(self._rules.ref), birth)

@@ -19,7 +19,7 @@ from watchkeep_core import bench, estate, topics
 from watchkeep_core.broker import BrokerAddress, TooManyOutstanding
 from watchkeep_core.database import OWNER, connect
 from watchkeep_core.errors import TransientError
-from watchkeep_core.messages import Birth, ClockState, Data, PointDeclaration, encode
+from watchkeep_core.messages import Birth, ClockState, Data, PointDeclaration, declare, encode
 from watchkeep_core.mqtt import connect as connect_broker
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
@@ -247,7 +247,11 @@ def _be_born(target: Target, epoch: str) -> None:
     """Publish a birth until the worker knows the epoch's aliases."""
     points = [PointDeclaration(alias=n, equipment="bench", metric=f"m{n}", unit="x") for n in range(SERIES)]
     birth = Birth(
-        software="bench", data_epoch=epoch, event_epoch=epoch, clock=ClockState(synchronised=True), points=points
+        software="bench",
+        data_epoch=epoch,
+        event_epoch=epoch,
+        clock=ClockState(synchronised=True),
+        equipment=declare(points),
     )
     payload = encode(birth)
     with (

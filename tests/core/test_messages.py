@@ -34,9 +34,8 @@ def data(draw):
 
 
 points = st.builds(
-    m.PointDeclaration,
+    m.Point,
     alias=st.integers(0, 2**31 - 1),
-    equipment=ids,
     metric=ids,
     unit=texts.map(lambda text: text[:32]),
     period_s=st.none() | st.floats(0.1, 86400),
@@ -47,7 +46,11 @@ births = st.builds(
     data_epoch=ids,
     event_epoch=ids,
     clock=st.builds(m.ClockState, synchronised=st.booleans(), offset_ms=st.none() | finite, source=texts),
-    points=st.lists(points, max_size=20, unique_by=lambda point: point.alias),
+    equipment=st.dictionaries(ids, st.lists(points, max_size=5), max_size=5).filter(
+        lambda found: (
+            len(aliases := [point.alias for points in found.values() for point in points]) == len(set(aliases))
+        )
+    ),
 )
 events = st.builds(
     m.Event,
@@ -107,7 +110,7 @@ def good_data(**changes):
         (
             m.Birth,
             b'{"software":"x","data_epoch":"e","event_epoch":"f","clock":{"synchronised":true},'
-            b'"points":[[1,"a","m","kPa"],[1,"b","m","kPa"]]}',
+            b'"equipment":{"a":[[1,"m","kPa"]],"b":[[1,"m","kPa"]]}}',
             "bad_shape",
             "alias 1",
         ),
@@ -134,19 +137,19 @@ def test_an_unknown_field_of_a_newer_gateway_is_ignored():
     assert m.decode(m.State, b'{"online":true,"mood":"good"}') == m.State(online=True)
 
 
-def test_a_birth_of_4000_points_fits_one_packet():
+def test_a_birth_of_5000_points_fits_one_packet():
     declared = [
         m.PointDeclaration(
             alias=i, equipment=f"elevator-{i // 12:03d}", metric="machine_room_temperature", unit="celsius"
         )
-        for i in range(4000)
+        for i in range(5000)
     ]
     birth = m.Birth(
         software="watchkeep 0.1.0",
         data_epoch="e" * 32,
         event_epoch="f" * 32,
         clock=m.ClockState(synchronised=True),
-        points=declared,
+        equipment=m.declare(declared),
     )
     assert len(m.encode(birth)) <= m.MAX_PAYLOAD_BYTES
 

@@ -11,7 +11,7 @@ import psycopg
 from watchkeep_core import estate as e
 from watchkeep_core import topics
 from watchkeep_core.database import OWNER, connect
-from watchkeep_core.messages import Birth, ClockState, Data, Event, Message, PointDeclaration, State, encode
+from watchkeep_core.messages import Birth, ClockState, Data, Event, Message, PointDeclaration, State, declare, encode
 from watchkeep_core.service import Stop
 from watchkeep_core.topics import GatewayRef, Lane
 from watchkeep_ingest.accounts import audit
@@ -66,7 +66,7 @@ def birth(points: Sequence[tuple[str, str, str]] = POINTS, epoch: str = "e1", so
         data_epoch=epoch,
         event_epoch="v1",
         clock=ClockState(synchronised=True),
-        points=declared,
+        equipment=declare(declared),
     )
 
 

@@ -44,7 +44,7 @@ def welcome(demo: "Demo") -> None:
     _err.print(
         Panel.fit(
             f"console   [bold cyan]{demo.console_url}[/bold cyan]\n"
-            f"API       {demo.console_url}/api/v1/docs\n"
+            f"API       {demo.console_url}/api/v1/openapi.json\n"
             f"password  [bold]{demo.password}[/bold]  (for each login below)",
             title="Watchkeep demo",
             border_style="cyan",
