@@ -193,7 +193,7 @@ class Demo:
             ),
         }
         if part == "console":
-            self.port = _free_port(self.options.listen, self.options.port)
+            self.port = free_port(self.options.listen, self.options.port)
             self.health["console"] = self.port
             return common | {
                 "WATCHKEEP_CONSOLE_HOST": self.options.listen,
@@ -224,7 +224,7 @@ class Demo:
         replace_private(self._folder / "env", "".join(lines))
 
     def _health_port(self, name: str) -> dict[str, str]:
-        self.health[name] = _free_port("127.0.0.1", 0)
+        self.health[name] = free_port("127.0.0.1", 0)
         return {"WATCHKEEP_HEALTH_PORT": str(self.health[name])}
 
     def _run(self, name: str, arguments: list[str], environ: Mapping[str, str]) -> None:
@@ -247,7 +247,7 @@ class Demo:
         for community, gateway in self._gateways():
             live = community.mode == "live"
             if live:
-                ports[community.community_id] = _free_port("127.0.0.1", 0)
+                ports[community.community_id] = free_port("127.0.0.1", 0)
             self._start_gateway(community, gateway.gateway_id, ports.get(community.community_id))
         fleet = self._folder / "fleet.toml"
         demo_field.write_fleet(fleet, self._estate, ports)
@@ -287,7 +287,7 @@ def _spooled(port: int) -> int:
     return int(metrics.get("watchkeep_gateway_spool_messages", 1.0))
 
 
-def _free_port(host: str, wanted: int) -> int:
+def free_port(host: str, wanted: int) -> int:
     """`wanted` when it is free, else any free one."""
     for port in (wanted, 0):
         with socket.socket() as probe:
