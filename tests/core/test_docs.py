@@ -10,6 +10,7 @@ import pytest
 from tests import make_schema
 from watchkeep_core import estate
 from watchkeep_core.messages import json_schema
+from watchkeep_gateway.config_file import read as read_config
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -51,3 +52,10 @@ def test_every_file_of_the_architecture_page_is_there():
         if not (package / rest).exists() and "watchkeep_" not in rest:
             missing.append(path)
     assert missing == []
+
+
+def test_the_gateway_of_the_documentation_is_accepted(tmp_path):
+    (example,) = re.findall(r"```toml\n(.*?)```", (DOCS / "connect-a-device.md").read_text(), flags=re.DOTALL)
+    path = tmp_path / "gateway.toml"
+    path.write_text(example)
+    assert read_config(path).ref.user == "harbour/gw-2"

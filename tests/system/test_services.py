@@ -113,7 +113,9 @@ def test_up_survives_the_loss_of_each_server_and_stops_in_time():
             with psycopg.connect(house.postgres.admin_url) as conn:
                 names = conn.execute("SELECT DISTINCT application_name FROM pg_stat_activity").fetchall()
             for part in PARTS:
-                assert any(name.startswith(f"watchkeep-{part}") for (name,) in names if name), f"{part} is not connected"
+                assert any(name.startswith(f"watchkeep-{part}") for (name,) in names if name), (
+                    f"{part} is not connected"
+                )
         finally:
             begin = time.monotonic()
             up.send_signal(signal.SIGTERM)
