@@ -17,7 +17,7 @@ test: .venv ## everything, against the built wheel; installs what it can, lists 
 	tests/run_wheel
 
 quick: .venv ## the inner loop: under a minute
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 check: .venv ## format, ruff, mypy --strict, import rules
 	$(BIN)/ruff format --check .

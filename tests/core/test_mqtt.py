@@ -20,6 +20,8 @@ from watchkeep_core.broker import (
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.mqtt import MAX_PACKET_BYTES, connect
 
+pytestmark = pytest.mark.slow  # waits for brokers to notice things
+
 SESSION = {"session_expiry_s": 3600, "manual_ack": True}
 
 

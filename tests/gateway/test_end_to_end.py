@@ -6,21 +6,31 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.gateway.conftest import PASSWORD, USERS, Devices, FakeIngest, Site, make_spool, wait_until
+from tests.gateway.conftest import PASSWORD, REF, USERS, Devices, FakeIngest, Site, make_spool, wait_until
 from tests.gateway.test_spool import event, put, reading, stored
 from watchkeep_cli.acl import AclRule, default_acl
 from watchkeep_cli.broker import start_broker
 from watchkeep_core import messages
-from watchkeep_core.broker import BrokerRefused, BrokerUnreachable
+from watchkeep_core.broker import BrokerRefused, BrokerUnreachable, Received
 from watchkeep_core.messages import Cmd
+from watchkeep_gateway.line import Line, Login
+from watchkeep_gateway.service import Gateway
 from watchkeep_gateway.spool_reader import rejected, status
 from watchkeep_gateway.values import Delivery
 
 T = int(time.time() * 1000)
+
+
+@pytest.fixture
+def children() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
 
 
 def test_readings_and_events_reach_ingest_and_leave_the_spool_on_ack(site: Site) -> None:
@@ -134,9 +144,7 @@ def test_the_broker_killed_loses_nothing(site: Site, tmp_path: Path) -> None:
     ingest.close()  # from here the broker holds what we publish for nobody but its memory
     for number in range(30, 60):
         gateway.spool.put(Delivery((reading(number),), (event(number),)))
-    wait_until(
-        lambda: gateway.metrics.registry.get_sample_value("watchkeep_gateway_published_total", {"lane": "event"}) == 30
-    )
+    wait_until(lambda: _published(gateway, "event") >= 30)
     os.kill(site.broker.pid, signal.SIGKILL)
     wait_until(lambda: not gateway.line.connected)
     for number in range(60, 90):
@@ -164,6 +172,22 @@ def test_without_ack_everything_is_published_again_and_counted_once(site: Site) 
     assert len(ingest.readings()) == 5
     ingest.ack_all()
     wait_until(lambda: not gateway.spool.lanes["data"].messages)
+
+
+@pytest.mark.slow
+def test_a_new_connection_publishes_again_at_once_what_is_not_acked(site: Site, tmp_path: Path) -> None:
+    """A broker may have forgotten what it took; an event must not wait a minute for the resend."""
+    ingest = site.ingest(acking=False)
+    gateway = site.start(resend_after_s=600)
+    gateway.spool.put(Delivery((reading(0),), (event(0),))).result(10)
+    wait_until(lambda: len(ingest.received) == 2)
+    wait_until(lambda: _published(gateway, "data") == _published(gateway, "event") == 1)
+    site.broker.stop()
+    port = site.broker.address.port
+    with start_broker(tmp_path / "broker", USERS, default_acl(), port=port, prefer="mosquitto"):
+        wait_until(lambda: _published(gateway, "data") == _published(gateway, "event") == 2)
+        wait_until(lambda: len(ingest.received) == 4)
+        site.close()
 
 
 def test_events_go_before_backlog(site: Site) -> None:
@@ -245,7 +269,7 @@ def test_a_refused_publish_is_kept_and_tried_again(tmp_path: Path) -> None:
         site = Site(tmp_path, broker)
         try:
             ingest = site.ingest()
-            gateway = site.start()
+            gateway = site.start(resend_after_s=600)  # so that nothing else brings it back
             gateway.spool.put(Delivery((reading(0),), (event(0),))).result(10)
             wait_until(lambda: not gateway.uplink.accepted)
             wait_until(lambda: not gateway.spool.lanes["event"].messages)
@@ -282,6 +306,7 @@ def test_later_starts_do_not_need_the_broker(site: Site, tmp_path: Path) -> None
     site._stack.pop_all()
     site.broker.stop()
     gateway = site.start(announced=False)
+    assert not gateway.uplink.announced, "red until devices are heard: who waits for health must not publish to nobody"
     put(gateway.spool, 1)
     assert not gateway.line.connected
     with start_broker(
@@ -293,6 +318,18 @@ def test_later_starts_do_not_need_the_broker(site: Site, tmp_path: Path) -> None
         finally:
             ingest.close()
         site.close()
+
+
+def test_an_ack_given_before_the_connection_is_known_is_not_forgotten(site: Site) -> None:
+    """A kept session sends at once, before `connect` has returned; a forgotten ack would hold a place for ever."""
+    line = Line(Login(site.broker.address, REF.user, PASSWORD))
+    line.ack(Received("field/c1/g1/x", b"", epoch=0, mid=1, received_at_ns=0, retain=False, duplicate=False))
+    line.start()
+    try:
+        assert line._connection
+        assert line._connection.stale_acks == 1  # it was passed on; of an epoch long over, so that nothing is sent
+    finally:
+        line.close()
 
 
 def test_a_bridge_to_a_broker_of_the_site(site: Site, tmp_path: Path) -> None:
@@ -350,7 +387,7 @@ def test_on_mqtt_3_1_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_process(site: Site, tmp_path: Path) -> None:
+def test_the_process(site: Site, tmp_path: Path, children: ExitStack) -> None:
     """`watchkeep gateway run`: health, metrics, kill -9 and SIGTERM."""
     ingest, devices = site.ingest(), site.devices()
     environ = os.environ | {
@@ -365,6 +402,7 @@ def test_the_process(site: Site, tmp_path: Path) -> None:
     for farewell in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
         with (tmp_path / "log").open("ab") as log:
             process = subprocess.Popen(command, env=environ, stderr=log)
+        children.callback(process.kill)  # nothing is left behind when an assertion fails
         wait_until(lambda: _get(port, "/health") == 200, 20)
         for _ in range(40):
             devices.say("lift-1", {"t": T + said, "values": {"car_floor": said}})
@@ -381,6 +419,10 @@ def test_the_process(site: Site, tmp_path: Path) -> None:
     assert values == [float(number) for number in range(said)], "each once: a redelivery is known by its digest"
     assert PASSWORD not in (tmp_path / "log").read_text(encoding="utf-8")
     assert stored(site.folder, "event") == []
+
+
+def _published(gateway: Gateway, lane: str) -> float:
+    return gateway.metrics.registry.get_sample_value("watchkeep_gateway_published_total", {"lane": lane}) or 0
 
 
 def _free_port() -> int:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -163,6 +163,34 @@ def test_one_dead_device_delays_no_other_and_comes_back() -> None:
             with simulator(1, port=refusing):
                 wait_until(lambda: late.readings)
         assert late.links[1] == ("late", True, "")
+
+
+def test_a_dead_device_is_asked_ever_less_often() -> None:
+    """One that hangs up on each request, for as long as a good one takes for 15 periods."""
+    sink = Sink()
+    calls: list[float] = []
+    with ExitStack() as stack:
+        rude = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def hang_up() -> None:
+            with suppress(OSError):  # closed at the end of the test
+                while True:
+                    connection, _ = rude.accept()
+                    connection.close()
+                    calls.append(time.monotonic())
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        port = stack.enter_context(simulator(1))
+        tables = [
+            ModbusTable(name, "127.0.0.1", ALL[:1], port=at, equipment=name, period_s=0.1, timeout_s=0.3)
+            for name, at in (("rude", rude.getsockname()[1]), ("good", port))
+        ]
+        with running(sink, *tables):
+            wait_until(lambda: sink.count("good") >= 15)
+        rude.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+    assert 2 <= len(calls) <= 7  # after 0.2, 0.4, 0.8 s …; at each period it would be 15
 
 
 def test_units_share_one_connection_and_a_refusal_names_the_registers() -> None:
