@@ -70,6 +70,7 @@ class Session:
         self._lock = threading.Lock()
         self._early: list[Received] | None = []  # what came before we know the connection that acknowledges it
         self.overflowed = False
+        self._ending = False
         user = f"ingest-{lane}-{partition}"
         self.connection: Connection = connect(
             access.address,
@@ -78,7 +79,7 @@ class Session:
             password=access.password,
             on_message=self._take,
             on_connect=self._connected,
-            on_disconnect=lambda reason: log.warning("session_lost", user=user, reason=reason),
+            on_disconnect=self._disconnected,
             session_expiry_s=SESSION_EXPIRY_S,
             receive_maximum=access.receive_maximum,
             max_outstanding=_MAX_ACKS,
@@ -99,6 +100,14 @@ class Session:
     def _connected(self, connected: Connected) -> None:
         if not connected.session_present:  # gateways send again what they get no `ack` for
             log.warning("broker_had_no_session", lane=self._lane, partition=self._partition, epoch=connected.epoch)
+
+    def _disconnected(self, reason: str) -> None:
+        if not self._ending:
+            log.warning("session_lost", lane=self._lane, partition=self._partition, reason=reason)
+
+    def close(self) -> None:
+        self._ending = True
+        self.connection.close()
 
     def _take(self, received: Received) -> None:
         with self._lock:
@@ -143,14 +152,14 @@ class Sessions:
         """Say farewell; the broker keeps session and queue for whoever takes the partition next."""
         gone = [self._open.pop((lane, each)) for each in partitions for lane in LANES if (lane, each) in self._open]
         with ThreadPoolExecutor(_OPENERS, "close-session") as pool:
-            list(pool.map(lambda session: session.connection.close(), gone))
+            list(pool.map(lambda session: session.close(), gone))
 
     def renew_overflowed(self) -> None:
         """Reconnect sessions that left messages with the broker, once there is room for them."""
         for key, session in list(self._open.items()):
             if session.overflowed and self._intakes[key[0]].half_empty:
                 log.info("session_renewed", lane=key[0], partition=key[1])
-                session.connection.close()
+                session.close()
                 try:
                     self._open[key] = Session(self._access, *key, self._intakes[key[0]])
                 except (BrokerUnreachable, BrokerRefused) as error:

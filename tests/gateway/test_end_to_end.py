@@ -19,6 +19,7 @@ from watchkeep_cli.broker import start_broker
 from watchkeep_core import messages
 from watchkeep_core.broker import BrokerRefused, BrokerUnreachable, Received
 from watchkeep_core.messages import Cmd
+from watchkeep_core.mqtt import connect
 from watchkeep_gateway.line import Line, Login
 from watchkeep_gateway.service import Gateway
 from watchkeep_gateway.spool_reader import rejected, status
@@ -191,17 +192,27 @@ def test_a_new_connection_publishes_again_at_once_what_is_not_acked(site: Site, 
 
 
 def test_events_go_before_backlog(site: Site) -> None:
-    """A backlog of 300 messages waits on the spool; the event spooled last arrives among the first."""
+    """A backlog of 300 messages waits on the spool; the event, spooled last, is the first to go."""
     spool = make_spool(site.folder)
     for number in range(300):
         spool.put(Delivery(tuple(reading(number * 100 + n) for n in range(100)))).result(10)
     spool.put(Delivery(events=(event(1),))).result(10)
     spool.close()
     ingest = site.ingest()
-    site.start()
-    wait_until(lambda: len(ingest.seqs("data")) == 300, 30)
-    order = [lane for lane, *_ in ingest.received]
-    assert order.index("event") < 60
+    site.broker.add_user("observer", PASSWORD, [AclRule("observer", "read", f"{REF.root}/#")])
+    order: list[str] = []  # through one connection: two would show how their threads were scheduled
+    with connect(
+        site.broker.address,
+        client_id="observer",
+        user="observer",
+        password=PASSWORD,
+        on_message=lambda received: order.append(received.topic.removeprefix(f"{REF.root}/").split("/")[0]),
+    ) as observer:
+        observer.subscribe([f"{REF.root}/data/+/+", f"{REF.root}/event/+/+", f"{REF.root}/ack/+"])
+        wait_until(lambda: "ack" in order)  # a retained one: the subscriptions are there
+        site.start()
+        wait_until(lambda: len(ingest.seqs("data")) == 300 and order.count("data") >= 300, 30)
+    assert next(kind for kind in order if kind != "ack") == "event"
 
 
 def test_a_backlog_is_paced(site: Site) -> None:

@@ -4,7 +4,7 @@ import os
 import shlex
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -227,8 +227,9 @@ class Demo:
         self.health[name] = free_port("127.0.0.1", 0)
         return {"WATCHKEEP_HEALTH_PORT": str(self.health[name])}
 
-    def _run(self, name: str, arguments: list[str], environ: Mapping[str, str]) -> None:
-        self.supervisor.start(Service(name, arguments, environ, self._folder / "logs" / f"{name}.log"))
+    def _run(self, name: str, arguments: list[str], environ: dict[str, str]) -> None:
+        belongs = {"WATCHKEEP_DEMO_DIR": str(self._folder)}  # so that one can tell whose process it is
+        self.supervisor.start(Service(name, arguments, environ | belongs, self._folder / "logs" / f"{name}.log"))
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
