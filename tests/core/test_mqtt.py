@@ -284,3 +284,10 @@ def test_password_is_in_no_repr(lab):
     client = lab.join(lab.name())
     assert PASSWORD not in repr(client.connection._wanted)
     assert "password" in {field.name for field in dataclasses.fields(client.connection._wanted)}
+
+
+def test_small_messages_are_sent_at_once(lab):
+    """Nagle's algorithm would hold the second of two events back until the first is acknowledged."""
+    client = lab.join()
+    inner = client.connection._client.socket()
+    assert inner.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
