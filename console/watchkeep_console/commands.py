@@ -34,7 +34,7 @@ def run(
 def add_person(
     login: Annotated[str, typer.Argument(help="Login: small letters, digits, . _ -")],
     name: Annotated[str, typer.Option(help="Name as others see it.")],
-    admin_url: Annotated[str, typer.Option(envvar="WATCHKEEP_ADMIN_URL", help="Database URL of an administrator.")],
+    admin_url: Annotated[str, typer.Option(envvar="WATCHKEEP_DB_ADMIN_URL", help="Database URL of an administrator.")],
     org: Annotated[str | None, typer.Option(help="Organisation the person belongs to.")] = None,
     membership: Annotated[
         list[str] | None, typer.Option(help="ROLE@SCOPE:ID, e.g. technician@organisation:lift-co; repeat for more.")
