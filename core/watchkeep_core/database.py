@@ -53,6 +53,8 @@ def connect(url: str, application: str, *, autocommit: bool = False, role: str |
         )
     except psycopg.OperationalError as error:
         raise explain(url, error) from None
+    except psycopg.ProgrammingError:  # its text would show the URL, password and all
+        raise DatabaseRefused("the database URL is not a libpq URL: postgresql://login@host:port/database") from None
 
 
 def open_pool(url: str, application: str, *, min_size: int = 1, max_size: int = 4) -> ConnectionPool[Connection]:

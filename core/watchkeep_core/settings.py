@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from watchkeep_core.errors import SettingsError
@@ -57,6 +57,16 @@ class DatabaseSettings(PartSettings):
 
     database_url: SecretStr
     """libpq URL of the part's own login."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_url(cls, value: SecretStr) -> SecretStr:
+        if (
+            not value.get_secret_value().startswith(("postgresql://", "postgres://"))
+            and "=" not in value.get_secret_value()
+        ):
+            raise ValueError("must be a libpq URL: postgresql://login@host:port/database")
+        return value
 
 
 class BrokerSettings(PartSettings):

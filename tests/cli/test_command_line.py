@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -67,6 +68,24 @@ def test_an_unreachable_database_at_start_is_one_line(part):
     assert last.startswith("watchkeep: ")
     assert "127.0.0.1:1" in last
     assert "hunter2" not in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--for", "soon"], "--for"),
+        (["--broker", "kafka"], "--broker"),
+        (["--data", "/proc/nowhere"], "--data"),
+        (["--listen", "192.0.2.254", "--for", "1s"], "--listen"),
+    ],
+)
+def test_a_wrong_option_of_the_demo_is_one_line(arguments, names):
+    with tempfile.TemporaryDirectory(prefix="watchkeep-demo-") as folder:
+        refused = watchkeep("demo", "--json", *arguments, WATCHKEEP_DEMO_DIR=folder)
+    assert refused.returncode == 1
+    assert refused.stderr.strip().splitlines()[-1].startswith(f"watchkeep: {names}")
     assert "Traceback" not in refused.stderr
 
 

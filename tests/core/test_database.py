@@ -12,6 +12,12 @@ def test_an_unreachable_database_is_named_without_its_password():
     assert "hunter2" not in str(refused.value)
 
 
+def test_what_is_no_url_is_refused_without_showing_it():
+    with pytest.raises(db.DatabaseRefused) as refused:
+        db.connect("postgresql//me:hunter2@host", "test")
+    assert "hunter2" not in str(refused.value)
+
+
 def test_a_wrong_password_or_database_is_permanent(database):
     with pytest.raises(db.DatabaseRefused, match="password"):
         db.connect(database.url("watchkeep_ingest").replace("only-in-tests", "wrong"), "test")

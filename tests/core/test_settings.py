@@ -47,6 +47,7 @@ def test_a_secret_can_be_a_file_and_hides_itself(tmp_path):
     ("environ", "toml", "names"),
     [
         ({}, "", ["database_url", "must be set", "WATCHKEEP_SAMPLE_DATABASE_URL"]),
+        ({"WATCHKEEP_DATABASE_URL": "nonsense"}, "", ["database_url", "libpq URL"]),
         (BASE | {"WATCHKEEP_SAMPLE_WORKERS": "99"}, "", ["workers", "16", "the environment"]),
         (BASE | {"WATCHKEEP_LOG_LEVEL": "loud"}, "", ["log_level"]),
         (BASE, "[sample]\nworkerz = 2\n", ["workerz", "no such setting"]),

@@ -24,6 +24,7 @@ from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
 from watchkeep_cli.supervisor import Service, ServiceFailed, Supervisor
 from watchkeep_core import estate, topics
 from watchkeep_core.database import OWNER, SERVICE_LOGINS, connect
+from watchkeep_core.errors import SettingsError
 from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_core.service import Stop
 from watchkeep_dispatch.duties import load_default
@@ -119,7 +120,10 @@ class Demo:
 
     def _start(self) -> None:
         folder = self.options.directory.resolve()
-        (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"--data: cannot use {folder}: {error.strerror}") from None
         self._folder = folder
         self._secrets = SecretStore(folder / "secrets.json")
         self._enrol_dir = folder / "enrol"
@@ -299,7 +303,7 @@ def free_port(host: str, wanted: int) -> int:
                 continue
             found: int = probe.getsockname()[1]
             return found
-    raise OSError(f"no free port on {host}")
+    raise SettingsError(f"--listen: cannot listen on {host}: not an address of this machine")
 
 
 def _own_address() -> str:
