@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 
 from tests import servers
+from watchkeep_cli.acl import SIM_USERS, default_acl
+from watchkeep_cli.broker import mosquitto_acl
 from watchkeep_cli.postgres import start_postgres
 from watchkeep_cli.settings_table import table
 from watchkeep_core.messages import json_schema
@@ -21,10 +23,17 @@ def operate(text: str) -> str:
     return f"{before}<!-- settings:{heading}\n\n{table()}\n<!-- end of settings -->{after}"
 
 
+def deployed_acl() -> str:
+    """deploy/mosquitto.acl: the rules of a production broker, without those of the simulator."""
+    rules = [rule for rule in default_acl() if rule.user_pattern not in SIM_USERS]
+    return "# Who may read and write which topic; written by `make schema`.\n" + mosquitto_acl(rules)
+
+
 def main() -> None:
     root = Path(__file__).parents[1]
     schema = msgspec.json.format(msgspec.json.encode(json_schema(), order="sorted"), indent=2)
     (root / "docs" / "messages.schema.json").write_bytes(schema + b"\n")
+    (root / "deploy" / "mosquitto.acl").write_text(deployed_acl(), encoding="utf-8")
     page = root / "docs" / "operate.md"
     page.write_text(operate(page.read_text(encoding="utf-8")), encoding="utf-8")
     target = root / "core" / "watchkeep_core" / "schema" / "schema.sql"

@@ -23,7 +23,15 @@ from watchkeep_core.broker import BrokerAddress, BrokerRefused, Received
 from watchkeep_core.errors import PermanentError, SettingsError
 from watchkeep_core.mqtt import connect
 
-__all__ = ["AclRule", "BrokerStartError", "RunningBroker", "default_acl", "mosquitto_installed", "start_broker"]
+__all__ = [
+    "AclRule",
+    "BrokerStartError",
+    "RunningBroker",
+    "default_acl",
+    "mosquitto_acl",
+    "mosquitto_installed",
+    "start_broker",
+]
 
 Kind = Literal["mosquitto", "amqtt"]
 
@@ -167,7 +175,7 @@ class RunningBroker:
             return
         lines = "".join(f"{user}:{value}\n" for user, value in self._hashes.items())
         broker_accounts.replace_private(self._directory / "passwords", lines)
-        broker_accounts.replace_private(self._directory / "acl", _mosquitto_acl(self._acl))
+        broker_accounts.replace_private(self._directory / "acl", mosquitto_acl(self._acl))
 
     def _mosquitto_hashes(self, users: Mapping[str, str]) -> dict[str, str]:
         """Hash in one call for all: -b would show a password in the process list, and start a process for each."""
@@ -229,7 +237,7 @@ def _check_user(user: str, password: str) -> None:
         raise SettingsError(f"broker user {user!r}: the password must not be empty or hold a line break")
 
 
-def _mosquitto_acl(rules: Sequence[AclRule]) -> str:
+def mosquitto_acl(rules: Sequence[AclRule]) -> str:
     """Rules for patterns first: in Mosquitto's file a `user` line holds for all `topic` lines that follow."""
     lines = [f"pattern {rule.access} {rule.topic}" for rule in rules if rule.is_pattern]
     for user in dict.fromkeys(rule.user_pattern for rule in rules if not rule.is_pattern):

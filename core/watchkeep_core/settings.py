@@ -160,6 +160,6 @@ def _explain(kind: type[PartSettings], error: ValidationError, sources: Mapping[
     top = field.split(".")[0]
     if top not in kind.model_fields:
         return f"{field}: no such setting of {kind.part or 'watchkeep'} (in {sources.get(top, 'the settings')})"
-    reason = "must be set" if first["type"] == "missing" else first["msg"]
+    reason = "must be set" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
     where = f" (from {sources[top]})" if top in sources else ""
     return f"{field}: {reason}{where}; set it by {variable(kind, top)} or in [{kind.part or 'shared'}] of the file"

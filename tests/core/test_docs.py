@@ -25,6 +25,12 @@ def test_every_setting_is_documented_as_the_code_has_it():
     assert make_schema.operate(text) == text, "run `make schema`"
 
 
+def test_the_broker_of_production_has_the_rules_of_the_code():
+    acl = (DOCS.parent / "deploy" / "mosquitto.acl").read_text(encoding="utf-8")
+    assert acl == make_schema.deployed_acl(), "run `make schema`"
+    assert "user sim" not in acl
+
+
 def test_the_estate_of_the_documentation_loads(database, tmp_path):
     (example,) = re.findall(r"```toml\n(.*?)```", (DOCS / "estate.md").read_text(), flags=re.DOTALL)
     path = tmp_path / "estate.toml"
