@@ -103,9 +103,7 @@ def show_lifecycle(
 
 @app.command(name="install-jobs")
 def install(
-    admin_url: Annotated[
-        str, typer.Option(envvar="WATCHKEEP_DB_ADMIN_URL", help="libpq URL of an administrator.")
-    ],
+    admin_url: Annotated[str, typer.Option(envvar="WATCHKEEP_DB_ADMIN_URL", help="libpq URL of an administrator.")],
 ) -> None:
     """Make or upgrade the schema `jobs` of the notification queue; nothing happens when it is there."""
     print_json({"procrastinate": install_jobs(admin_url)})
