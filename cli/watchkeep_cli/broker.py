@@ -19,6 +19,7 @@ from typing import Literal, Self
 from watchkeep_cli import broker_accounts
 from watchkeep_cli.acl import AclRule, default_acl
 from watchkeep_cli.child import end, spawn
+from watchkeep_cli.ports import free_port
 from watchkeep_core.broker import BrokerAddress, BrokerRefused, Received
 from watchkeep_core.errors import PermanentError, SettingsError
 from watchkeep_core.mqtt import connect
@@ -250,6 +251,8 @@ def mosquitto_acl(rules: Sequence[AclRule]) -> str:
 
 def _port(host: str, wanted: int) -> int:
     """A free port for 0; else make sure that nobody has it, whom we would take for our broker."""
+    if wanted == 0:
+        return free_port(host)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -13,7 +13,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ import psycopg
 from psycopg import sql
 
 from watchkeep_cli.child import spawn
+from watchkeep_cli.ports import free_port
 from watchkeep_core.errors import PermanentError
 
 __all__ = ["EmbeddedPostgres", "PostgresStartError", "start_postgres"]
@@ -80,7 +80,7 @@ class EmbeddedPostgres:
             self._user = _system_user()
             self._password = self._initialise()
             self._end_orphan()
-            self.port = port or _free_port()
+            self.port = port or free_port(HOST)
             self._process = self._start()
             self._await_ready()
         except BaseException:
@@ -253,10 +253,3 @@ def _make_database(connection: psycopg.Connection, name: str) -> None:
     known = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
     if known is None:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

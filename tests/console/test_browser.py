@@ -175,6 +175,7 @@ def test_an_order_on_a_phone_without_script(open_as: Open, site: Site, tmp_path:
     page.get_by_role("link", name="2 号楼客梯").click()
     for action, state in (("接单响应", "响应"), ("到场签到", "到场")):
         button = page.get_by_role("button", name=action)
+        page.wait_for_load_state("load")  # the style sheet too
         box = button.bounding_box()
         assert box is not None
         assert box["height"] >= 44

@@ -19,7 +19,7 @@ from tests.sample import sample_estate
 from tests.system.demo import until
 from watchkeep_cli.acl import default_acl
 from watchkeep_cli.broker import start_broker
-from watchkeep_cli.demo.runner import free_port
+from watchkeep_cli.ports import free_port
 from watchkeep_cli.postgres import start_postgres
 from watchkeep_core import estate, topics
 from watchkeep_core.database import OWNER, SERVICE_LOGINS, connect

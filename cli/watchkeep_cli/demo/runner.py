@@ -20,6 +20,7 @@ from watchkeep_cli.demo import field as demo_field
 from watchkeep_cli.demo import figures
 from watchkeep_cli.demo.people import enter_people
 from watchkeep_cli.demo.secret_store import SecretStore
+from watchkeep_cli.ports import free_port
 from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
 from watchkeep_cli.supervisor import Service, ServiceFailed, Supervisor
 from watchkeep_core import estate, topics
@@ -197,7 +198,7 @@ class Demo:
             ),
         }
         if part == "console":
-            self.port = free_port(self.options.listen, self.options.port)
+            self.port = free_port(self.options.listen, self.options.port, setting="--listen")
             self.health["console"] = self.port
             return common | {
                 "WATCHKEEP_CONSOLE_HOST": self.options.listen,
@@ -290,20 +291,6 @@ class Demo:
 def _spooled(port: int) -> int:
     metrics = figures.scrape(port)
     return int(metrics.get("watchkeep_gateway_spool_messages", 1.0))
-
-
-def free_port(host: str, wanted: int) -> int:
-    """`wanted` when it is free, else any free one."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise SettingsError(f"--listen: cannot listen on {host}: not an address of this machine")
 
 
 def _own_address() -> str:
