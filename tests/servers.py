@@ -8,7 +8,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from watchkeep_cli.ports import free_port
 
 EMBEDDED_MAJOR = 18
 OTHER_SERVERS = ("postgresql-15", "timescaledb-apache", "timescaledb-given")
@@ -88,9 +89,7 @@ def _timescaledb() -> Iterator[str]:
 
 @contextmanager
 def _serve(command: list[str], settings: dict[str, str]) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port("127.0.0.1")
     options = [f"--{name}={value}" for name, value in (_SETTINGS | settings | {"port": str(port)}).items()]
     process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"

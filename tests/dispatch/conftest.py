@@ -1,4 +1,3 @@
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pytest
 from psycopg import Connection
 
 from tests.conftest import Database
+from watchkeep_cli.ports import free_port
 from watchkeep_core import estate
 from watchkeep_core.estate import (
     Area,
@@ -291,7 +291,4 @@ def _default_name() -> str:
 
 @pytest.fixture
 def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port("127.0.0.1")

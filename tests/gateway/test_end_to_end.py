@@ -16,6 +16,7 @@ from tests.gateway.conftest import PASSWORD, REF, USERS, Devices, FakeIngest, Si
 from tests.gateway.test_spool import event, put, reading, stored
 from watchkeep_cli.acl import AclRule, default_acl
 from watchkeep_cli.broker import start_broker
+from watchkeep_cli.ports import free_port
 from watchkeep_core import messages
 from watchkeep_core.broker import BrokerRefused, BrokerUnreachable, Received
 from watchkeep_core.messages import Cmd
@@ -406,7 +407,7 @@ def test_the_process(site: Site, tmp_path: Path, children: ExitStack) -> None:
         "WATCHKEEP_GATEWAY_BATCH_S": "0.2",
         "WATCHKEEP_GATEWAY_SPOOL_DIR": str(site.folder),
     }
-    port = _free_port()
+    port = free_port("127.0.0.1")
     command = [sys.executable, "-m", "watchkeep_gateway", "run", "--config", str(site.config_file)]
     command += ["--mqtt-url", site.broker.url, "--health-port", str(port)]
     said = 0
@@ -434,15 +435,6 @@ def test_the_process(site: Site, tmp_path: Path, children: ExitStack) -> None:
 
 def _published(gateway: Gateway, lane: str) -> float:
     return gateway.metrics.registry.get_sample_value("watchkeep_gateway_published_total", {"lane": lane}) or 0
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _get(port: int, path: str) -> int:

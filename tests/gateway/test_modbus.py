@@ -15,6 +15,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from tests.gateway.conftest import wait_until
+from watchkeep_cli.ports import free_port
 from watchkeep_gateway.config import ModbusTable, RegisterTable
 from watchkeep_gateway.drivers.modbus_blocks import blocks, readings, words
 from watchkeep_gateway.drivers.modbus_tcp import BACK_OFF_MAX_S, ModbusTcp, back_off_s
@@ -35,7 +36,7 @@ def simulator(*units: int, port: int = 0) -> Iterator[int]:
     bits = [SimData(0, values=[True, False, True], datatype=DataType.BITS)]
     devices = [SimDevice(unit, simdata=(bits, bits, registers, registers)) for unit in units]
     loop, there, ends = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-    port = port or _free_port()
+    port = port or free_port("127.0.0.1")
 
     async def serve() -> None:
         server = ModbusTcpServer(devices, address=("127.0.0.1", port))
@@ -53,13 +54,6 @@ def simulator(*units: int, port: int = 0) -> Iterator[int]:
         loop.call_soon_threadsafe(ends.set)
         thread.join(10)
         loop.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Sink:
@@ -140,7 +134,7 @@ def test_one_dead_device_delays_no_other_and_comes_back() -> None:
     sink = Sink()
     with ExitStack() as stack:
         deaf = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        refusing = _free_port()
+        refusing = free_port("127.0.0.1")
         port = stack.enter_context(simulator(1, 2))
 
         def table(name: str, at: int, unit: int = 1) -> ModbusTable:

@@ -1,7 +1,6 @@
 """The whole service against a real broker of each kind: a fake gateway publishes until its `ack` comes."""
 
 import json
-import socket
 import threading
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from tests.conftest import Database
 from tests.ingest.world import LIVE, birth, data, event, small_estate
 from watchkeep_cli.acl import default_acl
 from watchkeep_cli.broker import RunningBroker, mosquitto_installed, start_broker
+from watchkeep_cli.ports import free_port
 from watchkeep_core import estate, rows, topics
 from watchkeep_core.broker import BrokerUnreachable, Received
 from watchkeep_core.database import OWNER, DatabaseUnavailable, connect
@@ -245,10 +245,7 @@ def _status(url: str) -> tuple[int, list[str]]:
 
 @pytest.fixture
 def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port("127.0.0.1")
 
 
 def test_a_start_without_broker_database_or_password_says_so(estate: Database, unused_port: int):
