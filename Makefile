@@ -5,7 +5,7 @@ BIN := .venv/bin
 export WATCHKEEP_TEST_DATA ?= $(abspath ../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test quick check format schema screenshot clean
+.PHONY: demo test quick check format schema clean
 
 demo: .venv ## the whole system on this machine, with simulated equipment that fails
 	$(BIN)/watchkeep demo $(ARGS)

@@ -39,8 +39,9 @@ def data_payloads(readings: Sequence[tuple[int, Reading]], max_readings: int = M
             start = at
 
 
-def event_payload(event: DeviceEvent) -> Payload:
-    message = Event(
+def event_message(event: DeviceEvent) -> Event:
+    """On the wire, but for the floor."""
+    return Event(
         floor=0,
         t=event.t_ms,
         equipment=event.equipment,
@@ -50,7 +51,10 @@ def event_payload(event: DeviceEvent) -> Payload:
         profile=event.profile,
         attributes=dict(event.attributes),
     )
-    return Payload(encode(message)[_NO_FLOOR:], 0)
+
+
+def event_payload(event: DeviceEvent) -> Payload:
+    return Payload(encode(event_message(event))[_NO_FLOOR:], 0)
 
 
 def with_floor(body: bytes, floor: int) -> bytes:

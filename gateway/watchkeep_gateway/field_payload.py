@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from watchkeep_core.errors import MessageError
 from watchkeep_core.messages import MAX_PAYLOAD_BYTES, AttributeValue, Event, Id, Text, decode, encode
+from watchkeep_gateway.batching import event_message
 from watchkeep_gateway.codes import CodeReader
 from watchkeep_gateway.values import DeviceEvent, Reading
 
@@ -107,14 +108,4 @@ def _events(
 
 def _check(event: DeviceEvent) -> None:
     """Against the wire contract, by its own decoder: what it refuses would end in the dead letter."""
-    message = Event(
-        floor=0,
-        t=event.t_ms,
-        equipment=event.equipment,
-        condition=event.condition,
-        active=event.active,
-        raw_code=event.raw_code,
-        profile=event.profile,
-        attributes=dict(event.attributes),
-    )
-    decode(Event, encode(message))
+    decode(Event, encode(event_message(event)))
