@@ -13,6 +13,7 @@ from watchkeep_cli.child import end, spawn
 from watchkeep_core.errors import PermanentError
 from watchkeep_core.logs import get_logger
 from watchkeep_core.service import Stop
+from watchkeep_core.settings import PREFIX
 
 STOP_TIMEOUT_S = 10.0
 """What every service promises to need at most after SIGTERM."""
@@ -36,6 +37,8 @@ class Service:
     arguments: Sequence[str]
     environ: Mapping[str, str]
     log_file: Path
+    inherits: bool = True
+    """False: settings (`WATCHKEEP_*`) of our own environment are not passed on, only `environ` is."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     started: float = 0.0
     wait_s: float = RESTART_FIRST_S
@@ -44,7 +47,8 @@ class Service:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "watchkeep_cli", *self.arguments]
-        self.process = spawn(command, self.log_file, environ=dict(os.environ) | dict(self.environ))
+        ours = {key: value for key, value in os.environ.items() if self.inherits or not key.startswith(PREFIX)}
+        self.process = spawn(command, self.log_file, environ=ours | dict(self.environ))
         self.started = time.monotonic()
         self.restart_at = 0.0
 

@@ -25,7 +25,11 @@ class RunningDemo:
     def __init__(self, directory: Path, *arguments: str) -> None:
         self.directory = directory
         command = [sys.executable, "-m", "watchkeep_cli", "demo", "--data", str(directory), "--port", "0", *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # As in a shell that has read the `env` of a demo that is gone.
+        stale = {"WATCHKEEP_INGEST_DATABASE_URL": "postgresql://127.0.0.1:1/gone", "WATCHKEEP_LOG_LEVEL": "error"}
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | stale
+        )
 
     def environment(self) -> dict[str, str]:
         """What `. DIR/env` sets."""

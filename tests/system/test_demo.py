@@ -142,7 +142,7 @@ def test_headless_run_stores_what_was_sent_and_a_second_start_keeps_the_data(bro
         assert report["work_orders"] >= 1
         assert report["restarts"] == 0
         assert not _processes_of(first.directory)
-        with running("--for", "1s", "--json", "--broker", broker, directory=first.directory) as again:
+        with running("--for", "8s", "--json", "--broker", broker, directory=first.directory) as again:
             assert (
                 again.query("SELECT sum(stored) FROM ingest_accounts WHERE lane = 'data'")[0][0]
                 >= report["readings_stored"]

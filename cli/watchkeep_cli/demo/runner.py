@@ -234,7 +234,9 @@ class Demo:
 
     def _run(self, name: str, arguments: list[str], environ: dict[str, str]) -> None:
         belongs = {"WATCHKEEP_DEMO_DIR": str(self._folder)}  # so that one can tell whose process it is
-        self.supervisor.start(Service(name, arguments, environ | belongs, self._folder / "logs" / f"{name}.log"))
+        log_file = self._folder / "logs" / f"{name}.log"
+        # Whoever has read an older demo's `env` into this shell must not lead the new one's services astray.
+        self.supervisor.start(Service(name, arguments, environ | belongs, log_file, inherits=False))
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
