@@ -15,6 +15,9 @@ from watchkeep_console.live import Hub
 from watchkeep_console.settings import ConsoleSettings
 from watchkeep_core.clock import Clock, SystemClock
 from watchkeep_core.database import as_person, open_pool
+from watchkeep_core.vocabulary import load
+from watchkeep_dispatch.casework import Rules
+from watchkeep_dispatch.duties import Lists
 
 LOGINS_PER_MINUTE = 10
 
@@ -27,6 +30,8 @@ class Services:
     hub: Hub
     enroller: Enroller
     clock: Clock
+    rules: Rules
+    """How cases that people file are judged and timed; nothing waits."""
     logins_by_address: Limiter
     logins_by_account: Limiter
 
@@ -55,6 +60,7 @@ def build(settings: ConsoleSettings, clock: Clock | None = None, enrolling: Enro
         hub=Hub(url),
         enroller=enrolling or enroller(settings.enrol_dir),
         clock=clock,
+        rules=Rules(load(), Lists(), {}, calendar=settings.calendar()),
         logins_by_address=Limiter(LOGINS_PER_MINUTE * 3, 60),
         logins_by_account=Limiter(LOGINS_PER_MINUTE, 60),
     )

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from watchkeep_core.settings import DatabaseSettings
+from watchkeep_dispatch.settings import WorkTimeSettings
 
 MIN_SECRET = 32
 """Characters: 128 bits when they are hexadecimal digits."""
 
 
-class ConsoleSettings(DatabaseSettings):
+class ConsoleSettings(WorkTimeSettings):
     part: ClassVar[str] = "console"
 
     host: str = "127.0.0.1"

@@ -8,14 +8,14 @@ import msgspec
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from watchkeep_console import desk, reads
 from watchkeep_console import models as m
+from watchkeep_console import reads
 from watchkeep_console.errors import Conflict, ConsoleError, Forbidden, Invalid, NotFound
 from watchkeep_console.identity import Session
 from watchkeep_console.permissions import Person
 from watchkeep_console.services import Services
 from watchkeep_core.database import queries
-from watchkeep_dispatch import work_order
+from watchkeep_dispatch import filing, intake, work_order
 from watchkeep_dispatch.actions import Done, Evidence, Request
 from watchkeep_dispatch.errors import (
     DispatchError,
@@ -23,9 +23,12 @@ from watchkeep_dispatch.errors import (
     KeyReused,
     NoSuchCase,
     NotAllowed,
+    NotWaiting,
     StaleVersion,
+    Suppressed,
 )
 from watchkeep_dispatch.lifecycle import TRANSITIONS, next_state
+from watchkeep_dispatch.notify.outbox import announce_test
 
 KEY = "Idempotency-Key"
 _SQL = queries("watchkeep_console", "sql/identity.sql")
@@ -115,6 +118,7 @@ def act(house: Services, session: Session, case_id: int, wanted: Act, key: str |
             reason=wanted.note,
             org_id=wanted.org_id,
             approver_id=_person_id(conn, wanted.approver),
+            calendar=house.rules.calendar,
         )
         with_evidence = _WITH_EVIDENCE.get(wanted.action)
         if with_evidence:
@@ -157,7 +161,8 @@ def confirm(house: Services, session: Session, warning_id: int, key: str | None 
 
     def step(conn: Connection) -> m.Done:
         _judgeable(conn, session, warning_id)
-        case_id = desk.confirm_warning(conn, warning_id, person_id=session.person.person_id, now=house.clock.now())
+        who = session.person.person_id
+        case_id = filing.confirm(conn, warning_id, house.clock.now(), house.rules, person_id=who)
         return m.Done(kind="warning", id=warning_id, state="filed", case_id=case_id)
 
     return _once(house, session, key, hashlib.sha256(f"confirm {warning_id}".encode()).digest(), step)
@@ -169,7 +174,8 @@ def send_test_alarm(house: Services, session: Session, community: str, gateway: 
     def step(conn: Connection) -> m.Done:
         reads.gateway(conn, community, gateway)
         session.person.require("gateway:enrol", community)
-        case_id = desk.file_test(conn, community, gateway, person_id=session.person.person_id, now=house.clock.now())
+        who = session.person.person_id
+        case_id = intake.file_test(conn, community, gateway, house.clock.now(), house.rules, person_id=who)
         case = reads.case(conn, case_id)
         return m.Done(kind="case", id=case_id, state=case.state, version=case.version, case_id=case_id)
 
@@ -185,7 +191,7 @@ def send_test_notification(house: Services, session: Session, org_id: str | None
     if not session.person.may_somewhere("gateway:enrol"):
         raise Forbidden("gateway:enrol")
     with house.identity.acting(session) as conn:
-        desk.notify_test(conn, target, house.clock.now(), session.person.language)
+        announce_test(conn, target, house.clock.now(), "en" if session.person.language == "en" else "zh")
 
 
 def _judgeable(conn: Connection, session: Session, warning_id: int) -> m.WarningDetail:
@@ -221,7 +227,11 @@ def _once(
 def _refusal(error: DispatchError) -> ConsoleError:
     match error:
         case NoSuchCase():
-            return Conflict("judged", str(error)) if "waiting" in str(error) else NotFound("case", error.id)
+            return NotFound("case", error.id)
+        case NotWaiting():
+            return Conflict("judged", str(error))
+        case Suppressed():
+            return Conflict("suppressed", str(error))
         case NotAllowed(role_missing=True):
             return Forbidden(f"case:{error.action}")
         case NotAllowed():

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
+from watchkeep_dispatch.clocks import DEFAULT_CALENDAR, WorkCalendar
 from watchkeep_dispatch.duty_file import EVIDENCE
 from watchkeep_dispatch.errors import GuardFailed, KeyReused, NoSuchCase, NotAllowed, StaleVersion
 from watchkeep_dispatch.lifecycle import FINAL, GUARDS, Transition, next_state, transition
@@ -34,6 +35,8 @@ class Request:
     reason: str = ""
     org_id: str | None = None
     approver_id: str | None = None
+    calendar: WorkCalendar = DEFAULT_CALENDAR
+    """Working hours that new deadlines count in."""
 
 
 @dataclass(frozen=True, slots=True)

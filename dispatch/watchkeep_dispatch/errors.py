@@ -2,6 +2,8 @@
 
 DispatchError (PermanentError)
 ├── NoSuchCase          not there, or not visible to this person (404)
+├── NotWaiting          the warning has been judged already (409)
+├── Suppressed          a rule holds the warning back (409)
 ├── NotAllowed          the state or the person's roles do not allow the action (409 or 403)
 ├── StaleVersion        somebody else was faster (409)
 ├── GuardFailed         a condition of the action is not met (422)
@@ -25,6 +27,21 @@ class NoSuchCase(DispatchError):
     def __init__(self, what: str, id: int) -> None:
         super().__init__(f"{what} {id} is not there")
         self.id = id
+
+
+class NotWaiting(DispatchError):
+    """The warning does not wait for a verdict."""
+
+    def __init__(self, warning_id: int) -> None:
+        super().__init__(f"warning {warning_id} does not wait for a verdict")
+
+
+class Suppressed(DispatchError):
+    """The warning is held back; `rule` says by what."""
+
+    def __init__(self, warning_id: int, rule: str) -> None:
+        super().__init__(f"warning {warning_id} is suppressed by {rule}")
+        self.rule = rule
 
 
 class NotAllowed(DispatchError):

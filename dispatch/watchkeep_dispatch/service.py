@@ -17,10 +17,11 @@ from watchkeep_core.logs import get_logger
 from watchkeep_core.service import HealthServer, Stop
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import metrics
+from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.dispatching import assign_waiting
 from watchkeep_dispatch.duties import Lists
 from watchkeep_dispatch.escalation import escalate
-from watchkeep_dispatch.filing import Outcome, Rules, claim, judge, oldest_unfiled_s, postpone, raise_risen
+from watchkeep_dispatch.filing import Outcome, claim, judge, oldest_unfiled_s, postpone, raise_risen
 from watchkeep_dispatch.notify.channels import AppriseChannel
 from watchkeep_dispatch.notify.jobs import check_installed
 from watchkeep_dispatch.notify.worker import NotifyWorker

@@ -8,28 +8,13 @@ from watchkeep_core.settings import DatabaseSettings
 from watchkeep_dispatch.clocks import WorkCalendar
 
 
-class DispatchSettings(DatabaseSettings):
-    """Settings of `watchkeep dispatch run`."""
+class WorkTimeSettings(DatabaseSettings):
+    """Working hours, for whoever computes deadlines: dispatch and the console. Put them in `[shared]`."""
 
-    part: ClassVar[str] = "dispatch"
-
-    auto_file_a_s: float = Field(default=0.0, ge=0, le=86_400)
-    """Seconds a class-A warning waits for a duty officer before it files itself. DOMAIN §6 suggests 300 with a staffed
-    desk. Life safety never waits."""
-    auto_file_b_s: float = Field(default=0.0, ge=0, le=86_400)
-    """The same for class B; suggested with a staffed desk: 1800."""
-    auto_file_c_s: float = Field(default=0.0, ge=0, le=86_400)
-    """The same for class C; suggested with a staffed desk: 1800."""
-    reopen_within_s: float = Field(default=86_400.0, ge=0)
-    """A closed case whose condition comes back within this many seconds is opened again; 0 = never."""
     work_hours: str = "08:30-12:00,13:30-17:30"
-    """Working hours of a working day, local time. Put it in `[shared]`: the console computes deadlines too."""
+    """Working hours of a working day, local time; the same for dispatch and console."""
     timezone: str = "Asia/Shanghai"
-    """Time zone of the working hours."""
-    poll_s: float = Field(default=1.0, gt=0, le=1.0)
-    """Longest wait between two rounds when no notification wakes the service, in seconds."""
-    notify_workers: int = Field(default=4, ge=1, le=64)
-    """Notifications handed over at the same time."""
+    """Time zone of the working hours; the same for dispatch and console."""
 
     @field_validator("work_hours")
     @classmethod
@@ -46,3 +31,23 @@ class DispatchSettings(DatabaseSettings):
     def calendar(self) -> WorkCalendar:
         """The working hours as a calendar."""
         return WorkCalendar.parse(self.work_hours, self.timezone)
+
+
+class DispatchSettings(WorkTimeSettings):
+    """Settings of `watchkeep dispatch run`."""
+
+    part: ClassVar[str] = "dispatch"
+
+    auto_file_a_s: float = Field(default=0.0, ge=0, le=86_400)
+    """Seconds a class-A warning waits for a duty officer before it files itself. DOMAIN §6 suggests 300 with a staffed
+    desk. Life safety never waits."""
+    auto_file_b_s: float = Field(default=0.0, ge=0, le=86_400)
+    """The same for class B; suggested with a staffed desk: 1800."""
+    auto_file_c_s: float = Field(default=0.0, ge=0, le=86_400)
+    """The same for class C; suggested with a staffed desk: 1800."""
+    reopen_within_s: float = Field(default=86_400.0, ge=0)
+    """A closed case whose condition comes back within this many seconds is opened again; 0 = never."""
+    poll_s: float = Field(default=1.0, gt=0, le=1.0)
+    """Longest wait between two rounds when no notification wakes the service, in seconds."""
+    notify_workers: int = Field(default=4, ge=1, le=64)
+    """Notifications handed over at the same time."""

@@ -14,8 +14,7 @@ from watchkeep_core import audit
 from watchkeep_core.database import queries
 from watchkeep_dispatch import duties
 from watchkeep_dispatch.actions import Done, Evidence, Request, Step, act
-from watchkeep_dispatch.clocks import DEFAULT_CALENDAR, WorkCalendar
-from watchkeep_dispatch.errors import GuardFailed, NoSuchCase, NotAllowed
+from watchkeep_dispatch.errors import GuardFailed, NotAllowed, NotWaiting
 from watchkeep_dispatch.orders import Due, due_times, open_order, org_name, shown, tell
 from watchkeep_dispatch.routing import Duty
 
@@ -69,14 +68,14 @@ def return_order(conn: Connection, case_id: int, request: Request) -> Done:
     return done
 
 
-def redispatch(conn: Connection, case_id: int, request: Request, calendar: WorkCalendar = DEFAULT_CALENDAR) -> Done:
+def redispatch(conn: Connection, case_id: int, request: Request) -> Done:
     """改派: a duty officer gives a returned case to `org_id`, with fresh clocks."""
     done, step = act(conn, "redispatch", case_id, request)
     if step and request.org_id:
         query = queries("watchkeep_dispatch", "sql/cases.sql")["redirect_case"]
         conn.execute(query, [request.org_id, case_id])
-        due = due_times(_duty(conn, step), step.case.now, calendar)
-        _next_order(conn, step, request.org_id, due, "order_dispatched", calendar)
+        due = due_times(_duty(conn, step), step.case.now, request.calendar)
+        _next_order(conn, step, request.org_id, due, "order_dispatched")
     return done
 
 
@@ -94,12 +93,12 @@ def resume(conn: Connection, case_id: int, request: Request) -> Done:
     return done
 
 
-def rework(conn: Connection, case_id: int, request: Request, calendar: WorkCalendar = DEFAULT_CALENDAR) -> Done:
+def rework(conn: Connection, case_id: int, request: Request) -> Done:
     """返工: the check failed (`reason`); a new order with a new finish deadline goes to the same organisation."""
     done, step = act(conn, "rework", case_id, request)
     if step and step.order:
-        due = due_times(_duty(conn, step), step.case.now, calendar)
-        _next_order(conn, step, step.order.org_id, Due(None, None, due.finish), "rework", calendar)
+        due = due_times(_duty(conn, step), step.case.now, request.calendar)
+        _next_order(conn, step, step.order.org_id, Due(None, None, due.finish), "rework")
     return done
 
 
@@ -134,14 +133,14 @@ def dismiss(conn: Connection, case_id: int, request: Request) -> Done:
 def dismiss_warning(conn: Connection, warning_id: int, *, person_id: str, reason: str, now: datetime) -> None:
     """误报: judge a warning that still waits for its timer as false; never life safety, which does not wait.
 
-    Roles are the caller's to check. Raises NoSuchCase when it does not wait, NotAllowed, GuardFailed.
+    Roles are the caller's to check. Raises NotWaiting, NotAllowed, GuardFailed.
     """
     if not reason.strip():
         raise GuardFailed("reason", "not met: a reason is given")
     statements = queries("watchkeep_dispatch", "sql/cases.sql")
     found = conn.execute(statements["dismiss_waiting"], [warning_id]).fetchone()
     if found is None:
-        raise NoSuchCase("waiting warning", warning_id)
+        raise NotWaiting(warning_id)
     if found[0]:
         raise NotAllowed("dismiss", "warning", role_missing=False)
     conn.execute(statements["verdict"], [warning_id, "dismissed", "person", reason, person_id, now])
@@ -172,13 +171,13 @@ def _duty(conn: Connection, step: Step) -> Duty | None:
     return duties.duty(conn, step.case.duty_id) if step.case.duty_id else None
 
 
-def _next_order(conn: Connection, step: Step, org_id: str, due: Due, kind: str, calendar: WorkCalendar) -> None:
+def _next_order(conn: Connection, step: Step, org_id: str, due: Due, kind: str) -> None:
     """The old order has ended with the step; this one carries the case on in its new state."""
     request = step.request
     order_id = open_order(conn, step.case, org_id, step.row.to, due)
     values = {
-        "respond": shown(due.respond, calendar),
-        "finish": shown(due.finish, calendar),
+        "respond": shown(due.respond, request.calendar),
+        "finish": shown(due.finish, request.calendar),
         "reason": request.reason,
     }
     tell(conn, step.case, kind, [org_id], f"order/{order_id}", order_id=order_id, wall=request.now, values=values)

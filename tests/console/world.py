@@ -218,7 +218,7 @@ def clear(world: World, warning_id: int) -> None:
 def judge_all(world: World) -> None:
     """What dispatch does: every waiting warning becomes a case, or joins one."""
     from watchkeep_core.vocabulary import load
-    from watchkeep_dispatch.filing import Rules
+    from watchkeep_dispatch.casework import Rules
     from watchkeep_dispatch.service import file_waiting
 
     with psycopg.connect(world.database.url("watchkeep_dispatch"), autocommit=True) as conn:

@@ -26,8 +26,9 @@ from watchkeep_core.estate import (
 )
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import duties
+from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.duty_file import default_list
-from watchkeep_dispatch.filing import Outcome, Rules, claim, judge
+from watchkeep_dispatch.filing import Outcome, claim, judge
 from watchkeep_dispatch.notify.jobs import install_jobs
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

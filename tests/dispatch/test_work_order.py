@@ -10,7 +10,7 @@ from tests.dispatch.conftest import NOW, World
 from watchkeep_dispatch import work_order
 from watchkeep_dispatch.clocks import DEFAULT_CALENDAR
 from watchkeep_dispatch.dispatching import assign_waiting
-from watchkeep_dispatch.errors import GuardFailed, KeyReused, NoSuchCase, NotAllowed, StaleVersion
+from watchkeep_dispatch.errors import GuardFailed, KeyReused, NoSuchCase, NotAllowed, NotWaiting, StaleVersion
 from watchkeep_dispatch.work_order import Done, Evidence, Request
 
 SCAN, NOTE = Evidence("scan", note="QR"), Evidence("note", note="换了门锁触点")
@@ -238,7 +238,7 @@ def test_a_warning_that_waits_can_be_dismissed_but_not_life_safety(world: World)
     with pytest.raises(GuardFailed, match="reason"):
         dismiss(waiting, " ")
     dismiss(waiting)
-    with pytest.raises(NoSuchCase):
+    with pytest.raises(NotWaiting):
         dismiss(waiting)
     with pytest.raises(NotAllowed):
         dismiss(urgent)

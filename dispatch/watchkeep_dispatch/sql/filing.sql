@@ -10,6 +10,11 @@ ORDER BY u.life_safety DESC, u.not_before, u.warning_id
 LIMIT 1
 FOR UPDATE OF u SKIP LOCKED
 
+-- name: claim_one
+SELECT u.warning_id, false AS first_look, w.community_id, w.equipment_id, w.condition, w.proposed_class, w.life_safety,
+       w.status, w.event_at, w.detected_at
+FROM unjudged u JOIN warnings w USING (warning_id) WHERE u.warning_id = %(id)s FOR UPDATE OF u
+
 -- name: postpone
 UPDATE unjudged SET not_before = %(until)s WHERE warning_id = %(warning_id)s
 
@@ -41,28 +46,8 @@ WHERE c.community_id = %(community)s AND c.equipment_id = %(parent)s AND c.condi
   AND c.closed_at IS NULL AND x.role <> 'symptom' AND w.status = 'open'
 ORDER BY c.case_id LIMIT 1
 
--- name: known_case
--- The open case of this equipment and condition, else one that was closed as solved not long ago.
-SELECT case_id FROM cases
-WHERE community_id = %(community)s AND equipment_id = %(equipment)s AND condition = %(condition)s
-  AND (closed_at IS NULL OR (state = 'closed' AND closed_at > %(since)s))
-ORDER BY closed_at DESC NULLS FIRST LIMIT 1
-FOR UPDATE
-
--- name: file_case
-INSERT INTO cases (community_id, equipment_id, condition, source, class, life_safety, state, title_zh, title_en, duty_id,
-                   first_responder_id, responsible_org_id, supervising_org_id, snapshot, event_at, filed_at, replay)
-VALUES (%(community)s, %(equipment)s, %(condition)s, 'sensor', %(class)s, %(life_safety)s, 'filed', %(title_zh)s, %(title_en)s,
-        %(duty_id)s, %(first)s, %(responsible)s, %(supervising)s, %(snapshot)s, %(event_at)s, %(now)s, %(replay)s)
-ON CONFLICT (community_id, equipment_id, condition) WHERE closed_at IS NULL AND equipment_id IS NOT NULL DO NOTHING
-RETURNING case_id
-
 -- name: attach
 INSERT INTO case_warnings (warning_id, case_id, role) VALUES (%s, %s, %s)
-
--- name: raise_class
--- A class may rise, never fall; returns nothing when it stays.
-UPDATE cases SET class = %(class)s, version = version + 1 WHERE case_id = %(case_id)s AND class > %(class)s RETURNING case_id
 
 -- name: risen
 -- Open cases whose warning has meanwhile been proposed a higher class than it was filed with.
