@@ -34,6 +34,11 @@ class Waiting:
     first_look: bool
     """False when it was looked at before and put off."""
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Of warnings with the same key at most one case is open."""
+        return self.community_id, self.equipment_id, self.condition
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -47,10 +52,10 @@ class Outcome:
     order_id: int | None = None
 
 
-def claim(conn: Connection, now: datetime) -> Waiting | None:
-    """Lock the next warning that is due for a verdict; life safety first. None when none is left for this worker."""
+def claim(conn: Connection, now: datetime, at_most: int = 1) -> list[Waiting]:
+    """Lock the next warnings that are due for a verdict; life safety first. None are left when it is empty."""
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
-        return cursor.execute(_sql("claim"), {"now": now}).fetchone()
+        return cursor.execute(_sql("claim"), {"now": now, "at_most": at_most}).fetchall()
 
 
 def confirm(conn: Connection, warning_id: int, now: datetime, rules: Rules, *, person_id: str) -> int:

@@ -21,9 +21,10 @@ from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.dispatching import assign_waiting
 from watchkeep_dispatch.duties import Lists
 from watchkeep_dispatch.escalation import escalate
-from watchkeep_dispatch.filing import Outcome, claim, judge, oldest_unfiled_s, postpone, raise_risen
+from watchkeep_dispatch.filing import Outcome, Waiting, claim, judge, oldest_unfiled_s, postpone, raise_risen
 from watchkeep_dispatch.notify.channels import AppriseChannel
 from watchkeep_dispatch.notify.jobs import check_installed
+from watchkeep_dispatch.notify.outbox import gathering
 from watchkeep_dispatch.notify.worker import NotifyWorker
 from watchkeep_dispatch.settings import DispatchSettings
 
@@ -31,6 +32,8 @@ _log = get_logger(__name__)
 
 FILE_PER_ROUND = 200
 """After so many warnings the clocks get their turn: a burst cannot hold them up for more than about a second."""
+PER_COMMIT = 20
+"""Warnings judged in one transaction, about 0.1 s: what has just become urgent waits no longer than that."""
 RETRY_JUDGING_S = 60
 """A warning that cannot be judged (its community is gone …) is looked at again after this time."""
 POOL_TIMEOUT_S = 5.0
@@ -81,23 +84,37 @@ def rules(settings: DispatchSettings) -> Rules:
 
 
 def file_waiting(conn: Connection, now: Callable[[], datetime], how: Rules, at_most: int) -> int:
-    """Judge up to `at_most` waiting warnings, each in a transaction of its own; returns how many."""
-    for count in range(at_most):
-        with conn.transaction():
-            moment = now()
-            warning = claim(conn, moment)
-            if warning is None:
-                return count
-            try:
-                with conn.transaction():
-                    outcome = judge(conn, warning, moment, how)
-            except (psycopg.DataError, psycopg.IntegrityError, PermanentError) as error:
-                postpone(conn, warning, moment + timedelta(seconds=RETRY_JUDGING_S))
-                metrics.POSTPONED.inc()
-                _log.error("not_judged", warning=warning.warning_id, error=str(error), again_in_s=RETRY_JUDGING_S)
-                continue
-        _count(outcome)
-    return at_most
+    """Judge up to `at_most` waiting warnings, `PER_COMMIT` in a transaction; returns how many."""
+    count = 0
+    while count < at_most:
+        try:
+            with conn.transaction(), gathering(conn):
+                moment = now()
+                claimed = claim(conn, moment, min(PER_COMMIT, at_most - count))
+                # In one order for all workers, so that they do not wait for each other's cases in a circle.
+                in_turn = sorted(claimed, key=lambda found: (not found.life_safety, *found.key))
+                outcomes = [_judge(conn, warning, moment, how) for warning in in_turn]
+        except psycopg.errors.DeadlockDetected:  # a symptom's case may still close the circle: the other one goes on
+            metrics.LOOP_ERRORS.labels("deadlock").inc()
+            continue
+        for outcome in filter(None, outcomes):
+            _count(outcome)
+        count += len(claimed)
+        if not claimed:
+            break
+    return count
+
+
+def _judge(conn: Connection, warning: Waiting, now: datetime, how: Rules) -> Outcome | None:
+    """None when it cannot be judged now: it is put off, the others of its transaction are not."""
+    try:
+        with conn.transaction(), gathering(conn):
+            return judge(conn, warning, now, how)
+    except (psycopg.DataError, psycopg.IntegrityError, PermanentError) as error:
+        postpone(conn, warning, now + timedelta(seconds=RETRY_JUDGING_S))
+        metrics.POSTPONED.inc()
+        _log.error("not_judged", warning=warning.warning_id, error=str(error), again_in_s=RETRY_JUDGING_S)
+        return None
 
 
 def run(settings: DispatchSettings, stop: Stop) -> None:

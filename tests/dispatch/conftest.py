@@ -180,10 +180,10 @@ class World:
         with self.connect() as conn:
             while True:
                 with conn.transaction():
-                    warning = claim(conn, now)
-                    if warning is None:
+                    waiting = claim(conn, now)
+                    if not waiting:
                         return done
-                    done.append(judge(conn, warning, now, rules or standard_rules()))
+                    done.append(judge(conn, waiting[0], now, rules or standard_rules()))
 
     def filed(self, equipment: str, condition: str, now: datetime = NOW, **columns) -> int:
         """A warning that has become a case; returns the case's id."""

@@ -3,7 +3,9 @@
 A row of channel `in_app` is what the console shows; its job also fans out to the organisation's own channels.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from psycopg import Connection
@@ -13,6 +15,28 @@ from watchkeep_dispatch.notify.jobs import URGENT, defer
 from watchkeep_dispatch.notify.texts import Language, render
 
 IN_APP = "in_app"
+
+_gathered: ContextVar[dict[int, list[int]] | None] = ContextVar("gathered", default=None)
+"""Priority → notifications whose jobs are still to be queued."""
+
+
+@contextmanager
+def gathering(conn: Connection) -> Iterator[None]:
+    """Queue the jobs of all that is announced inside at its end, together; inside one transaction.
+
+    What is announced inside an inner one that fails is forgotten, as a savepoint forgets it.
+    """
+    outer, mine = _gathered.get(), dict[int, list[int]]()
+    token = _gathered.set(mine)
+    try:
+        yield
+    finally:
+        _gathered.reset(token)
+    for priority, ids in mine.items():
+        if outer is None:
+            defer(conn, ids, priority=priority)
+        else:
+            outer.setdefault(priority, []).extend(ids)
 
 
 def announce(
@@ -47,7 +71,12 @@ def announce(
     ]
     query = queries("watchkeep_dispatch", "sql/notify.sql")["save"]
     new = [found[0] for row in rows if (found := conn.execute(query, row).fetchone())]
-    defer(conn, new, priority=URGENT if urgent else 0)
+    priority = URGENT if urgent else 0
+    waiting = _gathered.get()
+    if waiting is None:
+        defer(conn, new, priority=priority)
+    else:
+        waiting.setdefault(priority, []).extend(new)
     return new
 
 

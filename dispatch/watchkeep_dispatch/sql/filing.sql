@@ -1,13 +1,13 @@
 -- Judging warnings.
 
 -- name: claim
--- The next warning that waits, life safety first; other workers skip it.
+-- The next warnings that wait, life safety first; other workers skip them.
 SELECT u.warning_id, u.not_before = '-infinity' AS first_look, w.community_id, w.equipment_id, w.condition, w.proposed_class, w.life_safety, w.status,
        w.event_at, w.detected_at
 FROM unjudged u JOIN warnings w USING (warning_id)
 WHERE u.not_before <= %(now)s
 ORDER BY u.life_safety DESC, u.not_before, u.warning_id
-LIMIT 1
+LIMIT %(at_most)s
 FOR UPDATE OF u SKIP LOCKED
 
 -- name: claim_one
