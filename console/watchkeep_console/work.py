@@ -27,11 +27,13 @@ from watchkeep_dispatch.errors import (
     StaleVersion,
     Suppressed,
 )
-from watchkeep_dispatch.lifecycle import TRANSITIONS, next_state
+from watchkeep_dispatch.lifecycle import DESK, TRANSITIONS, next_state
 from watchkeep_dispatch.notify.outbox import announce_test
 
 KEY = "Idempotency-Key"
 _SQL = queries("watchkeep_console", "sql/identity.sql")
+RAISE = "raise_class"
+"""No transition: the case stays in its state."""
 _WITH_EVIDENCE: Mapping[str, Callable[..., Done]] = {
     "arrive": work_order.arrive,
     "finish": work_order.finish,
@@ -46,6 +48,8 @@ _PLAIN: Mapping[str, Callable[[Connection, int, Request], Done]] = {
     "rework": work_order.rework,
     "close": work_order.close,
     "dismiss": work_order.dismiss,
+    "merge": work_order.merge,
+    RAISE: work_order.raise_class,
     "enter_ledger": work_order.enter_ledger,
     "strike": work_order.strike,
 }
@@ -56,6 +60,8 @@ _GUARD_FIELDS = {
     "another_party": "org_id",
     "evidence": "evidence",
     "approver": "approver",
+    "into_open_case": "into_case_id",
+    "class": "to_class",
 }
 
 
@@ -69,6 +75,8 @@ class Act:
     org_id: str | None = None
     approver: str | None = None
     """Login of the second person."""
+    into_case_id: int | None = None
+    to_class: str = ""
     evidence: tuple[Evidence, ...] = ()
 
     def digest(self, case_id: int) -> bytes:
@@ -81,7 +89,8 @@ def actions(person: Person, case: m.Case) -> list[str]:
     roles = person.roles(case.community_id, _concerned(case))
     if person.scopes is not None and "case:act" not in person.scopes:
         return []
-    return [
+    raises = [RAISE] if case.closed_at is None and case.case_class > "A" and roles & set(DESK) else []
+    return raises + [
         row.action
         for row in TRANSITIONS
         if row.action in ACTIONS
@@ -118,6 +127,8 @@ def act(house: Services, session: Session, case_id: int, wanted: Act, key: str |
             reason=wanted.note,
             org_id=wanted.org_id,
             approver_id=_person_id(conn, wanted.approver),
+            into_case_id=wanted.into_case_id,
+            to_class=wanted.to_class,
             calendar=house.rules.calendar,
         )
         with_evidence = _WITH_EVIDENCE.get(wanted.action)

@@ -35,6 +35,10 @@ class Request:
     reason: str = ""
     org_id: str | None = None
     approver_id: str | None = None
+    into_case_id: int | None = None
+    """The case that a merge goes into."""
+    to_class: str = ""
+    """The class that a case is raised to."""
     calendar: WorkCalendar = DEFAULT_CALENDAR
     """Working hours that new deadlines count in."""
 
@@ -117,6 +121,16 @@ def act(
     return _complete(conn, step), step
 
 
+def standing(conn: Connection, case_id: int, request: Request) -> tuple[Case, frozenset[str]]:
+    """The case, locked, and the roles in which the person stands to it. Raises NoSuchCase, StaleVersion."""
+    case = load_case(conn, case_id, request.now)
+    if case is None:
+        raise NoSuchCase("case", case_id)
+    if request.version not in (None, case.version):
+        raise StaleVersion(case_id, request.version or 0, case.version)
+    return case, _roles(conn, case, request.person_id, None)[0]
+
+
 def check(step: Step) -> None:
     """Raises NotAllowed or GuardFailed. Pure."""
     if next_state(step.row.action, step.case.state) is None:
@@ -162,6 +176,7 @@ _GUARDS: Mapping[str, Callable[[Step], bool]] = {
     "sensor_normal": lambda s: s.facts.open_warnings == 0,
     "confirmed_on_site": lambda s: not s.case.life_safety or s.facts.was_on_site,
     "another_party": lambda s: s.request.org_id is not None and s.request.org_id not in s.facts.returned_by,
+    "into_open_case": lambda s: s.request.into_case_id not in (None, s.case.case_id),
     "recurs_soon": lambda s: False,  # the service alone reopens, when it judges a warning
 }
 
@@ -181,14 +196,22 @@ def _step(conn: Connection, row: Transition, case: Case, request: Request, evide
         facts = cursor.execute(_sql("case_facts"), [case.case_id]).fetchone()
     if facts is None:
         raise NoSuchCase("case", case.case_id)
+    roles, organisations = _roles(conn, case, request.person_id, order)
+    return Step(row, case, order, facts, roles, organisations, request)
+
+
+def _roles(
+    conn: Connection, case: Case, person_id: str, order: LeadOrder | None
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Roles of a person that cover this case, and the organisations through which."""
     concerned = {case.first_responder_id, case.responsible_org_id, case.supervising_org_id, order and order.org_id}
     person = {
-        "person": request.person_id,
+        "person": person_id,
         "community": case.community_id,
         "organisations": [org for org in concerned if org],
     }
     found = conn.execute(_sql("roles"), person).fetchone() or ([], [])
-    return Step(row, case, order, facts, frozenset(found[0]), frozenset(found[1]), request)
+    return frozenset(found[0]), frozenset(found[1])
 
 
 def _complete(conn: Connection, step: Step) -> Done:
@@ -226,6 +249,7 @@ def _complete(conn: Connection, step: Step) -> Done:
         "order": order_id,
         "approver": request.approver_id,
         "organisation": request.org_id,
+        "into": request.into_case_id,
     }
     audit.record(
         conn,

@@ -30,6 +30,19 @@ class Rules:
     wait_s: dict[str, float]
     reopen_within: timedelta = timedelta(days=1)
     calendar: WorkCalendar = DEFAULT_CALENDAR
+    flap_openings: int = 6
+    """So many earlier warnings of the same within `flap_within`, and the next one must stand `flap_hold` (CP)."""
+    flap_within: timedelta = timedelta(hours=1)
+    flap_hold: timedelta = timedelta(minutes=10)
+    storm_equipment: int = 40
+    """So many pieces of equipment of one community within `storm_within` are a storm (CP)."""
+    storm_within: timedelta = timedelta(minutes=10)
+    storm_hold: timedelta = timedelta(minutes=15)
+    """Longest time a storm holds back a warning that stays open."""
+    fold_wait: timedelta = timedelta(0)
+    """A possible symptom of other equipment waits this long for its cause."""
+    fold_back: timedelta = timedelta(minutes=10)
+    """Younger cases than this are taken for symptoms when their cause comes after them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

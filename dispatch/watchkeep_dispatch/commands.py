@@ -5,16 +5,17 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from psycopg import Connection
 
-from watchkeep_core import database, logs, settings, vocabulary
+from watchkeep_core import logs, settings, vocabulary
 from watchkeep_core.commands import print_json
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.service import Stop
 from watchkeep_dispatch import coverage as cover
 from watchkeep_dispatch import duties, lifecycle, parties, routing
+from watchkeep_dispatch.command_options import DatabaseUrl, LogLevel, connected
 from watchkeep_dispatch.duty_file import default_list
 from watchkeep_dispatch.notify.jobs import install_jobs
+from watchkeep_dispatch.quiet_commands import held_back, silence_app, window_app
 from watchkeep_dispatch.service import run as run_service
 from watchkeep_dispatch.settings import DispatchSettings
 
@@ -24,11 +25,9 @@ app = typer.Typer(
 )
 duties_app = typer.Typer(help="The responsibility list (权责清单): who must do what, by when.", no_args_is_help=True)
 app.add_typer(duties_app, name="duties")
-
-DatabaseUrl = Annotated[
-    str | None, typer.Option("--database-url", help="libpq URL of the login watchkeep_dispatch.", show_default=False)
-]
-LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.", show_default=False)]
+app.add_typer(silence_app, name="silence")
+app.add_typer(window_app, name="window")
+app.command(name="held-back")(held_back)
 
 
 class Format(StrEnum):
@@ -67,7 +66,7 @@ def explain(
     if condition not in words.conditions:
         raise SettingsError(f"--condition: {condition!r} is not in the vocabulary")
     now = datetime.now(UTC)
-    with _connect(database_url) as conn:
+    with connected(database_url) as conn:
         site = parties.read_site(conn, community, equipment, at.replace(tzinfo=UTC) if at else now, now)
         listed = duties.in_force(conn, now)
     facts = parties.facts_of(site, condition, words)
@@ -112,7 +111,7 @@ def install(
 @duties_app.command("load-default")
 def load_default(database_url: DatabaseUrl = None) -> None:
     """Write and publish the packaged default list, unless it is there or a list of your own is in force."""
-    with _connect(database_url) as conn:
+    with connected(database_url) as conn:
         print_json(duties.load_default(conn, datetime.now(UTC)))
 
 
@@ -122,7 +121,7 @@ def list_versions(
     database_url: DatabaseUrl = None,
 ) -> None:
     """All versions of the list with their dates, or the rows of one."""
-    with _connect(database_url) as conn:
+    with connected(database_url) as conn:
         print_json(duties.versions(conn) if rows is None else [_shown(row) for row in duties.rows_of(conn, rows)])
 
 
@@ -136,19 +135,13 @@ def coverage(
     if default:
         rows = default_list()[1]
     else:
-        with _connect(database_url) as conn:
+        with connected(database_url) as conn:
             listed = duties.in_force(conn, datetime.now(UTC)) if list_id is None else None
             rows = duties.rows_of(conn, list_id) if list_id is not None else listed.rows if listed else ()
     found = cover.coverage(rows, vocabulary.load())
     print_json(found)
     if found.no_owner or found.two_owners or found.no_deadline:
         raise typer.Exit(1)
-
-
-def _connect(database_url: str | None) -> Connection:
-    found = settings.load(DispatchSettings, database_url=database_url)
-    logs.configure("dispatch", found.log_level)
-    return database.connect(found.database_url.get_secret_value(), "dispatch-command")
 
 
 def _shown(duty: routing.Duty) -> dict[str, Any]:

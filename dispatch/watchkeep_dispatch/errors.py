@@ -81,6 +81,14 @@ class DutyListError(DispatchError):
     """A responsibility list is wrong; the text names the row and the column."""
 
 
+class QuietRefused(DispatchError):
+    """A silence or planned work is not acceptable; `field` says what of it."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field = field
+
+
 class JobsMissing(DispatchError):
     """Schema `jobs` is not installed in this database."""
 

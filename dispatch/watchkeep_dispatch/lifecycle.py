@@ -1,7 +1,7 @@
 """The life of a case as one declared table: who may do what in which state, under which guards, with what evidence.
 
-The lead order of a case carries the same states: while open, its state is the state of its case. It ends as
-`returned`, `rework`, `ledger`, `not_filed` or `closed`; the case lives on with its next lead order, or ends itself.
+The lead order of a case carries the same states: while open, its state is the state of its case. It ends as `returned`,
+`rework`, `ledger`, `not_filed`, `merged` or `closed`; the case lives on with its next lead order, or ends itself.
 Code, documentation and diagram come from `TRANSITIONS` alone.
 """
 
@@ -32,8 +32,9 @@ STATES = {
     "returned": "退回",
     "not_filed": "不予立案（误报）",
     "ledger": "挂账",
+    "merged": "并案",
 }
-FINAL = ("closed", "not_filed")
+FINAL = ("closed", "not_filed", "merged")
 """In these states a case is over; `closed` can be opened again by a recurrence."""
 NOTES = ("recur", "fold", "raise_class")
 """Recorded among the transitions without a change of state."""
@@ -49,6 +50,7 @@ GUARDS = {
     "sensor_normal": "all warnings of the case are cleared",
     "confirmed_on_site": "for life safety: somebody was on site",
     "another_party": "the order goes to an organisation that has not returned it",
+    "into_open_case": "another open case of the community takes it in; life safety only for the same equipment",
     "recurs_soon": "the condition came back within the time set for reopening",
 }
 
@@ -92,6 +94,13 @@ TRANSITIONS = (
         "not_filed",
         (*DESK, "property_manager", "safety_manager"),
         ("reason", "confirmed_on_site"),
+    ),
+    Transition(
+        "merge",
+        ("filed", "dispatched", "accepted", "on_site"),
+        "merged",
+        ("system", *DESK),
+        ("reason", "into_open_case"),
     ),
     Transition(
         "enter_ledger",

@@ -21,12 +21,14 @@ from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.dispatching import assign_waiting
 from watchkeep_dispatch.duties import Lists
 from watchkeep_dispatch.escalation import escalate
-from watchkeep_dispatch.filing import Outcome, Waiting, claim, judge, oldest_unfiled_s, postpone, raise_risen
+from watchkeep_dispatch.filing import RECURRENCES, claim, judge, merge_recurrences, oldest_unfiled_s, raise_risen
 from watchkeep_dispatch.notify.channels import AppriseChannel
 from watchkeep_dispatch.notify.jobs import check_installed
 from watchkeep_dispatch.notify.outbox import gathering
 from watchkeep_dispatch.notify.worker import NotifyWorker
 from watchkeep_dispatch.settings import DispatchSettings
+from watchkeep_dispatch.storms import watch
+from watchkeep_dispatch.verdicts import Outcome, Waiting, postpone
 
 _log = get_logger(__name__)
 
@@ -65,11 +67,24 @@ class Rounds:
     def round(self) -> bool:
         """File what waits, then see to the clocks; true when more warnings wait already."""
         with self._pool.connection(timeout=POOL_TIMEOUT_S) as conn:
+            with conn.transaction():
+                self._watch_storms(conn, self._clock.now())
             filed = file_waiting(conn, self._clock.now, self._rules, FILE_PER_ROUND)
+            joined = self._join(conn)
             for chore in self._chores:
                 with conn.transaction():
                     chore(conn, self._clock.now())
-        return filed == FILE_PER_ROUND
+        return filed == FILE_PER_ROUND or joined == RECURRENCES
+
+    def _join(self, conn: Connection) -> int:
+        with conn.transaction():
+            joined = merge_recurrences(conn, self._clock.now())
+        metrics.VERDICTS.labels("merged", "open_case").inc(joined)
+        return joined
+
+    def _watch_storms(self, conn: Connection, now: datetime) -> None:
+        for storm in watch(conn, now, self._rules):
+            _log.warning("storm_began", storm=storm)
 
     def _escalate(self, conn: Connection, now: datetime) -> None:
         for fired in escalate(conn, now, self._calendar):
@@ -80,7 +95,16 @@ class Rounds:
 def rules(settings: DispatchSettings) -> Rules:
     """How the service judges, from its settings."""
     waits = {"A": settings.auto_file_a_s, "B": settings.auto_file_b_s, "C": settings.auto_file_c_s}
-    return Rules(load(), Lists(), waits, timedelta(seconds=settings.reopen_within_s), settings.calendar())
+    return Rules(
+        load(),
+        Lists(),
+        waits,
+        timedelta(seconds=settings.reopen_within_s),
+        settings.calendar(),
+        flap_openings=settings.flap_openings,
+        storm_equipment=settings.storm_equipment,
+        fold_wait=timedelta(seconds=settings.fold_wait_s),
+    )
 
 
 def file_waiting(conn: Connection, now: Callable[[], datetime], how: Rules, at_most: int) -> int:

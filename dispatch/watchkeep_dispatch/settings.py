@@ -47,6 +47,13 @@ class DispatchSettings(WorkTimeSettings):
     """The same for class C; suggested with a staffed desk: 1800."""
     reopen_within_s: float = Field(default=86_400.0, ge=0)
     """A closed case whose condition comes back within this many seconds is opened again; 0 = never."""
+    flap_openings: int = Field(default=6, ge=2)
+    """After so many warnings of the same within an hour the next one must stand ten minutes. Never class A."""
+    storm_equipment: int = Field(default=40, ge=2)
+    """So many pieces of equipment of one community warning within ten minutes are a storm: class B and C then wait up
+    to a quarter of an hour."""
+    fold_wait_s: float = Field(default=15.0, ge=0, le=600)
+    """A possible symptom of other equipment (power, gateway, pump) waits so many s for its cause. Never class A."""
     poll_s: float = Field(default=1.0, gt=0, le=1.0)
     """Longest wait between two rounds when no notification wakes the service, in seconds."""
     notify_workers: int = Field(default=4, ge=1, le=64)

@@ -12,11 +12,15 @@ from psycopg import Connection
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
-from watchkeep_dispatch import duties
-from watchkeep_dispatch.actions import Done, Evidence, Request, Step, act
+from watchkeep_dispatch import casework, duties
+from watchkeep_dispatch.actions import Done, Evidence, Request, Step, act, standing
 from watchkeep_dispatch.errors import GuardFailed, NotAllowed, NotWaiting
+from watchkeep_dispatch.lifecycle import DESK
+from watchkeep_dispatch.merging import follow, target
 from watchkeep_dispatch.orders import Due, due_times, open_order, org_name, shown, tell
 from watchkeep_dispatch.routing import Duty
+
+CLASSES = ("A", "B", "C")
 
 __all__ = [
     "Done",
@@ -29,6 +33,8 @@ __all__ = [
     "dismiss_warning",
     "enter_ledger",
     "finish",
+    "merge",
+    "raise_class",
     "redispatch",
     "resume",
     "return_order",
@@ -128,6 +134,31 @@ def dismiss(conn: Connection, case_id: int, request: Request) -> Done:
         values = {"reason": request.reason}
         tell(conn, step.case, "dismissed", told, f"dismissed/{done.version}", wall=request.now, values=values)
     return done
+
+
+def merge(conn: Connection, case_id: int, request: Request) -> Done:
+    """并案: a duty officer finds that this case is part of `into_case_id`; the `reason` is kept."""
+    done, step = act(conn, "merge", case_id, request)
+    if step and request.into_case_id is not None:
+        follow(conn, step.case, target(conn, step.case, request.into_case_id, request.now), request.now)
+    return done
+
+
+def raise_class(conn: Connection, case_id: int, request: Request) -> Done:
+    """升级: a duty officer raises the class to `to_class`, with a `reason`; it never falls."""
+    case, roles = standing(conn, case_id, request)
+    if case.closed_at is not None:
+        raise NotAllowed("raise_class", case.state, role_missing=False)
+    if not roles & set(DESK):
+        raise NotAllowed("raise_class", case.state, role_missing=True)
+    if not request.reason.strip():
+        raise GuardFailed("reason", "not met: a reason is given")
+    to = request.to_class
+    if to not in CLASSES or not casework.raise_class(conn, case, to, request.now):
+        raise GuardFailed("class", f"{to!r} is not above class {case.case_class}")
+    detail = {"from": case.case_class, "to": to, "reason": request.reason}
+    audit.record(conn, "case.raise_class", "case", str(case_id), person_id=request.person_id, detail=detail)
+    return Done(case_id, case.state, case.version + 1)
 
 
 def dismiss_warning(conn: Connection, warning_id: int, *, person_id: str, reason: str, now: datetime) -> None:

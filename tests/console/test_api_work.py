@@ -184,3 +184,21 @@ def test_changes_arrive_as_events_for_those_who_may_see_them(as_: Login, world: 
         "tech": [{"table": "warnings", "id": mine, "community": "sunshine"}],
         "other": [{"table": "warnings", "id": theirs, "community": "riverside"}],
     }
+
+
+def test_a_duty_officer_merges_cases_and_raises_a_class(as_: Login, world: World) -> None:
+    w.warning(world, "lift-1", condition="vibration_high", of_class="C", life_safety=False)
+    w.warning(world, "lift-1", condition="levelling_poor", of_class="C", life_safety=False)
+    w.judge_all(world)
+    officer = as_("duty")
+    assert {"merge", "raise_class"} <= set(officer.get("/api/v1/cases/1").json()["actions"])
+    raised = officer.post("/api/v1/cases/2/actions/raise_class", json={"to_class": "B", "note": "老人多"})
+    assert raised.status_code == 200, raised.text
+    assert officer.get("/api/v1/cases/2").json()["class"] == "B"
+    lower = officer.post("/api/v1/cases/2/actions/raise_class", json={"to_class": "C", "note": "x"})
+    assert (lower.status_code, lower.json()["field"]) == (422, "to_class")
+    nowhere = officer.post(ACT + "merge", json={"into_case_id": 1, "note": "同一原因"})
+    assert (nowhere.status_code, nowhere.json()["field"]) == (422, "into_case_id")
+    merged = officer.post(ACT + "merge", json={"into_case_id": 2, "note": "同一原因"})
+    assert (merged.status_code, merged.json()["state"]) == (200, "merged")
+    assert as_("tech").get("/api/v1/cases/2").json()["actions"] == ["accept", "arrive", "return"]

@@ -1,7 +1,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
@@ -28,8 +28,9 @@ from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import duties
 from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.duty_file import default_list
-from watchkeep_dispatch.filing import Outcome, claim, judge
+from watchkeep_dispatch.filing import claim, judge
 from watchkeep_dispatch.notify.jobs import install_jobs
+from watchkeep_dispatch.verdicts import Outcome
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """Monday 10:00 in China."""
@@ -209,13 +210,14 @@ def eventually(condition: Callable[[], object], timeout_s: float = 20.0) -> None
         time.sleep(0.02)
 
 
-def standard_rules(**wait_s: float) -> Rules:
-    return Rules(load(), duties.Lists(), wait_s, timedelta(days=1))
+def standard_rules(how: dict[str, Any] | None = None, **wait_s: float) -> Rules:
+    """`how` = fields of Rules, `wait_s` = the desk's time by class."""
+    return Rules(load(), duties.Lists(), wait_s, **(how or {}))
 
 
 WRITTEN = """
     escalations evidence ledger_entries notifications notification_channels transitions verdicts unjudged case_warnings
-    orders cases signals warnings maintenance_windows replay_watermarks audit_seals audit_entries
+    orders cases signals warnings maintenance_windows silences storms replay_watermarks audit_seals audit_entries
     jobs.procrastinate_events jobs.procrastinate_jobs jobs.procrastinate_workers
 """
 """What tests write; between tests it is deleted, which is far cheaper than a new database."""

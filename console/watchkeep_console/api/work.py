@@ -45,11 +45,15 @@ class ActBody(BaseModel):
     note: Annotated[str, Field(max_length=2000, description="reason or what was done")] = ""
     org_id: Annotated[str | None, Field(max_length=64, description="return, redispatch: the organisation meant")] = None
     approver: Annotated[str | None, Field(max_length=64, description="suspend: login of the second person")] = None
+    into_case_id: Annotated[int | None, Field(ge=1, description="merge: the open case that takes this one in")] = None
+    to_class: Annotated[Literal["", "A", "B", "C"], Field(description="raise_class: the new class")] = ""
     evidence: Annotated[list[Piece], Field(max_length=20)] = []
 
     def wanted(self, action: str) -> work.Act:
         pieces = tuple(Evidence(piece.kind, piece.note) for piece in self.evidence)
-        return work.Act(action, self.version, self.note, self.org_id, self.approver, pieces)
+        return work.Act(
+            action, self.version, self.note, self.org_id, self.approver, self.into_case_id, self.to_class, pieces
+        )
 
 
 @router.get("/warnings", summary="Warnings, newest first")

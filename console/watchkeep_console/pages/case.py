@@ -22,8 +22,8 @@ from watchkeep_dispatch.actions import Evidence
 
 BEFORE, AFTER = timedelta(minutes=30), timedelta(minutes=10)
 _DANGER = frozenset({"dismiss", "return", "rework", "enter_ledger"})
-_PLAIN = frozenset({"suspend"})
-_REASONED = frozenset({"return", "suspend", "rework", "dismiss", "enter_ledger", "strike"})
+_PLAIN = frozenset({"suspend", "merge", "raise_class"})
+_REASONED = frozenset({"return", "suspend", "rework", "dismiss", "enter_ledger", "strike", "merge", "raise_class"})
 Curve = tuple[m.Warning, m.Point | None, list[tuple[datetime, float]], tuple[datetime, datetime]]
 
 
@@ -62,6 +62,15 @@ def _read(conn: Connection, session: Session, case_id: int) -> tuple[m.CaseDetai
     case = reads.case_detail(conn, case_id, work.actions(session.person, reads.case(conn, case_id)))
     curves = [_warning(conn, warning.warning_id) for warning in case.warnings[:3]]
     return case, curves, dict(reads.proposable(conn, case_id))
+
+
+def _mergeable(conn: Connection, case: m.CaseDetail) -> dict[str, str]:
+    """Open cases of the same community that could take this one in."""
+    return {
+        str(other.case_id): f"#{other.case_id} {other.title_zh}"
+        for other in reads.cases(conn, community=case.community_id, is_open=True).items
+        if other.case_id != case.case_id
+    }
 
 
 def _warning(conn: Connection, warning_id: int) -> Curve:
@@ -145,6 +154,12 @@ class _View:
         if action in ("return", "redispatch"):
             fields.insert(0, ("org_id", t("case.proposed_org"), True))
             choices["org_id"] = self._organisations
+        if action == "merge":
+            fields.insert(0, ("into_case_id", t("case.into"), True))
+            choices["into_case_id"] = await self._tab.read(_mergeable, case)
+        if action == "raise_class":
+            fields.insert(0, ("to_class", t("case.to_class"), True))
+            choices["to_class"] = {name: name for name in ("A", "B") if name < case.case_class}
         if action == "suspend":
             fields.append(("approver", t("case.approver"), True))
         answer = await ask(t, t.maybe("action", action), fields, choices)
@@ -152,7 +167,14 @@ class _View:
             return
         pieces = (Evidence("note", answer["note"]),) if action in ("finish", "verify") and answer["note"] else ()
         wanted = work.Act(
-            action, case.version, answer["note"], answer.get("org_id"), answer.get("approver"), evidence=pieces
+            action,
+            case.version,
+            answer["note"],
+            answer.get("org_id"),
+            answer.get("approver"),
+            into_case_id=int(answer["into_case_id"]) if "into_case_id" in answer else None,
+            to_class=answer.get("to_class", ""),
+            evidence=pieces,
         )
         key = secrets.token_urlsafe(12)
         done = await self._tab.act(lambda who: work.act(self._tab.house, who, case.case_id, wanted, key))

@@ -296,6 +296,7 @@ CREATE TABLE public.cases (
     closed_at timestamp with time zone,
     replay boolean DEFAULT false NOT NULL,
     version integer DEFAULT 1 NOT NULL,
+    parent_case_id bigint,
     CONSTRAINT cases_class_check CHECK ((class = ANY (ARRAY['A'::text, 'B'::text, 'C'::text])))
 );
 ALTER TABLE ONLY public.cases FORCE ROW LEVEL SECURITY;
@@ -1037,6 +1038,47 @@ ALTER TABLE public.signals ALTER COLUMN signal_id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.silences (
+    silence_id bigint NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text,
+    condition text,
+    during tstzrange NOT NULL,
+    reason text NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT silences_during_check CHECK (((NOT isempty(during)) AND (NOT upper_inf(during)) AND (NOT lower_inf(during)))),
+    CONSTRAINT silences_reason_check CHECK ((reason <> ''::text))
+);
+ALTER TABLE ONLY public.silences FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.silences OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.silences IS 'Warnings held back on request, with reason and end. Life safety never is. Writer: dispatch.';
+ALTER TABLE public.silences ALTER COLUMN silence_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.silences_silence_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.storms (
+    storm_id bigint NOT NULL,
+    community_id text NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    equipment integer NOT NULL
+);
+ALTER TABLE ONLY public.storms FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.storms OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.storms IS 'Alarm storms: class B and C warnings wait for a short time, life safety and class A do not. Writer: dispatch.';
+ALTER TABLE public.storms ALTER COLUMN storm_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.storms_storm_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.transitions (
     transition_id bigint NOT NULL,
     case_id bigint NOT NULL,
@@ -1386,6 +1428,10 @@ ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
 ALTER TABLE ONLY public.signals
     ADD CONSTRAINT signals_pkey PRIMARY KEY (signal_id);
+ALTER TABLE ONLY public.silences
+    ADD CONSTRAINT silences_pkey PRIMARY KEY (silence_id);
+ALTER TABLE ONLY public.storms
+    ADD CONSTRAINT storms_pkey PRIMARY KEY (storm_id);
 ALTER TABLE ONLY public.transitions
     ADD CONSTRAINT transitions_idempotency_key_key UNIQUE (idempotency_key);
 ALTER TABLE ONLY public.transitions
@@ -1402,6 +1448,7 @@ CREATE INDEX areas_path ON public.areas USING gin (path);
 CREATE INDEX audit_entries_object ON public.audit_entries USING btree (object_kind, object_id);
 CREATE INDEX batches_committed ON public.batches USING brin (committed_at) WITH (autosummarize='on');
 CREATE INDEX case_warnings_case ON public.case_warnings USING btree (case_id);
+CREATE INDEX cases_children ON public.cases USING btree (parent_case_id) WHERE (parent_case_id IS NOT NULL);
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (community_id, equipment_id, condition) WHERE ((closed_at IS NULL) AND (equipment_id IS NOT NULL));
 CREATE INDEX cases_recent ON public.cases USING btree (community_id, filed_at DESC);
 CREATE INDEX contracts_community ON public.contracts USING btree (community_id);
@@ -1423,10 +1470,15 @@ CREATE INDEX readings_series_ts ON ONLY public.readings USING btree (series_id, 
 CREATE INDEX sessions_person ON public.sessions USING btree (person_id);
 CREATE INDEX signals_equipment ON public.signals USING btree (community_id, equipment_id, event_at DESC);
 CREATE INDEX signals_warning ON public.signals USING btree (warning_id);
+CREATE INDEX silences_community ON public.silences USING btree (community_id, upper(during));
+CREATE UNIQUE INDEX storms_one_open ON public.storms USING btree (community_id) WHERE (ended_at IS NULL);
 CREATE INDEX transitions_case ON public.transitions USING btree (case_id, transition_id);
 CREATE INDEX unjudged_turn ON public.unjudged USING btree (life_safety DESC, not_before, warning_id);
+CREATE INDEX verdicts_by_time ON public.verdicts USING btree (at DESC);
 CREATE INDEX verdicts_warning ON public.verdicts USING btree (warning_id);
+CREATE INDEX warnings_by_time ON public.warnings USING btree (detected_at DESC);
 CREATE INDEX warnings_equipment ON public.warnings USING btree (community_id, equipment_id, event_at DESC);
+CREATE INDEX warnings_key ON public.warnings USING btree (community_id, equipment_id, condition, detected_at DESC);
 CREATE UNIQUE INDEX warnings_one_open ON public.warnings USING btree (community_id, equipment_id, condition) WHERE (status = 'open'::text);
 CREATE INDEX warnings_recent ON public.warnings USING btree (community_id, detected_at DESC);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1455,6 +1507,8 @@ ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_duty_id_fkey FOREIGN KEY (duty_id) REFERENCES public.duties(duty_id);
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_first_responder_id_fkey FOREIGN KEY (first_responder_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_parent_case_id_fkey FOREIGN KEY (parent_case_id) REFERENCES public.cases(case_id);
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_responsible_org_id_fkey FOREIGN KEY (responsible_org_id) REFERENCES public.organisations(org_id);
 ALTER TABLE ONLY public.cases
@@ -1539,6 +1593,10 @@ ALTER TABLE ONLY public.signals
     ADD CONSTRAINT signals_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.signals
     ADD CONSTRAINT signals_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
+ALTER TABLE ONLY public.silences
+    ADD CONSTRAINT silences_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.storms
+    ADD CONSTRAINT storms_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.transitions
     ADD CONSTRAINT transitions_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
 ALTER TABLE ONLY public.transitions
@@ -1641,6 +1699,8 @@ CREATE POLICY mine ON public.points TO watchkeep_console USING (((community_id =
 CREATE POLICY mine ON public.signals TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = signals.community_id) AND (e.equipment_id = signals.equipment_id))))));
+CREATE POLICY mine ON public.silences TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.storms TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.transitions TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = transitions.case_id))));
@@ -1694,6 +1754,8 @@ CREATE POLICY owner_all ON public.point_limits TO watchkeep_owner USING (true) W
 CREATE POLICY owner_all ON public.points TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.sessions TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.signals TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.silences TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.storms TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.transitions TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.unjudged TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.verdicts TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -1737,6 +1799,8 @@ CREATE POLICY services_all ON public.point_limits TO watchkeep_ingest, watchkeep
 CREATE POLICY services_all ON public.points TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.sessions TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.signals TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.silences TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.storms TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.transitions TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.unjudged TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.verdicts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -1744,6 +1808,8 @@ CREATE POLICY services_all ON public.warnings TO watchkeep_ingest, watchkeep_ana
 CREATE POLICY services_all ON public.warranties TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.signals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.silences ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.storms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.transitions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.unjudged ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.verdicts ENABLE ROW LEVEL SECURITY;
@@ -1802,6 +1868,10 @@ GRANT SELECT ON TABLE public.buildings TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.buildings TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.case_warnings TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.case_warnings TO watchkeep_console;
+GRANT UPDATE(case_id) ON TABLE public.case_warnings TO watchkeep_dispatch;
+GRANT UPDATE(case_id) ON TABLE public.case_warnings TO watchkeep_console;
+GRANT UPDATE(role) ON TABLE public.case_warnings TO watchkeep_dispatch;
+GRANT UPDATE(role) ON TABLE public.case_warnings TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO watchkeep_console;
 GRANT SELECT ON TABLE public.communities TO watchkeep_ingest;
@@ -1851,7 +1921,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_accounts TO watchkeep_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger_entries TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger_entries TO watchkeep_console;
 GRANT SELECT ON TABLE public.maintenance_windows TO watchkeep_analytics;
-GRANT SELECT ON TABLE public.maintenance_windows TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.maintenance_windows TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.maintenance_windows TO watchkeep_console;
 GRANT SELECT ON TABLE public.memberships TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.memberships TO watchkeep_console;
@@ -1899,6 +1969,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.signals TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.signals TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.signals TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.silences TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.silences TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.storms TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.storms TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.transitions TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.transitions TO watchkeep_console;
 GRANT SELECT,DELETE,UPDATE ON TABLE public.unjudged TO watchkeep_dispatch;

@@ -110,3 +110,13 @@ INSERT INTO verdicts (warning_id, verdict, rule, reason, person_id, at) VALUES (
 
 -- name: warnings_of_case
 SELECT warning_id FROM case_warnings WHERE case_id = %s
+
+-- name: end_orders
+UPDATE orders SET state = %(to)s, version = version + 1, closed_at = %(now)s
+WHERE case_id = %(case_id)s AND closed_at IS NULL RETURNING order_id
+
+-- name: merge_into
+UPDATE cases SET parent_case_id = %(into)s WHERE case_id = %(case_id)s
+
+-- name: move_warnings
+UPDATE case_warnings SET case_id = %(into)s, role = 'symptom' WHERE case_id = %(case_id)s
