@@ -20,6 +20,9 @@ from watchkeep_dispatch.errors import DispatchError
 from watchkeep_dispatch.orders import Case, load_case, note, org_name, tell
 from watchkeep_dispatch.routing import Choice, Duty, choose
 
+SAME_EVENT = (("entrapment", "entrapment_in_zone", "entrapment_off_zone"),)
+"""Conditions that are one event told by several witnesses (ADR 0008): of each group one case is open per equipment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -96,14 +99,23 @@ def plan(conn: Connection, finding: Finding, site: parties.Site, now: datetime, 
 
 def known(conn: Connection, finding: Finding, site: parties.Site, now: datetime, rules: Rules) -> Case | None:
     """The open case of this equipment and condition, else one lately closed as solved, to be opened again."""
+    group = same_event(finding.condition)
     key = {
         "community": finding.community_id,
         "equipment": finding.equipment_id,
         "condition": finding.condition,
+        "conditions": list(group),
         "since": site.now - rules.reopen_within,
     }
+    if len(group) > 1:  # the unique index decides about one condition only
+        conn.execute(_sql("lock_event"), [f"{finding.community_id}/{finding.equipment_id}/{group[0]}"])
     found = conn.execute(_sql("known_case"), key).fetchone()
     return locked(conn, found[0], now) if found else None
+
+
+def same_event(condition: str) -> tuple[str, ...]:
+    """The group a condition belongs to; most stand alone."""
+    return next((group for group in SAME_EVENT if condition in group), (condition,))
 
 
 def write(conn: Connection, plan: Plan) -> Case | None:
@@ -166,11 +178,18 @@ def start(
     return order
 
 
-def recur(conn: Connection, case: Case, case_class: str, now: datetime, *, text: str) -> str:
-    """The same again while the case is open: it is noted, and the class may rise; returns the class."""
+def recur(conn: Connection, case: Case, plan: Plan, now: datetime, *, text: str) -> str:
+    """The same again while the case is open: it is noted, and the class may rise; returns the class.
+
+    Another condition of the same event is news to those who work on it.
+    """
     note(conn, case, "recur", case.state, from_state=case.state, text=text)
-    raise_class(conn, case, case_class, now)
-    return min(case.case_class, case_class)
+    raise_class(conn, case, plan.case_class, now)
+    if plan.finding.condition != case.condition:
+        told = (case.responsible_org_id, case.first_responder_id)
+        values = {"also": plan.titles[0]}
+        tell(conn, case, "same_event", told, f"also/{plan.finding.condition}", wall=now, values=values)
+    return min(case.case_class, plan.case_class)
 
 
 def reopen(conn: Connection, case: Case, plan: Plan, rules: Rules, now: datetime) -> int | None:

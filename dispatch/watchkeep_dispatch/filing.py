@@ -98,10 +98,11 @@ def _filed(conn: Connection, warning: Waiting, case: Case, plan: Plan, rules: Ru
 
 
 def _recurrence(conn: Connection, warning: Waiting, case: Case, plan: Plan, rules: Rules, now: datetime) -> Outcome:
-    verdicts.record(conn, warning, "merged", "open_case", f"case {case.case_id}", now)
+    rule = "open_case" if case.condition == warning.condition else "same_event"
+    verdicts.record(conn, warning, "merged", rule, f"case {case.case_id}", now)
     conn.execute(_sql("attach"), [warning.warning_id, case.case_id, "recurrence"])
-    case_class = casework.recur(conn, case, plan.case_class, now, text=f"warning {warning.warning_id}")
-    return Outcome(warning.warning_id, "merged", "open_case", case.case_id, case_class)
+    case_class = casework.recur(conn, case, plan, now, text=f"warning {warning.warning_id}: {warning.condition}")
+    return Outcome(warning.warning_id, "merged", rule, case.case_id, case_class)
 
 
 def _reopened(conn: Connection, warning: Waiting, case: Case, plan: Plan, rules: Rules, now: datetime) -> Outcome:

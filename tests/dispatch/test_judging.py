@@ -158,9 +158,11 @@ def test_a_possible_symptom_waits_for_its_cause(world: World) -> None:
         (("lift-2", "door_close_fail"), ("lift-2", "entrapment")),
     ],
 )
-def test_a_symptom_that_was_faster_goes_into_its_cause(world: World, symptom, cause) -> None:
+def test_a_symptom_that_was_faster_goes_into_its_cause(
+    world: World, symptom: tuple[str, str], cause: tuple[str, str]
+) -> None:
     early = world.filed(*symptom)
-    late = world.filed(*cause, now=NOW + timedelta(minutes=5))
+    late = world.filed(*cause, NOW + timedelta(minutes=5))
     assert world.rows("SELECT state, parent_case_id, closed_at IS NULL FROM cases WHERE case_id = %s", early) == [
         ("merged", late, False)
     ]
@@ -272,3 +274,23 @@ def test_the_command_line_silences_lists_and_ends(world: World) -> None:
     assert run(app, ["window", "add", *place, "--hours", "1", *url]).exit_code == 0
     assert run(app, ["silence", "add", *place, *url]).exit_code == 2
     assert run(app, ["held-back", *url]).stdout.strip() == "[]"
+
+
+def test_one_event_told_by_three_witnesses_is_one_case_and_all_is_told(world: World) -> None:
+    case = world.filed("lift-1", "entrapment_off_zone")
+    world.warn("lift-1", "entrapment")
+    world.warn("lift-1", "entrapment_in_zone")
+    world.warn("lift-2", "entrapment")
+    joined = [(found.verdict, found.rule, found.case_id == case) for found in world.file()]
+    assert sorted(joined) == [
+        ("filed", "at_once", False),
+        ("merged", "same_event", True),
+        ("merged", "same_event", True),
+    ]
+    told = world.rows(
+        "SELECT body FROM notifications WHERE case_id = %s AND dedup_key ~ 'also/' AND org_id = 'lift-co'", case
+    )
+    assert sorted(body for (body,) in told) == [
+        f"花园小区 1号梯：非平层困人。案件 {case} 又有新信号：1号梯：困人。",
+        f"花园小区 1号梯：非平层困人。案件 {case} 又有新信号：1号梯：平层困人。",
+    ]

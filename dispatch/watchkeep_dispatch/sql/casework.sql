@@ -1,12 +1,15 @@
 -- Cases being written, whatever they come from.
 
 -- name: known_case
--- The open case of this equipment and condition, else one that was closed as solved not long ago.
+-- The open case of this equipment and event, else one that was closed as solved not long ago; the same condition first.
 SELECT case_id FROM cases
-WHERE community_id = %(community)s AND equipment_id = %(equipment)s AND condition = %(condition)s
+WHERE community_id = %(community)s AND equipment_id = %(equipment)s AND condition = ANY (%(conditions)s)
   AND (closed_at IS NULL OR (state = 'closed' AND closed_at > %(since)s))
-ORDER BY closed_at DESC NULLS FIRST LIMIT 1
+ORDER BY closed_at IS NOT NULL, condition <> %(condition)s, closed_at DESC LIMIT 1
 FOR UPDATE
+
+-- name: lock_event
+SELECT pg_advisory_xact_lock(hashtextextended('watchkeep.event/' || %s, 0))
 
 -- name: file_case
 INSERT INTO cases (community_id, equipment_id, condition, source, class, life_safety, state, title_zh, title_en, duty_id,
