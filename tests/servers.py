@@ -71,7 +71,7 @@ def _postgresql_15(folder: Path) -> Iterator[str]:
 @contextmanager
 def _timescaledb() -> Iterator[str]:
     _build_tree()
-    data = "/var/lib/postgresql/watchkeep-test"
+    data = f"/var/lib/postgresql/watchkeep-test-{os.getpid()}"
     shutil.rmtree(_TREE / data.lstrip("/"), ignore_errors=True)
     (_TREE / "run" / "postgresql").mkdir(exist_ok=True)
     run_as = ["chroot", f"--userspec={_owner()}", str(_TREE)]
@@ -85,6 +85,7 @@ def _timescaledb() -> Iterator[str]:
             yield url
     finally:
         subprocess.run(["umount", "-l", _TREE / "dev"], check=True)
+        shutil.rmtree(_TREE / data.lstrip("/"), ignore_errors=True)
 
 
 @contextmanager

@@ -20,15 +20,17 @@ PARTS = {
     "sim": "Simulated fleets with faults; replay of recorded data.",
     "db": "Schema, logins and estate of the database.",
     "audit": "The append-only, hash-chained audit trail.",
+    "tls": "Certificates for tests and trials.",
     "bench": "Measures speed as ratios; prints JSON or a table.",
 }
 MODULES = {
     "sim": "watchkeep_firmware_sim.commands",
     "db": "watchkeep_cli.database",
     "audit": "watchkeep_cli.audit",
+    "tls": "watchkeep_cli.tls",
     "bench": "watchkeep_cli.bench",
 }
-EXTRAS = {"db": "dispatch", "audit": "database", "bench": "all"}
+EXTRAS = {"db": "dispatch", "audit": "database", "bench": "all", "tls": "tls"}
 _TAKES_ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -68,6 +70,8 @@ def _load(part: str) -> typer.Typer:
         extra = EXTRAS.get(part, part)
         raise MissingPart(f"{part} needs {error.name}: pip install 'watchkeep[{extra}]'") from None
     group: typer.Typer = module.app
+    if part == "gateway":  # accounts are made where the broker is, by what the part itself must not import
+        importlib.import_module("watchkeep_cli.gateway_accounts").register(group)
     return group
 
 

@@ -1,5 +1,6 @@
 """Who may read and write which topic: one list of rules for every broker we start."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,21 @@ class AclRule:
 
 SIM_USERS = ("sim", "sim-inject", "sim-replay")
 """One for each that may run at the same time: a user name is a client id, the second would end the first."""
+
+
+LOAD_USER = "sim-load"
+"""Speaks for all gateways of a load run over one connection (`watchkeep sim fleet`). It stands in no default: whoever
+lets it in names the communities, which must be simulated ones."""
+
+
+def load_acl(communities: Iterable[str]) -> list[AclRule]:
+    """For the broker of a demo, bench or test only: `sim-load` may be any gateway of these communities."""
+    rules: list[AclRule] = []
+    for community in communities:
+        root = f"wk/1/{topics.partition_of(community)}/{community}/+"
+        rules += [AclRule(LOAD_USER, "write", f"{root}/{leaf}") for leaf in ("birth", "state", "data/+/+", "event/+/+")]
+        rules += [AclRule(LOAD_USER, "read", f"{root}/{leaf}") for leaf in ("ack/+", "cmd")]
+    return rules
 
 
 def default_acl() -> list[AclRule]:

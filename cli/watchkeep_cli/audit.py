@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from psycopg.rows import dict_row
 
-from watchkeep_cli.database import AdminUrl, admin
+from watchkeep_cli.admin import AdminUrl, admin
 from watchkeep_core import audit
 from watchkeep_core.commands import print_json
 from watchkeep_core.database import OWNER, connect

@@ -10,11 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from watchkeep_cli.acl import default_acl
+from watchkeep_cli.acl import LOAD_USER, AclRule, default_acl, load_acl
+from watchkeep_cli.bench_gateway import server_side
 from watchkeep_cli.broker import start_broker
+from watchkeep_cli.ports import free_port
 from watchkeep_cli.postgres import start_postgres
 from watchkeep_core.bench import Result
 from watchkeep_core.commands import print_json
+from watchkeep_core.errors import SettingsError
 from watchkeep_core.schema.migrate import migrate, set_password
 
 app = typer.Typer(no_args_is_help=True)
@@ -24,25 +27,126 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object for scripts.
 
 @app.command()
 def ingest(
-    rows: Annotated[int, typer.Option(min=10_000, help="Readings per run.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=10_000, help="Readings per run.")] = 2_000_000,
     runs: Annotated[int, typer.Option(min=1, max=20, help="How often; the median counts.")] = 3,
+    only: Annotated[list[str] | None, typer.Option(help="These groups only: see --list.")] = None,
+    fill: Annotated[
+        int, typer.Option(min=0, help="Group `filled`: rows that are in before it measures.")
+    ] = 100_000_000,
+    peer: Annotated[str | None, typer.Option(help="Also measure this peer: node-red (npm fetches it).")] = None,
+    groups: Annotated[bool, typer.Option("--list", help="List the groups and what they measure.")] = False,
     json: Json = False,
 ) -> None:
-    """End-to-end rows/s from broker to committed rows, divided by bare COPY of the same rows on the same server."""
+    """End-to-end rows/s from broker to committed rows and what belongs to it, each beside the bare limit."""
     module = importlib.import_module("watchkeep_ingest.bench")
+    if groups:
+        for name, group in module.GROUPS.items():
+            typer.echo(f"{name}: {group.__doc__}")
+        return
     password, login = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    rules = [AclRule(module.USER, "readwrite", "wk/1/#"), AclRule(module.PAHO, "read", "wk/1/#")]
     with (
         tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
         start_postgres(Path(folder, "postgres")) as postgres,
-        start_broker(Path(folder, "broker"), module.users(password), default_acl()) as broker,
+        start_broker(Path(folder, "broker"), module.users(password), [*default_acl(), *rules]) as broker,
     ):
         migrate(postgres.admin_url)
         set_password(postgres.admin_url, "watchkeep_ingest", login)
         url = postgres.url("watchkeep_ingest", login)
+        target = module.Target(postgres.admin_url, url, broker.address, password)
+        wanted = only or list(module.DEFAULT)
+        result: Result = module.run_bench(target, rows=rows, runs=runs, groups=wanted, fill=fill, peer=peer)
+    show(result, json=json)
+
+
+@app.command()
+def dispatch(
+    burst: Annotated[int, typer.Option(min=100, max=40_000, help="Warnings at once.")] = 10_000,
+    seconds: Annotated[int, typer.Option(min=1, max=300, help="How long 100 warnings a second come in.")] = 20,
+    crossings: Annotated[int, typer.Option(min=100, help="Threshold crossings on 50 pieces of equipment.")] = 100_000,
+    json: Json = False,
+) -> None:
+    """From warnings to orders and notifications: a burst, a steady stream, a storm; life safety among them."""
+    module = importlib.import_module("watchkeep_dispatch.bench")
+    jobs = importlib.import_module("watchkeep_dispatch.notify.jobs")
+    logins = {name: secrets.token_urlsafe(24) for name in ("watchkeep_dispatch", "watchkeep_analytics")}
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+        start_postgres(Path(folder, "postgres")) as postgres,
+    ):
+        migrate(postgres.admin_url)
+        jobs.install_jobs(postgres.admin_url)
+        for name, password in logins.items():
+            set_password(postgres.admin_url, name, password)
+        urls = [postgres.url(name, password) for name, password in logins.items()]
         result: Result = module.run_bench(
-            postgres.admin_url, url, broker.address, password, rows=rows, sizes=(100,), runs=runs
+            module.Target(postgres.admin_url, *urls), burst=burst, seconds=seconds, crossings=crossings
         )
     show(result, json=json)
+
+
+@app.command()
+def gateway(
+    points: Annotated[int, typer.Option(min=100, help="Points of the gateway, each a float32 register pair.")] = 5_000,
+    seconds: Annotated[float, typer.Option(min=1, help="Of each measure of polling.")] = 10.0,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="How often polling is measured; the median counts.")] = 3,
+    backlog: Annotated[int, typer.Option(min=100_000, help="Readings on the spool that is drained.")] = 10_000_000,
+    only: Annotated[list[str] | None, typer.Option(help="These groups only: polling, drain.")] = None,
+    json: Json = False,
+) -> None:
+    """Polling against a bare pymodbus loop; a backlog drained into a real database while events come in; memory."""
+    module = importlib.import_module("watchkeep_gateway.bench")
+    if unknown := set(only or ()) - set(module.GROUPS):
+        raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(module.GROUPS)}")
+    password = secrets.token_urlsafe(24)
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+        start_broker(Path(folder, "broker"), module.users(password), default_acl()) as broker,
+    ):
+        ingest = server_side(broker.address, password, module.REF)
+        target = module.Target(broker.address, password, lambda: free_port("127.0.0.1"), ingest)
+        result: Result = module.run_bench(
+            target, points=points, seconds=seconds, runs=runs, backlog=backlog, groups=only or module.GROUPS
+        )
+    show(result, json=json)
+
+
+@app.command()
+def sim(
+    seconds: Annotated[float, typer.Option(min=1, help="Of each measure.")] = 5.0,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="How often; the median counts.")] = 3,
+    json: Json = False,
+) -> None:
+    """Readings that one core makes, encodes and publishes for a load run; memory at 1,000,000 points."""
+    module = importlib.import_module("watchkeep_firmware_sim.fleet_load.bench")
+    password = secrets.token_urlsafe(24)
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+        start_broker(Path(folder), {LOAD_USER: password}, load_acl(module.communities())) as broker,
+    ):
+        result: Result = module.run_bench(module.Login(broker.address, password), seconds=seconds, runs=runs)
+    show(result, json=json)
+
+
+@app.command()
+def storage(
+    rows: Annotated[int, typer.Option(min=100_000, help="Readings per COPY measure and run.")] = 2_000_000,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="How often; the median counts.")] = 3,
+    admin_url: Annotated[
+        str | None, typer.Option(help="Administrator's libpq URL of a server to measure; absent = an embedded one.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """COPY against direct compress, bytes per row, rollups per second, and a year of ten series for a chart."""
+    module = importlib.import_module("watchkeep_ingest.storage_bench")
+    if admin_url is not None:
+        show(module.run_bench(admin_url, rows=rows, runs=runs), json=json)
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+        start_postgres(Path(folder, "postgres")) as postgres,
+    ):
+        show(module.run_bench(postgres.admin_url, rows=rows, runs=runs), json=json)
 
 
 def show(result: Result, *, json: bool) -> None:

@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
-from watchkeep_cli import broker_accounts
+from watchkeep_cli import broker_accounts, mosquitto_files
 from watchkeep_cli.acl import AclRule, default_acl
 from watchkeep_cli.child import end, spawn
+from watchkeep_cli.mosquitto_files import acl_text as mosquitto_acl
 from watchkeep_cli.ports import free_port
 from watchkeep_core.broker import BrokerAddress, BrokerRefused, Received
 from watchkeep_core.errors import PermanentError, SettingsError
@@ -45,10 +46,11 @@ STOP_TIMEOUT_S = 10.0
 MOSQUITTO_CONF = """\
 # Generated at each start: changes are overwritten. Reasons: docs and RELIABILITY, section 2.3.
 listener {port} {host}
-{run_as}allow_anonymous false
+{run_as}{tls}allow_anonymous false
 use_username_as_clientid true
 password_file {directory}/passwords
-acl_file {directory}/acl
+acl_file {directory}/mosquitto.acl
+pid_file {directory}/mosquitto.pid
 persistence true
 persistence_location {directory}/
 autosave_interval 30
@@ -68,6 +70,10 @@ log_timestamp_format %Y-%m-%dT%H:%M:%S
 """
 
 
+TLS_FILES = {"cafile": "ca.crt", "certfile": "server.crt", "keyfile": "server.key"}
+"""Mosquitto's option → file in a folder of certificates."""
+
+
 class BrokerStartError(PermanentError):
     """The broker did not come up; the text ends with the last lines of its log."""
 
@@ -76,15 +82,22 @@ class RunningBroker:
     """A broker that runs until `stop`, or until our process ends; made by `start_broker`."""
 
     def __init__(
-        self, kind: Kind, directory: Path, users: Mapping[str, str], acl: Sequence[AclRule], host: str, port: int
+        self,
+        kind: Kind,
+        directory: Path,
+        users: Mapping[str, str],
+        acl: Sequence[AclRule],
+        address: BrokerAddress,
+        tls: str = "",
     ) -> None:
         self.kind: Kind = kind
         self.log_file = directory / "broker.log"
-        self.address = BrokerAddress(host, port)
+        self.address = address
+        self._tls = tls
         self._directory = directory
         self._acl = list(acl)
         self._hash: Callable[[Mapping[str, str]], dict[str, str]] = (
-            self._mosquitto_hashes if kind == "mosquitto" else broker_accounts.hashes
+            mosquitto_files.hashes if kind == "mosquitto" else broker_accounts.hashes
         )
         self._hashes = self._hash(users)
         self._write_accounts()
@@ -148,6 +161,7 @@ class RunningBroker:
             host=self.address.host,
             port=self.address.port,
             directory=self._directory,
+            tls=self._tls,
             run_as="user root\n" if os.geteuid() == 0 else "",  # else it becomes a user that cannot read our files
         )
         config.write_text(text, encoding="utf-8")
@@ -175,24 +189,8 @@ class RunningBroker:
             broker_accounts.write(self._accounts_file, self._hashes, self._acl)
             return
         lines = "".join(f"{user}:{value}\n" for user, value in self._hashes.items())
-        broker_accounts.replace_private(self._directory / "passwords", lines)
-        broker_accounts.replace_private(self._directory / "acl", mosquitto_acl(self._acl))
-
-    def _mosquitto_hashes(self, users: Mapping[str, str]) -> dict[str, str]:
-        """Hash in one call for all: -b would show a password in the process list, and start a process for each."""
-        if not users:
-            return {}
-        file = self._directory / "passwords.new"
-        try:
-            broker_accounts.replace_private(file, "".join(f"{user}:{word}\n" for user, word in users.items()))
-            subprocess.run([_mosquitto("mosquitto_passwd"), "-U", str(file)], check=True, capture_output=True)
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except subprocess.CalledProcessError as error:
-            reason = error.stderr.decode(errors="replace").strip()
-            raise BrokerStartError(f"mosquitto_passwd failed: {reason}") from None
-        finally:
-            file.unlink(missing_ok=True)
-        return dict(line.split(":", 1) for line in lines if line)
+        broker_accounts.replace_private(self._directory / mosquitto_files.PASSWORDS, lines)
+        broker_accounts.replace_private(self._directory / mosquitto_files.ACL, mosquitto_acl(self._acl))
 
 
 def start_broker(
@@ -203,22 +201,34 @@ def start_broker(
     host: str = "127.0.0.1",
     port: int = 0,
     prefer: Literal["auto", "mosquitto", "amqtt"] = "auto",
+    certificates: Path | None = None,
+    client_certificates: bool = False,
 ) -> RunningBroker:
     """Start a broker that keeps its files in `directory` (created, mode 0700) and knows `users` (name → password).
 
-    `port` 0 takes a free one. Call it from the main thread: the broker ends with the thread that started it.
+    `port` 0 takes a free one. `certificates`: folder made by `watchkeep tls dev`, for TLS (Mosquitto only);
+    `client_certificates`: only clients with a certificate of that CA are let in. Call it from the main thread: the
+    broker ends with the thread that started it.
     Raises SettingsError (a name or password that no broker takes, no Mosquitto) and BrokerStartError.
     """
     for user, password in users.items():
-        _check_user(user, password)
+        mosquitto_files.check_user(user, password)
     kind: Kind = ("mosquitto" if mosquitto_installed() else "amqtt") if prefer == "auto" else prefer
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return RunningBroker(kind, directory.resolve(), users, acl, host, _port(host, port))
+    number = _port(host, port)
+    if certificates is None:
+        return RunningBroker(kind, directory.resolve(), users, acl, BrokerAddress(host, number))
+    if kind == "amqtt":
+        raise SettingsError("certificates: the embedded amqtt broker has no TLS; install mosquitto")
+    lines = [f"{option} {certificates.resolve() / name}" for option, name in TLS_FILES.items()]
+    lines += ["tls_version tlsv1.2", f"require_certificate {str(client_certificates).lower()}", ""]
+    address = BrokerAddress(host, number, tls=True, ca_file=certificates / TLS_FILES["cafile"])
+    return RunningBroker(kind, directory.resolve(), users, acl, address, "\n".join(lines))
 
 
 def mosquitto_installed() -> bool:
     try:
-        return bool(_mosquitto("mosquitto") and _mosquitto("mosquitto_passwd"))
+        return bool(_mosquitto("mosquitto"))
     except SettingsError:
         return False
 
@@ -229,24 +239,6 @@ def _mosquitto(program: str) -> str:
     if found is None:
         raise SettingsError(f"{program} is not installed")
     return found
-
-
-def _check_user(user: str, password: str) -> None:
-    if not user or any(character in ":+#\n\r\0" for character in user):
-        raise SettingsError(f"broker user {user!r}: must not be empty or hold any of : + # or a line break")
-    if not password or any(character in "\n\r\0" for character in password):
-        raise SettingsError(f"broker user {user!r}: the password must not be empty or hold a line break")
-
-
-def mosquitto_acl(rules: Sequence[AclRule]) -> str:
-    """Rules for patterns first: in Mosquitto's file a `user` line holds for all `topic` lines that follow."""
-    lines = [f"pattern {rule.access} {rule.topic}" for rule in rules if rule.is_pattern]
-    for user in dict.fromkeys(rule.user_pattern for rule in rules if not rule.is_pattern):
-        lines.append(f"user {user}")
-        own = (rule for rule in rules if rule.user_pattern == user)
-        lines += [f"topic {rule.access} {rule.topic.replace('%u', user)}" for rule in own]
-    # An empty file would allow everything (CVE-2018-12550), so there is always a user nobody can be.
-    return "\n".join([*lines, "user :nobody", "topic read nothing", ""])
 
 
 def _port(host: str, wanted: int) -> int:

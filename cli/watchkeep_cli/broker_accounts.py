@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from paho.mqtt.client import topic_matches_sub
@@ -33,11 +34,17 @@ def write(path: Path, hashed: Mapping[str, str], rules: Iterable[AclRule]) -> No
 
 
 def replace_private(path: Path, text: str) -> None:
-    """Write a file only its owner may read, in one step: a reader never sees half of it."""
+    """Write in one step, so that a reader never sees half of it; for the owner only, or as the file before it was."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileNotFoundError):
+        before = path.stat()
+        os.chown(fresh, before.st_uid, before.st_gid)  # else the broker, which is not root, could not read it any more
+        fresh.chmod(before.st_mode & 0o777)
     fresh.replace(path)
 
 

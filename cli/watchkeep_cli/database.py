@@ -1,37 +1,20 @@
 """`watchkeep db`: schema, logins and estate. The service logins are told their passwords by whoever runs this."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
-from watchkeep_core import settings
+from watchkeep_cli import storage as storage_verbs
+from watchkeep_cli.admin import AdminUrl, admin
 from watchkeep_core.commands import print_json
 from watchkeep_core.database import OWNER, SERVICE_LOGINS, connect
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.estate import read_estate, save
-from watchkeep_core.schema.migrate import migrate, pending, set_password, storage
+from watchkeep_core.schema.migrate import migrate, set_password, storage
 
 app = typer.Typer(no_args_is_help=True)
-
-
-class AdminSettings(settings.PartSettings):
-    """The administrator's access; services never have it."""
-
-    part: ClassVar[str] = "db"
-    admin_url: SecretStr
-    """libpq URL of a login that may create roles and the schema."""
-
-
-AdminUrl = Annotated[
-    str | None, typer.Option(help="Administrator's libpq URL [env WATCHKEEP_DB_ADMIN_URL].", show_default=False)
-]
-
-
-def admin(url: str | None) -> str:
-    """The administrator's URL from the command line or the settings."""
-    return settings.load(AdminSettings, admin_url=url).admin_url.get_secret_value()
+storage_verbs.register(app)
 
 
 @app.command("migrate")
@@ -43,13 +26,6 @@ def migrate_command(admin_url: AdminUrl = None) -> None:
     applied = migrate(url)
     install_jobs(url)
     print_json({"applied": applied, "storage": storage(url)})
-
-
-@app.command()
-def status(admin_url: AdminUrl = None) -> None:
-    """Which storage the server offers, and which migrations are still to be applied."""
-    url = admin(admin_url)
-    print_json({"storage": storage(url), "pending": pending(url)})
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """All settings of all parts as a table, for `watchkeep settings` and docs/operate.md."""
 
 from watchkeep_analytics.settings import AnalyticsSettings
-from watchkeep_cli.database import AdminSettings
+from watchkeep_cli.admin import AdminSettings
 from watchkeep_console.settings import ConsoleSettings
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.settings import PartSettings, describe

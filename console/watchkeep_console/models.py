@@ -113,6 +113,28 @@ class Series(Model):
     complete: bool
 
 
+class Bucket(Model):
+    """Readings of one series from `at` on, for `bucket_s` seconds; 0 = one reading. Bad ones are counted, not used."""
+
+    at: datetime
+    count: int
+    bad: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    last: float | None
+    increase: float | None
+    level: str
+    bucket_s: float
+
+
+class SeriesWindow(Model):
+    """A window of a series in few buckets that keep its extremes; `increase` is of counters, over resets."""
+
+    series_id: int
+    buckets: list[Bucket]
+
+
 class Warning(Model):
     warning_id: int
     community_id: str

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,8 +13,11 @@ from psycopg.rows import class_row, dict_row
 from watchkeep_console import models as m
 from watchkeep_console.errors import Invalid, NotFound
 from watchkeep_core.database import queries
+from watchkeep_core.storage.series import Bucket, read_series
 
 MAX_READINGS = 2000
+CHART_POINTS = 800
+"""Buckets of a chart: about one per two pixels."""
 PAGE = 50
 MAX_PAGE = 500
 RECENT = timedelta(days=1)
@@ -80,6 +84,21 @@ def window(
     """(series, at, value, quality) of several visible series, newest first."""
     wanted = {"series": series, "since": since, "until": until, "limit": limit}
     return conn.execute(_SQL["readings"], wanted).fetchall()
+
+
+def curve(
+    conn: Connection, series_id: int, since: datetime, until: datetime, points: int = CHART_POINTS
+) -> list[Bucket]:
+    """Buckets of one visible series, oldest first: raw while few, else from the rollups, extremes kept."""
+    return read_series(conn, [series_id], since, until, points).get(series_id, [])
+
+
+def series_window(conn: Connection, series_id: int, since: datetime, until: datetime, points: int) -> m.SeriesWindow:
+    """As `curve`, for programs. Raises NotFound."""
+    if conn.execute(_SQL["point"], {"series": series_id}).fetchone() is None:
+        raise NotFound("series", series_id)
+    found = [m.Bucket.model_validate(asdict(bucket)) for bucket in curve(conn, series_id, since, until, points)]
+    return m.SeriesWindow(series_id=series_id, buckets=found)
 
 
 def present(conn: Connection, community: str) -> datetime:

@@ -6,9 +6,11 @@ WatchkeepError
 │   └── TooManyOutstanding   the window of unacknowledged publishes is full: wait, then try again
 └── PermanentError
     ├── BrokerRefused        the broker answered CONNECT with no; carries `reason`
+    │   └── BrokerNotTrusted its certificate is not what we trust: wrong CA, wrong host name, expired
     └── PublishRefused       the broker (MQTT 5) or a limit refused one publish; carries `topic`, `reason`
 """
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -35,6 +37,14 @@ class BrokerRefused(PermanentError):
         self.reason = reason
 
 
+class BrokerNotTrusted(BrokerRefused):
+    """We refuse the broker: its certificate is of another CA, for another host name, or expired; nothing was sent."""
+
+    def __init__(self, address: "BrokerAddress", reason: str) -> None:
+        PermanentError.__init__(self, f"the broker at {address} is not trusted: {reason}")
+        self.reason = reason
+
+
 class PublishRefused(PermanentError):
     """One publish was refused; it was not delivered to anyone."""
 
@@ -52,10 +62,15 @@ class BrokerAddress:
     port: int
     tls: bool = False
     ca_file: Path | None = None
-    """CA certificates for TLS; None = the system's."""
+    """The only CA certificates trusted for TLS; None = the system's."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    """Our own certificate (PEM chain) and its key, for a broker that asks for one; both or none."""
 
     @classmethod
-    def parse(cls, url: str, ca_file: Path | None = None) -> Self:
+    def parse(
+        cls, url: str, ca_file: Path | None = None, cert_file: Path | None = None, key_file: Path | None = None
+    ) -> Self:
         """Parse `mqtt://host[:1883]` or `mqtts://host[:8883]`; raises SettingsError, which never repeats the URL."""
         parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts"):
@@ -69,7 +84,41 @@ class BrokerAddress:
         if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
             raise SettingsError("mqtt_url: must look like mqtt://host:port")
         tls = parts.scheme == "mqtts"
-        return cls(parts.hostname, port or (8883 if tls else 1883), tls, ca_file)
+        if not tls and (ca_file or cert_file or key_file):
+            raise SettingsError("mqtt_url: certificates are given, but only mqtts:// uses them")
+        if (cert_file is None) != (key_file is None):
+            raise SettingsError("mqtt_cert_file, mqtt_key_file: need each other")
+        return cls(parts.hostname, port or (8883 if tls else 1883), tls, ca_file, cert_file, key_file)
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """TLS 1.2 or newer, certificate and host name checked; None for mqtt://.
+
+        With `ca_file` nothing but it is trusted, the system's store neither. Raises SettingsError that names the file.
+        """
+        if not self.tls:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)  # loads the system's store only without a file
+        except OSError as error:
+            raise SettingsError(f"mqtt_ca_file: {self.ca_file}: {_file_problem(error)}") from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = _TlsSocket
+        if self.cert_file and self.key_file:
+            try:
+                context.load_cert_chain(self.cert_file, self.key_file, password="")  # never ask at a terminal
+            except OSError as error:
+                files = f"{self.cert_file}, {self.key_file}"
+                raise SettingsError(f"mqtt_cert_file, mqtt_key_file: {files}: {_file_problem(error)}") from None
+        return context
+
+    def why(self, error: OSError) -> str:
+        """Why there is no connection, as a line an operator can act on; OpenSSL's own texts name functions."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {error.verify_message}"
+        if self.tls and isinstance(error, ssl.SSLError | ConnectionResetError):
+            reason = (getattr(error, "reason", None) or "connection closed").replace("_", " ").lower()
+            return f"no TLS there ({reason}); is it a plain mqtt:// listener?"
+        return error.strerror or str(error)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -109,3 +158,19 @@ class Received:
     """Wall clock, ns since 1970 UTC."""
     retain: bool
     duplicate: bool
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails: paho would leave it to the garbage collector, at every reconnect."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def _file_problem(error: OSError) -> str:
+    """ssl tells "no certificate in it" by an error whose text is OpenSSL's."""
+    return "holds no usable PEM" if isinstance(error, ssl.SSLError) else error.strerror or str(error)

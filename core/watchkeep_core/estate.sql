@@ -31,7 +31,9 @@ VALUES (%(community_id)s, %(building_id)s, %(level)s, %(label)s) ON CONFLICT DO 
 
 -- name: save_household
 INSERT INTO households (community_id, building_id, household_id, level)
-VALUES (%(community_id)s, %(building_id)s, %(household_id)s, %(level)s) ON CONFLICT DO NOTHING
+SELECT community_id, building_id, household_id, level
+FROM jsonb_to_recordset(%s) AS r(community_id text, building_id text, household_id text, level integer)
+ON CONFLICT DO NOTHING
 
 -- name: save_committee
 INSERT INTO owners_committees (committee_id, community_id, kind, elected_on, term_ends_on, registered_on, members, party_members)
@@ -82,7 +84,9 @@ VALUES (%(community_id)s, %(equipment_id)s, %(relation)s, %(to)s) ON CONFLICT DO
 
 -- name: save_point
 INSERT INTO points (community_id, equipment_id, metric, unit, period_s, gateway_id)
-VALUES (%(community_id)s, %(equipment_id)s, %(metric)s, %(unit)s, %(period_s)s, %(gateway_id)s)
+SELECT community_id, equipment_id, metric, unit, period_s, gateway_id
+FROM jsonb_to_recordset(%s) AS r(community_id text, equipment_id text, metric text, unit text, period_s double precision,
+                                 gateway_id text)
 ON CONFLICT (community_id, equipment_id, metric) DO UPDATE SET (unit, period_s, gateway_id, claimed)
     = (excluded.unit, excluded.period_s, coalesce(excluded.gateway_id, points.gateway_id), true)
 
@@ -90,9 +94,12 @@ ON CONFLICT (community_id, equipment_id, metric) DO UPDATE SET (unit, period_s, 
 -- A limit that a person has changed stays as it is.
 INSERT INTO point_limits (series_id, condition, side, value, clear_value, for_s, clear_for_s, tier, when_metric, when_value,
                           basis, mark)
-SELECT series_id, %(condition)s, %(side)s, %(value)s, %(clear_value)s, %(for_s)s, %(clear_for_s)s, %(tier)s, %(when_metric)s,
-       %(when_value)s, %(basis)s, %(mark)s
-FROM points WHERE community_id = %(community_id)s AND equipment_id = %(equipment_id)s AND metric = %(metric)s
+SELECT series_id, condition, side, value, clear_value, for_s, clear_for_s, tier, when_metric, when_value, basis, mark
+FROM jsonb_to_recordset(%s) AS r(community_id text, equipment_id text, metric text, condition text, side text,
+                                 value double precision, clear_value double precision, for_s double precision,
+                                 clear_for_s double precision, tier text, when_metric text, when_value double precision,
+                                 basis text, mark text)
+JOIN points USING (community_id, equipment_id, metric)
 ON CONFLICT (series_id, condition, side, tier) DO NOTHING
 
 -- name: claim_equipment

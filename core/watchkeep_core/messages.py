@@ -41,6 +41,12 @@ class ClockState(Message, frozen=True):
     offset_ms: float | None = None
     """Estimated offset to its NTP source, in ms; positive = the gateway is ahead."""
     source: Text = ""
+    server_offset_ms: float | None = None
+    """Offset to the server's clock, measured on acks, in ms; positive = the gateway is ahead."""
+    server_error_ms: float | None = None
+    """The true offset is within ± this of it: half the round trip to the database."""
+    stamp_lead_ms: float = 0.0
+    """By how much stamps are ahead of its clock, in ms: not 0 while it lives down a clock that was set."""
 
 
 class PointDeclaration(NamedTuple):
@@ -135,6 +141,8 @@ class Ack(Message, frozen=True):
 
     epoch: Id
     seq: Annotated[int, Meta(ge=-1, le=MAX_SEQ)]
+    t: TimeMs | None = None
+    """When it was committed, by the server's clock: gateways measure theirs on it. Absent from older servers."""
 
 
 class Cmd(Message, frozen=True):

@@ -6,25 +6,22 @@ paho waits with select(), so one process holds at most about 300 connections (1,
 """
 
 import random
-import selectors
 import socket
-import ssl
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from watchkeep_core.broker import (
     BrokerAddress,
-    BrokerRefused,
     BrokerUnreachable,
     Connected,
     ProtocolVersion,
@@ -34,6 +31,9 @@ from watchkeep_core.broker import (
     Will,
 )
 from watchkeep_core.logs import get_logger
+from watchkeep_core.mqtt_handshake import OtherProtocolWanted, Wanted, handshake, new_client
+from watchkeep_core.mqtt_receive import PublishReader, pubacks
+from watchkeep_core.mqtt_subscriptions import Subscriptions
 
 log = get_logger(__name__)
 
@@ -43,37 +43,8 @@ MAX_PACKET_BYTES = 262_144
 MAX_OUTSTANDING = 500
 """Default window of unacknowledged publishes: paho's queue is memory only, the spool is the truth."""
 
-RECONNECT_MAX_S = 60
-"""paho doubles its wait from 1 s up to this; our jitter comes on top."""
-
 _PUBLISH_OVERHEAD_BYTES = 10
 """Most that a QoS 1 PUBLISH without properties adds to topic and payload: header 5, lengths 2, id 2, properties 1."""
-
-_UNSUPPORTED_VERSION = 0x84
-_TRY_LATER = frozenset({0x88, 0x89, 0x97, 0x9C, 0x9F})
-"""CONNACK reasons of MQTT 5 that pass: unavailable, busy, quota, use another server, connection rate."""
-
-
-class _OtherProtocolWanted(Exception):
-    """The broker does not speak the protocol version it was asked in; the text says how that showed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    address: BrokerAddress
-    client_id: str
-    user: str
-    password: str = field(repr=False)
-    on_message: Callable[[Received], None]
-    on_connect: Callable[[Connected], None] | None
-    on_disconnect: Callable[[str], None] | None
-    will: Will | None
-    session_expiry_s: int
-    receive_maximum: int
-    max_outstanding: int
-    keepalive_s: int
-    manual_ack: bool
-    reconnect_jitter_s: float
 
 
 def connect(
@@ -102,9 +73,10 @@ def connect(
     send ahead of our acks (MQTT 5 only). `reconnect_jitter_s` = up to this long is waited, at random, before each
     reconnect: gateways, of which there are thousands, take 30.
 
-    Raises BrokerUnreachable and BrokerRefused. Later losses are not raised: see `Connection.alive`.
+    Raises SettingsError (a certificate file), BrokerUnreachable and BrokerRefused, of which BrokerNotTrusted is one.
+    Later losses are not raised: see `Connection.alive`, `dead`, `subscribed`.
     """
-    wanted = _Wanted(
+    wanted = Wanted(
         address,
         client_id,
         user,
@@ -124,7 +96,7 @@ def connect(
     for version in versions:
         try:
             return Connection(wanted, version, timeout_s / len(versions))
-        except _OtherProtocolWanted as error:
+        except OtherProtocolWanted as error:
             why = str(error)
             log.info("broker_refuses_protocol", address=str(address), version=version, why=why)
     raise BrokerUnreachable(f"the broker at {address} answers neither MQTT 5 nor 3.1.1: {why}")
@@ -133,7 +105,7 @@ def connect(
 class Connection:
     """A connection that comes back by itself; made by `connect`."""
 
-    def __init__(self, wanted: _Wanted, protocol: ProtocolVersion, timeout_s: float) -> None:
+    def __init__(self, wanted: Wanted, protocol: ProtocolVersion, timeout_s: float) -> None:
         self.protocol: ProtocolVersion = protocol
         self.callback_errors = 0
         """Exceptions that our own callbacks raised; in manual ack mode their messages stay unacknowledged."""
@@ -144,15 +116,17 @@ class Connection:
         self._open = False
         self._refusal: ReasonCode | None = None
         self._max_packet_bytes = MAX_PACKET_BYTES
-        self._topics: dict[str, None] = {}
+        self._subscriptions = Subscriptions()
+        self._trouble = ""
         # Never held while paho takes a lock of its own that it also holds around callbacks: that would deadlock.
         self._lock = threading.RLock()
         self._pending: dict[int, tuple[str, Future[None]]] = {}
         self._early: dict[int, str | None] = {}
         self._closing = threading.Event()
-        self._client = self._new_client()
+        self._client = new_client(wanted, protocol)
+        self._answer_to(self._client)
         try:
-            self._handshake(timeout_s)
+            handshake(self._client, wanted, protocol, timeout_s, lambda: (self._open, self._refusal))
         except BaseException:
             self._client.disconnect()
             self._client._reset_sockets()
@@ -185,7 +159,29 @@ class Connection:
     @property
     def last_activity(self) -> float:
         """time.monotonic() of the last byte from the broker; pings keep it younger than the keep-alive."""
-        return self._client._last_bytes_received
+        reader = self._client.socket()
+        last: float = self._client._last_bytes_received
+        return max(last, reader.last_read) if isinstance(reader, PublishReader) else last
+
+    @property
+    def dead(self) -> bool:
+        """Its thread has ended though nobody closed it, so it will never come back: the process must be restarted."""
+        return not self._thread.is_alive() and not self._closing.is_set()
+
+    @property
+    def subscribed(self) -> bool:
+        """The broker answered every subscription of this connection, and none with a refusal."""
+        return self._open and self._subscriptions.granted
+
+    @property
+    def trouble(self) -> str:
+        """Why the latest attempt to reconnect failed; empty once one succeeded."""
+        return self._trouble
+
+    @property
+    def refused_topics(self) -> Mapping[str, str]:
+        """Topics whose subscription the broker refused on this connection → its reason."""
+        return self._subscriptions.refused
 
     def alive(self) -> bool:
         """Whether the thread lives, is connected and has heard from the broker within two keep-alives."""
@@ -197,10 +193,9 @@ class Connection:
 
         A granted subscription proves nothing: brokers grant what the ACL forbids and then deliver nothing.
         """
-        fresh = list(topics)
-        self._topics.update(dict.fromkeys(fresh))
+        fresh = self._subscriptions.add(topics)
         if fresh and self._open:
-            self._client.subscribe([(topic, 1) for topic in fresh])
+            self._subscriptions.ask(self._client, fresh)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> Future[None]:
         """Publish at QoS 1; the future ends at PUBACK, or with PublishRefused, or BrokerUnreachable at `close`.
@@ -235,6 +230,16 @@ class Connection:
                 self._client.ack(received.mid, 1)
             return True
 
+    def ack_all(self, epoch: int, mids: Sequence[int]) -> bool:
+        """`ack` of many messages of one connection, given by their ids, in one write."""
+        with self._lock:
+            if not self._open or epoch != self._epoch:
+                self.stale_acks += len(mids)
+                return False
+            if packets := pubacks([mid for mid in mids if mid]):
+                self._client._packet_queue(PacketTypes.PUBACK << 4, packets, 0, 1)
+            return True
+
     def close(self, timeout_s: float = 5.0) -> None:
         """Say farewell (no will fires), stop the thread, and fail what is still outstanding."""
         self._closing.set()
@@ -251,75 +256,16 @@ class Connection:
         for _, future in left:
             future.set_exception(BrokerUnreachable("closed before the PUBACK came"))
 
-    def _new_client(self) -> Client:
-        wanted, five = self._wanted, self.protocol == "5.0"
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=wanted.client_id,
-            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-            clean_session=None if five else wanted.session_expiry_s == 0,
-            manual_ack=wanted.manual_ack,
-        )
-        client.username_pw_set(wanted.user, wanted.password)
-        client.max_inflight_messages_set(wanted.max_outstanding)
-        client.reconnect_delay_set(1, RECONNECT_MAX_S)
-        if wanted.address.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=wanted.address.ca_file))
-        if wanted.will:
-            client.will_set(wanted.will.topic, wanted.will.payload, qos=1, retain=wanted.will.retain)
-        client.on_socket_open = _send_at_once
+    def _answer_to(self, client: Client) -> None:
+        """Have paho call us."""
+        client.on_socket_open = self._on_socket_open
         client.on_pre_connect = self._before_connect
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_publish = self._on_publish
-        client.on_subscribe = self._on_subscribe
-        return client
-
-    def _handshake(self, timeout_s: float) -> None:
-        """Connect and read until CONNACK in the caller's thread: no thread exists yet that would have to be stopped."""
-        address, deadline = self._wanted.address, time.monotonic() + timeout_s
-        self._client.connect_timeout = timeout_s
-        try:
-            self._start(address)
-            self._read_until_answer(deadline)
-        except ssl.SSLCertVerificationError as error:
-            raise BrokerRefused(address, f"its certificate is not trusted: {error.verify_message}") from None
-        except OSError as error:
-            raise BrokerUnreachable(f"no connection to {address}: {error.strerror or error}") from error
-        if self._open:
-            return
-        if self._refusal is not None:
-            if self._refusal.value == _UNSUPPORTED_VERSION:
-                raise _OtherProtocolWanted(str(self._refusal))
-            if self._refusal.value in _TRY_LATER:
-                raise BrokerUnreachable(f"the broker at {address} is not ready: {self._refusal}")
-            raise BrokerRefused(address, str(self._refusal))
-        if self._client.socket() is None:
-            raise _OtherProtocolWanted("it closed the connection without an answer")
-        raise _OtherProtocolWanted(f"no answer within {timeout_s:g} s")  # amqtt 0.12: silent when asked in MQTT 5
-
-    def _start(self, address: BrokerAddress) -> None:
-        arguments: dict[str, Any] = {}
-        if self.protocol == "5.0":
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it untyped
-            properties.ReceiveMaximum = self._wanted.receive_maximum
-            if self._wanted.session_expiry_s:  # without it `clean_start=False` keeps no session at all
-                properties.SessionExpiryInterval = self._wanted.session_expiry_s
-            arguments = {"clean_start": self._wanted.session_expiry_s == 0, "properties": properties}
-        self._client.connect(address.host, address.port, self._wanted.keepalive_s, **arguments)
-
-    def _read_until_answer(self, deadline: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            sock: Any = self._client.socket()
-            selector.register(sock, selectors.EVENT_READ)
-            while not self._open and self._refusal is None and time.monotonic() < deadline:
-                selector.select(0.1)
-                if self._client.want_write():
-                    self._client.loop_write()
-                self._client.loop_read()
-                if self._client.socket() is None:
-                    return
+        client.on_subscribe = self._subscriptions.answered
 
     def _before_connect(self, _client: Client, _userdata: Any) -> None:
         if self._epoch:
@@ -338,10 +284,18 @@ class Connection:
         with self._lock:
             self._epoch += 1
             self._open = True
-        if self._topics:
-            client.subscribe([(topic, 1) for topic in self._topics])
+            self._trouble = ""
+        self._subscriptions.ask_again(client)
         if self._wanted.on_connect:
             self._guard(self._wanted.on_connect, Connected(flags.session_present, self._epoch, self.protocol))
+
+    def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
+        """A reconnect failed; paho calls from its handler, so the reason is still the exception being handled."""
+        error = sys.exception()
+        why = self._wanted.address.why(error) if isinstance(error, OSError) else str(error)
+        if why != self._trouble:
+            self._trouble = why
+            log.warning("broker_not_there", address=str(self._wanted.address), why=why)
 
     def _obey(self, client: Client, properties: Properties | None) -> None:
         """Take over the broker's limits, which paho reads but does not keep: exceeding one ends the connection."""
@@ -355,6 +309,16 @@ class Connection:
             was_open, self._open = self._open, False
         if was_open and self._wanted.on_disconnect:
             self._guard(self._wanted.on_disconnect, str(reason))
+
+    def _on_socket_open(self, client: Client, _userdata: Any, sock: Any) -> None:
+        # Without it a second event waits for the TCP ack of the first: p50 47 ms instead of 2.6 ms (measured).
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._wanted.manual_ack:  # else paho must see the messages itself, to acknowledge them
+            client._sock = PublishReader(sock, self._deliver, five=self.protocol == "5.0")
+
+    def _deliver(self, topic: str, payload: bytes, mid: int, at_ns: int, retain: bool, duplicate: bool) -> None:
+        received = Received(topic, payload, self._epoch, mid, at_ns, retain, duplicate)
+        self._guard(self._wanted.on_message, received)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         self._guard(self._take, message)
@@ -374,11 +338,6 @@ class Connection:
         if future is not None:
             self._guard(_settle, topic, future, failure)
 
-    def _on_subscribe(self, _client: Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], *_: Any) -> None:
-        refused = [str(reason) for reason in reasons if reason.is_failure]
-        if refused:
-            log.warning("subscription_refused", topics=list(self._topics), reasons=refused)
-
     def _guard(self, function: Callable[..., None], *arguments: Any) -> None:
         """Call; an exception would end paho's thread while `is_connected()` stays true (measured), so none gets out."""
         try:
@@ -393,8 +352,3 @@ def _settle(topic: str, future: "Future[None]", failure: str | None) -> None:
         future.set_result(None)
     else:
         future.set_exception(PublishRefused(topic, failure))
-
-
-def _send_at_once(_client: Client, _userdata: Any, sock: Any) -> None:
-    """Without it a second event waits for the TCP ack of the first: p50 47 ms instead of 2.6 ms (measured)."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -10,16 +10,14 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
+from watchkeep_core import vocabulary_fire
 from watchkeep_core.errors import PermanentError
+from watchkeep_core.vocabulary_fire import Fire, FireAnalog
+from watchkeep_core.vocabulary_rows import Id, KindId, Mark, Row, Term, Text, UnitId
 
 ANY = "*"
 """In `kind` and `kinds`: every kind of equipment."""
 
-Id = Annotated[str, Meta(pattern=r"^[a-z0-9_]{1,64}\Z")]
-UnitId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,64}\Z")]
-KindId = Annotated[str, Meta(pattern=r"^([a-z0-9_]{1,64}|\*)\Z")]
-Text = Annotated[str, Meta(pattern=r"\S")]
-Mark = Annotated[str, Meta(pattern=r"^(S\d{1,3}|R|CP|C)( (S\d{1,3}|R|CP|C))*\Z")]
 Delay = Annotated[float, Meta(ge=0)]
 ClassId = Literal["A", "B", "C"]
 Side = Literal["above", "below", "equals"]
@@ -34,16 +32,6 @@ class VocabularyError(PermanentError):
         self.section = section
         self.id = id
         self.problem = problem
-
-
-class Row(Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class Term(Row, frozen=True):
-    id: Id
-    zh: Text
-    en: Text
 
 
 class Quality(Term, frozen=True):
@@ -81,7 +69,7 @@ class Metric(Term, frozen=True):
     period_s: Delay
     """Default publish period; 0 = per event or sample, so that silence says nothing."""
     kinds: tuple[KindId, ...]
-    states: dict[int, State] = {}
+    states: dict[int, State] = msgspec.field(default_factory=dict)
 
 
 class Condition(Term, frozen=True):
@@ -141,69 +129,28 @@ class Later(Row, frozen=True):
         return f"{self.kind}.{self.metric}"
 
 
+class FaultRecord(Row, frozen=True):
+    """Names in the JSON record of a fault."""
+
+    code: Text
+    """Field with the raw code."""
+    state: Text
+    """Field that says how far it has been dealt with."""
+    over: tuple[Text, ...]
+    """Values of `state` at which the fault is over; any other, or none, = it is there."""
+    times: tuple[Text, ...]
+    """Fields that may hold the time of the record, the first that is there."""
+
+
 class Profile(Term, frozen=True):
     basis: Text
     mark: Mark
     codes: dict[Text, Annotated[str, Meta(pattern=r"^[a-z0-9_]{0,64}\Z")]]
     """Raw code to condition; "" = no fault or cleared."""
     extends: Id | None = None
-
-
-class FireCode(Row, frozen=True):
-    zh: Text
-    en: Text
-    kind: Id | None = None
-    conditions: dict[int, Id] = {}
-    """Status bit to condition, where the type means something else than the bit's own condition."""
-
-
-class FireUpload(Row, frozen=True):
-    zh: Text
-    en: Text
-    object_bytes: Annotated[int, Meta(ge=0)]
-    """Size of one information object with its 6-byte time; 0 = variable."""
-    mark: Mark
-
-
-class FireBit(Term, frozen=True):
-    condition: Id | None = None
-
-
-class FireAnalog(Term, frozen=True):
-    unit: UnitId
-    resolution: Annotated[float, Meta(gt=0)]
-    """Canonical units per raw count."""
-    metric: Id
-    metric_by_kind: dict[Id, Id] = {}
-
-    def metric_for(self, kind: str) -> str:
-        return self.metric_by_kind.get(kind, self.metric)
-
-
-class FireBit0(Row, frozen=True):
-    normal_value: Literal[0, 1]
-    test_condition: Id
-    note: Text
-    basis: Text
-    mark: Mark
-
-
-class Fire(Row, frozen=True):
-    """Tables of GB/T 26875.3-2011, by code or bit number."""
-
-    basis: Text
-    mark: Mark
-    bit0: FireBit0
-    commands: dict[int, FireCode]
-    upload_types: dict[int, FireUpload]
-    download_types: dict[int, FireCode]
-    system_types: dict[int, FireCode]
-    component_types: dict[int, FireCode]
-    system_bits: dict[int, FireBit]
-    component_bits: dict[int, FireBit]
-    device_bits: dict[int, FireBit]
-    operation_bits: dict[int, FireBit]
-    analog_types: dict[int, FireAnalog]
+    fields: dict[Text, Id] = msgspec.field(default_factory=dict)
+    """Field of the JSON record to metric; the values are those of the metric."""
+    fault: FaultRecord | None = None
 
 
 class Vocabulary(Struct, frozen=True):
@@ -220,7 +167,7 @@ class Vocabulary(Struct, frozen=True):
     parameters: dict[str, Parameter]
     later: dict[str, Later]
     profiles: dict[str, Profile]
-    """`codes` already holds those of the profile it extends."""
+    """`codes`, `fields` and `fault` already hold those of the profile it extends."""
     ownerships: dict[str, Term]
     parties: dict[str, Term]
     deadline_kinds: dict[str, Term]
@@ -324,8 +271,13 @@ def _extended(profiles: Mapping[str, Profile]) -> dict[str, Profile]:
         if profile.extends is None:
             done[id] = profile
         elif profile.extends in done:  # only upwards in the file, so that there is no circle
-            codes = done[profile.extends].codes | profile.codes
-            done[id] = msgspec.structs.replace(profile, codes=codes)
+            base = done[profile.extends]
+            done[id] = msgspec.structs.replace(
+                profile,
+                codes=base.codes | profile.codes,
+                fields=base.fields | profile.fields,
+                fault=profile.fault or base.fault,
+            )
         else:
             raise VocabularyError("profile", id, f"extends: no {profile.extends!r} above it")
     return done
@@ -353,6 +305,8 @@ def _check(vocabulary: Vocabulary) -> None:
         for id in (analog.metric, *analog.metric_by_kind.values()):
             if vocabulary.metrics[id].unit != analog.unit:
                 raise VocabularyError("fire.analog_types", str(code), f"unit: is not that of metric {id!r}")
+    for section, id, problem in vocabulary_fire.problems(vocabulary.fire):
+        raise VocabularyError(section, id, problem)
 
 
 def _rows(v: Vocabulary) -> Iterator[tuple[str, str, Struct]]:
@@ -374,6 +328,7 @@ REFERENCES = {
     "condition": "conditions",
     "conditions": "conditions",
     "codes": "conditions",
+    "fields": "metrics",
     "test_condition": "conditions",
     "applies": "variants",
 }

@@ -4,7 +4,9 @@ WatchkeepError
 └── PermanentError
     ├── FleetError      the fleet file is wrong; carries `file` and `field`
     ├── MappingError    the replay mapping, or a series it names, is wrong; carries `file` and `field`
-    └── ScenarioError   no such scenario, or it does not fit the equipment
+    ├── LedgerError     a ledger that is to be scored is wrong; carries `file` and `field`
+    ├── ScenarioError   no such scenario, or it does not fit the equipment
+    └── ScoreTooLow     the score does not reach what was required
 """
 
 from watchkeep_core.errors import PermanentError
@@ -29,3 +31,11 @@ class MappingError(_FileError):
 
 class ScenarioError(PermanentError):
     """No such scenario, or it does not fit the equipment."""
+
+
+class LedgerError(_FileError):
+    """A ledger that is to be scored is wrong."""
+
+
+class ScoreTooLow(PermanentError):
+    """The score does not reach what was required."""

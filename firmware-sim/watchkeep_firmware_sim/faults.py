@@ -1,12 +1,20 @@
 """A running fault: how it bends the readings of its device, and what the device says about it."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from watchkeep_core.vocabulary import Metric, Vocabulary
-from watchkeep_firmware_sim.models import Values
+import numpy as np
+
+from watchkeep_core.vocabulary import Limit, Metric, Vocabulary
+from watchkeep_firmware_sim.models import Readings, Values
+from watchkeep_firmware_sim.models.typical import typical
 from watchkeep_firmware_sim.scenario import Effect, Scenario, ScenarioEvent
+from watchkeep_firmware_sim.signals import Bools, Floats
+
+_SPIKE_WIDTHS = 6.0
+"""A spike leaves the usual range by this many of its widths."""
 
 
 @dataclass(slots=True)
@@ -21,11 +29,17 @@ class Fault:
     ends: float
     planned: bool
     rng: Random
+    severity: float = 1.0
+    """0 = just beyond the limit (`near` of the effects), 1 = all of it."""
+    cause: int | None = None
+    """Number of the fault that brought it about."""
+    failed_at: float | None = None
+    """When a reading first broke the limit of an expected condition."""
     _held: Values = field(default_factory=dict)
 
     def over(self, t: float) -> bool:
         """Whether nothing of it is left."""
-        return t >= self.ends + max((effect.recover_s for effect in self.scenario.effect), default=0)
+        return t >= self.ends + self.scenario.recovered_after_s()
 
     def active(self, t: float) -> bool:
         return self.begins <= t < self.ends
@@ -34,41 +48,103 @@ class Fault:
         """Where it leaves the machine's states."""
         return {effect.metric: effect.to for effect in self.scenario.effect if effect.to is not None}
 
-    def bend(self, t: float, values: Values, vocabulary: Vocabulary) -> Values:
+    def bend(self, t: float, values: Values, vocabulary: Vocabulary, kind: str = "") -> Values:
         """The readings as the faulty device shows them at `t`."""
+        arrays = {name: np.array([value]) for name, value in values.items()}
+        bent = self.bend_many(np.array([t]), arrays, vocabulary, kind)
+        return {name: float(value[0]) for name, value in bent.items()}
+
+    def bend_many(self, t: Floats, values: Readings, vocabulary: Vocabulary, kind: str = "") -> Readings:
+        """As `bend`, for a stretch of time at once; `t` must not go back from call to call."""
         bent = dict(values)
         for effect in self.scenario.effect:
             if effect.metric in bent:
-                bent[effect.metric] = self._applied(effect, bent[effect.metric], self._strength(effect, t))
-        if self.active(t) and (self.scenario.frozen or self.scenario.impossible):
-            self._break_sensor(bent, vocabulary)
+                row = vocabulary.metrics[effect.metric]
+                bent[effect.metric] = self._applied(effect, row, bent[effect.metric], self._strength(effect, t))
+        self._break_sensor(t, bent, vocabulary, kind)
+        self._watch(t, bent, vocabulary, kind)
         return bent
 
-    def _strength(self, effect: Effect, t: float) -> float:
+    def _strength(self, effect: Effect, t: Floats) -> Floats:
         """0 = no effect, 1 = all of it."""
-        grown = min(1.0, (min(t, self.ends) - self.begins) / effect.over_s) if effect.over_s else 1.0
-        if t < self.ends:
-            return grown
-        return grown * max(0.0, 1 - (t - self.ends) / effect.recover_s) if effect.recover_s else 0.0
+        since = np.minimum(t, self.ends) - self.begins
+        grown = np.clip(since / effect.over_s, 0, 1) if effect.over_s else np.where(since >= 0, 1.0, 0.0)
+        left = np.clip(1 - (t - self.ends) / effect.recover_s, 0, 1) if effect.recover_s else np.zeros(len(t))
+        strength: Floats = np.where(t < self.ends, grown, grown * left)
+        return strength
 
-    def _applied(self, effect: Effect, value: float, strength: float) -> float:
-        if strength <= 0:
-            return value
+    def _applied(self, effect: Effect, row: Metric, value: Floats, strength: Floats) -> Floats:
+        state = row.value == "state"
+        if state:
+            strength = np.where(strength >= 1, 1.0, 0.0)
+        elif effect.near is None:
+            strength = strength * self.severity
         if effect.to is not None:
-            noise = 0.01 * max(-3.0, min(3.0, self.rng.gauss(0, 1))) if effect.over_s else 0.0
-            return value + (effect.to * (1 + noise) - value) * strength
-        if effect.add is not None:
-            return value + effect.add * strength
-        return value * (1 + ((effect.times or 0.0) - 1) * strength)
+            goal = effect.to if state else self._between(effect.near, effect.to)
+            noise = 0.01 * self._noise(len(value)) if effect.over_s and not state else 0.0
+            bent = value + (goal * (1 + noise * self.severity) - value) * strength
+        elif effect.add is not None:
+            bent = value + self._between(effect.near, effect.add) * strength
+        else:
+            bent = value * (1 + (self._between(effect.near, effect.times or 0.0) - 1) * strength)
+        return np.where(strength > 0, bent, value)
 
-    def _break_sensor(self, values: Values, vocabulary: Vocabulary) -> None:
-        numbers = [row for metric in values if (row := vocabulary.metrics[metric]).value == "number"]
-        if self.scenario.frozen:
+    def _between(self, near: float | None, full: float) -> float:
+        return full if near is None else near + self.severity * (full - near)
+
+    def _noise(self, count: int) -> Floats:
+        if count == 1:
+            return np.array([max(-3.0, min(3.0, self.rng.gauss(0, 1)))])
+        return np.clip(np.random.default_rng(self.rng.getrandbits(64)).standard_normal(count), -3, 3)
+
+    def _break_sensor(self, t: Floats, values: Readings, vocabulary: Vocabulary, kind: str) -> None:
+        scenario, active = self.scenario, (t >= self.begins) & (t < self.ends)
+        if not active.any():
+            return
+        numbers = [row for name in sorted(values) if (row := vocabulary.metrics[name]).value == "number"]
+        if scenario.frozen or scenario.missing:
             for row in numbers:
-                values[row.id] = self._held.setdefault(row.id, values[row.id])
-        elif numbers:
-            first = min(numbers, key=lambda row: row.id)
-            values[first.id] = impossible(first)
+                self._hold(row.id, values, active)
+        if scenario.counter_falls:
+            for name in [name for name in values if vocabulary.metrics[name].value == "counter"]:
+                first = self._held.setdefault(name, float(values[name][active][0]))
+                values[name] = np.where(active, values[name] - first, values[name])
+        if numbers:
+            self._break_first(t, active, values, numbers[0], _width(kind, numbers[0], vocabulary))
+
+    def _hold(self, name: str, values: Readings, active: Bools) -> None:
+        held = math.nan if self.scenario.missing else self._held.setdefault(name, float(values[name][active][0]))
+        values[name] = np.where(active, held, values[name])
+
+    def _break_first(self, t: Floats, active: Bools, values: Readings, row: Metric, width: float) -> None:
+        scenario, value = self.scenario, values[row.id]
+        if scenario.impossible:
+            value = np.where(active, impossible(row), value)
+        if scenario.rail:
+            value = np.where(active, row.max, value)
+        if scenario.drift_per_h:
+            hours = (t - self.begins) / 3600
+            value = np.where(active, value + scenario.drift_per_h * self.severity * width * hours, value)
+        if scenario.spike_every_s:
+            turn = np.floor((t - self.begins) / scenario.spike_every_s)
+            last = np.concatenate([[self._held.get("spike", -1.0)], turn[:-1]])
+            self._held["spike"] = float(turn[-1])
+            value = np.where(active & (turn > last), value + _SPIKE_WIDTHS * width, value)
+        values[row.id] = value
+
+    def _watch(self, t: Floats, values: Mapping[str, Floats], vocabulary: Vocabulary, kind: str) -> None:
+        """Keep the first moment at which a reading breaks a limit of what is expected: the failure of a slow fault."""
+        if self.failed_at is not None:
+            return
+        broken = np.zeros(len(t), np.bool_)
+        for effect in self.scenario.effect:
+            if effect.metric in values:
+                for limit in _limits(kind, effect.metric, vocabulary):
+                    if limit.condition in self.scenario.expects:
+                        broken |= _breaks(limit, values)
+        broken &= (t >= self.begins) & (t < self.ends)
+        if broken.any():
+            self.failed_at = float(t[np.argmax(broken)])
 
 
 def impossible(metric: Metric) -> float:
@@ -90,3 +166,22 @@ def event_times(event: ScenarioEvent, begins: float, ends: float) -> Iterator[tu
             standing = False
     if standing:
         yield ends, False
+
+
+def _limits(kind: str, metric: str, vocabulary: Vocabulary) -> tuple[Limit, ...]:
+    return tuple(limit for limit in vocabulary.limits_for(kind, metric) if limit.tier != "notice")
+
+
+def _breaks(limit: Limit, readings: Mapping[str, Floats]) -> Bools:
+    values = readings[limit.metric]
+    broken: Bools = values == limit.value
+    if limit.side != "equals":
+        broken = values > limit.value if limit.side == "above" else values < limit.value
+    if limit.when and limit.when.metric in readings:
+        broken = broken & (readings[limit.when.metric] == limit.when.equals)
+    return broken
+
+
+def _width(kind: str, row: Metric, vocabulary: Vocabulary) -> float:
+    usual = typical(kind, row, vocabulary)
+    return max(usual.high - usual.low, 0.01 * (row.max - row.min) if usual.high == usual.low else 0.0)

@@ -12,6 +12,8 @@ from watchkeep_core.messages import Id
 from watchkeep_core.vocabulary import ANY, Vocabulary
 from watchkeep_firmware_sim import documents
 from watchkeep_firmware_sim.errors import FleetError, ScenarioError
+from watchkeep_firmware_sim.gbt26875_fleet import Component, FireAddress, Transmission
+from watchkeep_firmware_sim.gbt26875_fleet import problems as gbt26875_problems
 from watchkeep_firmware_sim.scenario import Scenario, code_for, find, require_fit
 
 UnitId = Annotated[int, Meta(ge=1, le=247)]
@@ -36,11 +38,17 @@ class Device(_Record, frozen=True):
     metrics: Annotated[list[str], Meta(min_length=1, max_length=MAX_METRICS)]
     period_s: Period
     """Every metric is published this often, in seconds of event time; states also at once when they change."""
-    transport: Literal["mqtt", "modbus"] = "mqtt"
+    transport: Literal["mqtt", "modbus", "gbt26875"] = "mqtt"
     vendor_profile: str | None = None
     """Events carry the raw code of this profile; absent = the canonical condition."""
     unit_id: UnitId | None = None
     """Modbus only: the unit (slave) address, unique in its gateway."""
+    fire: FireAddress | None = None
+    """GB/T 26875.3 only: where it hangs behind the transmission device of its gateway."""
+    building: Id | None = None
+    """Devices of one building share its mains voltage and load."""
+    powered_by: Id | None = None
+    """The equipment of the same community that feeds it: what a power loss there takes with it."""
 
     @property
     def name(self) -> str:
@@ -61,6 +69,8 @@ class PlannedFault(_Record, frozen=True):
     """Begins this long after the start of the run, in seconds of event time."""
     for_s: Duration | None = None
     """Lasts this long; absent = as long as the scenario usually does."""
+    severity: Annotated[float, Meta(ge=0, le=1)] = 1
+    """0 = just beyond the limit, 1 = all of it."""
 
 
 class ModbusListener(_Record, frozen=True):
@@ -79,6 +89,7 @@ class Fleet(_Record, frozen=True):
     device: Annotated[list[Device], Meta(min_length=1)]
     fault: list[PlannedFault] = []
     modbus: list[ModbusListener] = []
+    gbt26875: list[Transmission] = []
     utc_offset_h: Annotated[float, Meta(ge=-12, le=14)] = 8.0
     """Local time of the communities: when people get up, use water and ride."""
 
@@ -111,6 +122,11 @@ def scenario_for(device: Device, name: str, vocabulary: Vocabulary) -> Scenario:
     scenario = find(name)
     codes = [code_for(event, device.vendor_profile, vocabulary) for event in scenario.event]
     tells = device.transport == "mqtt" or any(field == "code" and code.isdigit() for field, code in codes)
+    if device.transport == "gbt26875":
+        bits = Component(device.kind, device.fire, vocabulary).bits
+        tells = any(code in bits for _, code in codes)
+    if scenario.wire and (device.transport != "gbt26875" or device.fire is not None):
+        raise ScenarioError(f"{name} happens to transmission devices on GB/T 26875.3, not to {device.name}")
     require_fit(scenario, device.kind, device.metrics, sends_events=tells)
     return scenario
 
@@ -123,6 +139,7 @@ def _problems(fleet: Fleet, vocabulary: Vocabulary) -> Iterator[tuple[str, str]]
         for field, problem in _device_problems(device, vocabulary):
             yield f"device[{index}].{field}", f"{problem} ({device.name})"
     yield from _modbus_problems(fleet)
+    yield from gbt26875_problems(fleet.device, fleet.gbt26875, vocabulary)
     devices = fleet.devices()
     for index, fault in enumerate(fleet.fault):
         if fault.equipment not in devices:

@@ -17,6 +17,8 @@ class Inject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     equipment: Annotated[str, Meta(max_length=129)]
     for_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
     """Seconds of event time; absent = as long as the scenario usually lasts."""
+    severity: Annotated[float, Meta(ge=0, le=1)] = 1
+    """0 = just beyond the limit, 1 = all of it."""
 
 
 _decoder = msgspec.json.Decoder(Inject)

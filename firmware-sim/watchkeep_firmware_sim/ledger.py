@@ -8,6 +8,8 @@ import msgspec
 
 from watchkeep_core.clock import EPOCH
 from watchkeep_core.errors import SettingsError
+from watchkeep_firmware_sim.fleet import Fleet
+from watchkeep_firmware_sim.scenario_duties import expected
 from watchkeep_firmware_sim.simulation import FaultNote
 
 
@@ -16,9 +18,19 @@ def utc(t: float) -> str:
     return (EPOCH + timedelta(seconds=t)).isoformat(timespec="milliseconds")
 
 
+def run_record(fleet: Fleet, start: float, speed: float) -> dict[str, Any]:
+    """The first line of a run: what there is, so that false warnings can be told per point and day."""
+    points: dict[str, int] = {}
+    for device in fleet.device:
+        points[device.community] = points.get(device.community, 0) + len(device.metrics)
+    return {"what": "run", "t": utc(start), "seed": fleet.seed, "speed": speed, "points": points}
+
+
 def describe(note: FaultNote) -> dict[str, Any]:
     """A note as it stands in the ledger."""
     device, fault, scenario = note.device, note.fault, note.fault.scenario
+    duties = {name: expected(name, device.kind) for name in scenario.expects}
+    full = max((effect.over_s for effect in scenario.effect), default=0.0)
     return {
         "what": "fault_start" if note.begins else "fault_stop",
         "t": utc(note.t),
@@ -30,6 +42,15 @@ def describe(note: FaultNote) -> dict[str, Any]:
         "kind": device.kind,
         "expects_any": scenario.expects,
         "also": scenario.also,
+        "severity": fault.severity,
+        "cause": fault.cause,
+        "full_at": utc(min(fault.begins + full, fault.ends)),
+        "ends_at": utc(fault.ends),
+        "recovered_at": utc(fault.ends + scenario.recovered_after_s()),
+        "failed_at": None if fault.failed_at is None else utc(fault.failed_at),
+        "class": duties[scenario.expects[0]].case_class if duties else None,
+        "party": duties[scenario.expects[0]].party if duties else None,
+        "duties": duties,
         "planned": fault.planned,
     }
 

@@ -15,7 +15,9 @@ from watchkeep_firmware_sim import fleet as fleets
 from watchkeep_firmware_sim import injection, metrics
 from watchkeep_firmware_sim.errors import ScenarioError
 from watchkeep_firmware_sim.event_clock import EventClock
-from watchkeep_firmware_sim.ledger import Ledger, describe, utc
+from watchkeep_firmware_sim.gbt26875 import TransmissionDevices
+from watchkeep_firmware_sim.gbt26875_fleet import Component
+from watchkeep_firmware_sim.ledger import Ledger, describe, run_record, utc
 from watchkeep_firmware_sim.modbus import ModbusServers
 from watchkeep_firmware_sim.publisher import FieldPublisher
 from watchkeep_firmware_sim.settings import SimSettings
@@ -47,18 +49,20 @@ def run(settings: SimSettings, stop: Stop) -> dict[str, Any]:
     injections: queue.Queue[Received] = queue.Queue(_MAX_INJECTIONS)
     ledger = Ledger(settings.ledger)
     modbus = ModbusServers(fleet)
+    fire = _transmission_devices(fleet)
     try:
         with connect(settings, settings.mqtt_user, injections) as connection:
             connection.subscribe([injection.TOPIC])
             deadline = time.monotonic() + (math.inf if settings.for_s is None else settings.for_s)
             publisher = FieldPublisher(connection.publish, stop, settings.outstanding, deadline)
-            runner = Runner(simulation, clock, publisher, modbus, ledger)
+            runner = Runner(simulation, clock, publisher, modbus, ledger, fire)
             health = _health(settings, connection)
             try:
-                ledger.write({"what": "run", "t": utc(clock.start), "seed": fleet.seed, "speed": clock.speed})
+                ledger.write(run_record(fleet, clock.start, clock.speed))
                 log.info("sim_running", devices=len(fleet.device), points=fleet.points(), modbus=modbus.ports)
                 runner.loop(stop, injections, settings.for_s)
                 publisher.drain(DRAIN_TIMEOUT_S)
+                fire.drain(DRAIN_TIMEOUT_S)
             finally:
                 if health:
                     health.close()
@@ -66,8 +70,21 @@ def run(settings: SimSettings, stop: Stop) -> dict[str, Any]:
         ledger.write({"what": "end", "t": utc(clock.at(time.time())), **totals})
         return totals
     finally:
+        fire.close()
         modbus.close()
         ledger.close()
+
+
+def _transmission_devices(fleet: fleets.Fleet) -> TransmissionDevices:
+    words = vocabulary.load()
+    owners = {(one.community, one.gateway): f"{one.community}/{one.equipment}" for one in fleet.gbt26875}
+    devices = [device for device in fleet.device if device.transport == "gbt26875"]
+    return TransmissionDevices(
+        fleet.gbt26875,
+        {device.name: Component(device.kind, device.fire, words) for device in devices},
+        {device.name: owners[device.community, device.gateway] for device in devices},
+        words,
+    )
 
 
 def connect(settings: SimSettings, user: str, injections: "queue.Queue[Received] | None" = None) -> mqtt.Connection:
@@ -108,12 +125,14 @@ class Runner:
         publisher: FieldPublisher,
         modbus: ModbusServers,
         ledger: Ledger,
+        fire: TransmissionDevices,
     ) -> None:
         self._simulation = simulation
         self._clock = clock
         self._publisher = publisher
         self._modbus = modbus
         self._ledger = ledger
+        self._fire = fire
         self._faults_started = 0
         self._faults_stopped = 0
         self._modbus_readings = 0
@@ -141,6 +160,7 @@ class Runner:
             "readings_not_sent": self._publisher.readings_not_sent,
             "events_not_sent": self._publisher.events_not_sent,
             "modbus_readings": self._modbus_readings,
+            "gbt26875": self._fire.totals(),
             "faults_started": self._faults_started,
             "faults_stopped": self._faults_stopped,
         }
@@ -153,7 +173,9 @@ class Runner:
                 return
             try:
                 wish = injection.decode(message.payload)
-                self._simulation.add_fault(wish.equipment, wish.scenario, now, wish.for_s, planned=False)
+                self._simulation.add_fault(
+                    wish.equipment, wish.scenario, now, wish.for_s, planned=False, severity=wish.severity
+                )
             except (MessageError, ScenarioError) as error:
                 metrics.INJECTIONS_DROPPED.inc()
                 log.warning("injection_refused", why=str(error))
@@ -161,6 +183,8 @@ class Runner:
     def _carry(self, output: Output) -> None:
         if isinstance(output, FaultNote):
             self._note(output)
+        elif output.device.transport == "gbt26875":
+            self._tell_fire(output)
         elif output.device.transport == "modbus":
             self._set_registers(output)
         elif isinstance(output, Readings):
@@ -169,6 +193,15 @@ class Runner:
         elif isinstance(output, DeviceEvent):
             body = {"t": output.t_ms, "event": {output.field: output.value, "active": output.active}}
             self._publisher.send(output.device.topic, body, events=1)
+
+    def _tell_fire(self, output: Readings | DeviceEvent | Silence) -> None:
+        name = output.device.name
+        if isinstance(output, Readings):
+            self._fire.readings(name, output.t_ms, output.values)
+        elif isinstance(output, Silence):
+            self._fire.silence(name, output.silent)
+        else:
+            self._fire.event(name, output.t_ms, output.value, output.active)
 
     def _set_registers(self, output: Readings | DeviceEvent | Silence) -> None:
         unit = self._modbus.units[output.device.name]
@@ -186,6 +219,8 @@ class Runner:
             metrics.FAULTS.labels(note.fault.scenario.id).inc()
         else:
             self._faults_stopped += 1
+        scenario = note.fault.scenario
+        self._fire.fault(note.device.name, scenario.wire, scenario.shift_s, note.begins, round(note.t * 1000))
         record = describe(note)
         self._ledger.write(record)
         log.info(record["what"], scenario=record["scenario"], equipment=note.device.name)

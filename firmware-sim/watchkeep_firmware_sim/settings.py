@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from watchkeep_core.settings import BrokerSettings
+from watchkeep_core.settings import BrokerSettings, DatabaseSettings
 
 
 class SimSettings(BrokerSettings):
@@ -35,3 +35,9 @@ class SimSettings(BrokerSettings):
     """The mapping file of `replay`."""
     data: Path | None = None
     """The folder that the mapping's file names are relative to."""
+
+
+class ScoreSettings(DatabaseSettings):
+    """Of `score`: WATCHKEEP_DATABASE_URL, a login that may read warnings, cases, orders and the register."""
+
+    part: ClassVar[str] = "sim_score"

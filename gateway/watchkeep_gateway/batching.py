@@ -1,5 +1,6 @@
 """Readings and events to message payloads without floor; the floor is put in when one is published."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -28,15 +29,15 @@ def data_payloads(readings: Sequence[tuple[int, Reading]], max_readings: int = M
 
     Sorted by time: a replay hands over years at once, and columns that rise compress better.
     """
-    if not readings:
-        return
     ordered = sorted(readings, key=_time)
     start = 0
-    for at in range(1, len(ordered) + 1):
-        full = at - start >= max_readings
-        if at == len(ordered) or full or ordered[at][1].t_ms - ordered[start][1].t_ms > _MAX_SPAN_MS:
-            yield from _within_bytes(ordered[start:at])
-            start = at
+    while start < len(ordered):
+        end = min(start + max_readings, len(ordered))
+        latest = _time(ordered[start]) + _MAX_SPAN_MS
+        if _time(ordered[end - 1]) > latest:
+            end = bisect_right(ordered, latest, start, end, key=_time)
+        yield from _within_bytes(ordered[start:end])
+        start = end
 
 
 def event_message(event: DeviceEvent) -> Event:
@@ -67,14 +68,16 @@ def _time(item: tuple[int, Reading]) -> int:
 
 
 def _within_bytes(readings: Sequence[tuple[int, Reading]]) -> Iterator[Payload]:
-    t0 = readings[0][1].t_ms
+    aliases, said = zip(*readings, strict=True)
+    _, _, times, values, qualities = zip(*said, strict=True)  # by columns: 100,000 a second pass here in a replay
+    t0 = times[0]
     message = Data(
         floor=0,
         t0=t0,
-        alias=[alias for alias, _ in readings],
-        dt_ms=[reading.t_ms - t0 for _, reading in readings],
-        value=[float(reading.value) for _, reading in readings],
-        quality=_qualities(readings),
+        alias=list(aliases),
+        dt_ms=[t_ms - t0 for t_ms in times],
+        value=list(map(float, values)),
+        quality=list(qualities) if any(qualities) else None,
     )
     body = encode(message)[_NO_FLOOR:]
     if len(body) <= MAX_BYTES:
@@ -85,15 +88,10 @@ def _within_bytes(readings: Sequence[tuple[int, Reading]]) -> Iterator[Payload]:
     yield from _within_bytes(readings[half:])
 
 
-def _qualities(readings: Sequence[tuple[int, Reading]]) -> list[int] | None:
-    column = [reading.quality for _, reading in readings]
-    return column if any(column) else None
-
-
 def point_bytes(key: PointKey, known_equipment: set[str]) -> int:
     """Upper bound of one declaration in a birth, where equipment stands once above its points; notes it as known."""
     equipment, metric, unit = key
-    size = len(metric.encode()) + len(unit.encode()) + 28  # alias, period, quotes, commas and brackets
+    size = len(metric.encode()) + len(unit.encode()) + 22  # brackets, quotes, commas: 11; alias: 4; period: 7
     if equipment not in known_equipment:
         known_equipment.add(equipment)
         size += len(equipment.encode()) + 6

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from watchkeep_core.messages import AttributeValue
-from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary import Profile, Vocabulary
 from watchkeep_gateway.config import Config
 from watchkeep_gateway.values import DeviceEvent
 
@@ -40,6 +40,14 @@ class CodeReader:
         if not active:  # "no fault" has ended: nothing is known of what began
             return []
         return [DeviceEvent(t_ms, equipment, known, False, raw, profile, attributes) for known in sorted(raised)]
+
+    def profile_of(self, equipment: str) -> Profile | None:
+        """None = it has none."""
+        return self._vocabulary.profiles.get(self._profiles.get(equipment, ""))
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self._vocabulary
 
     def condition_of(self, profile: str, raw: str) -> str:
         """Condition id; "" = no fault. Numbers are found with and without a leading zero."""

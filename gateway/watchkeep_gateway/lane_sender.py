@@ -50,6 +50,7 @@ class LaneSender:
         pace: Pace | None,
         counts: SenderCounts,
         wake: Callable[[], None],
+        on_publish: Callable[[str, int], None] = lambda _epoch, _seq: None,
     ) -> None:
         self.window = LaneWindow(resend_after_s)
         self.refused: str = ""
@@ -60,6 +61,7 @@ class LaneSender:
         self._pace = pace
         self._counts = counts
         self._wake = wake
+        self._on_publish = on_publish
         self._lock = Lock()
         self._epoch = ""
         self._on_the_wire: dict[tuple[str, int], int] = {}
@@ -119,6 +121,7 @@ class LaneSender:
                     self._forget(key)
                     self._refusal = error.reason
                     break
+                self._on_publish(*key)
                 future.add_done_callback(lambda done, key=key: self._done(key, done))  # type: ignore[misc]  # default binds
             self.window.sent(message.seq, now_s)
             sent += 1

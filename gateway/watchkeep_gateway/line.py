@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from watchkeep_core.broker import BrokerAddress, BrokerRefused, BrokerUnreachable, Connected, Received, Will
 from watchkeep_core.errors import WatchkeepError
@@ -36,7 +36,16 @@ class Login:
 class Line:
     """Subscriptions are made before `start`; handlers run in the connection's thread and must return at once."""
 
-    def __init__(self, login: Login, *, will: Will | None = None, reconnect_jitter_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        login: Login,
+        *,
+        will: Will | None = None,
+        reconnect_jitter_s: float = 30.0,
+        clock_ms: Callable[[], int] | None = None,
+    ) -> None:
+        """`clock_ms` says when a message came; None = the wall clock."""
+        self.clock_ms = clock_ms
         self._login = login
         self._will = will
         self._reconnect_jitter_s = reconnect_jitter_s
@@ -61,6 +70,18 @@ class Line:
     @property
     def connected(self) -> bool:
         return self._connection is not None and self._connection.connected
+
+    @property
+    def subscribed(self) -> bool:
+        """The broker granted all that we asked for, on this connection."""
+        return self._connection is not None and self._connection.subscribed
+
+    @property
+    def dead(self) -> bool:
+        """Nothing will ever come over it again, though nobody closed it: the process must be started again."""
+        if self._connection is not None:
+            return self._connection.dead
+        return self._thread is not None and not self._thread.is_alive() and not self._ending.is_set()
 
     @property
     def epoch(self) -> int:
@@ -155,6 +176,8 @@ class Line:
             watcher(up, why)
 
     def _dispatch(self, received: Received) -> None:
+        if self.clock_ms:
+            received = replace(received, received_at_ns=self.clock_ms() * 1_000_000)
         for prefix, handler in self._handlers:
             if received.topic.startswith(prefix):
                 handler(received)

@@ -24,6 +24,7 @@ class Metrics:
         self.readings = self._counter("readings_total", "Readings put on the spool")
         self.events = self._counter("events_total", "Events put on the spool")
         self.rejected = self._counter("rejected_total", "Readings and field messages that were refused", "reason")
+        self.unchanged = self._counter("unchanged_total", "Readings not sent, as they had hardly changed")
         self.redelivered = self._counter("redelivered_total", "Field messages that came a second time")
         self.lost_messages = self._counter("lost_messages_total", "Messages deleted without an ack, by a bound")
         self.lost_readings = self._counter("lost_readings_total", "Readings in them")

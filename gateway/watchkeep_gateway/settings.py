@@ -14,11 +14,16 @@ class GatewaySettings(BrokerSettings):
     part: ClassVar[str] = "gateway"
 
     config_file: Path
-    """The technician's TOML file: community, gateway id, drivers, devices."""
+    """The technician's TOML file: community, gateway id, drivers, devices. A folder runs many gateways in one process:
+    each subfolder is what `gateway enroll` wrote, NAME/gateway.toml and NAME/mqtt-password."""
     spool_dir: Path
-    """Folder of the spool; made when missing. One gateway per folder."""
-    mqtt_password: SecretStr
-    """Password of the MQTT user `community/gateway`."""
+    """Folder of the spool; made when missing. One gateway per folder; those of many gateways are below it, by NAME."""
+    mqtt_password: SecretStr = SecretStr("")
+    """Password of the MQTT user `community/gateway`; must be set, but for a folder of gateways."""
+    mqtt_cert_file: Path | None = None
+    """Our own certificate (PEM, with its chain), for a broker that asks for one; the password is needed as well."""
+    mqtt_key_file: Path | None = None
+    """Key of that certificate, without a passphrase."""
     batch_s: float = Field(default=1.0, ge=0, le=60)
     """Readings are gathered this long into one message, in seconds; events never wait for it."""
     batch_readings: int = Field(default=1000, ge=1, le=5000)

@@ -12,16 +12,19 @@ from shutil import disk_usage
 from watchkeep_core.logs import get_logger
 from watchkeep_core.topics import Lane
 from watchkeep_gateway.errors import SpoolClosed, SpoolFailed
-from watchkeep_gateway.spool_file import OpenSpool, damage_ends_us
+from watchkeep_gateway.spool_file import HEADROOM_BYTES, OpenSpool, damage_ends_us, give_reserve, hold_reserve, is_full
 from watchkeep_gateway.spool_state import LaneState, load_state
 from watchkeep_gateway.statements import SQL
-from watchkeep_gateway.transaction import Counts, Rules, Transaction
+from watchkeep_gateway.transaction import MAX_COMMANDS, Counts, Rules, Transaction
 from watchkeep_gateway.values import Delivery, PointKey
 
 log = get_logger(__name__)
 
 MAX_WAITING = 2_000
-"""Deliveries not on disk yet; beyond it `put` blocks. Far more than the bridge's receive maximum, so not there."""
+"""Deliveries with events, and as many without, not on disk yet; beyond it `put` blocks.
+
+Far more than the bridge's receive maximum, so not there.
+"""
 
 MAX_BATCH_DELIVERIES = 250
 """A batch is closed early at this many: half the bridge's receive maximum, else its window would set the pace."""
@@ -51,6 +54,8 @@ class _Due:
     acks: dict[Lane, tuple[str, int]] = field(default_factory=dict)
     ahead: list["_Ahead"] = field(default_factory=list)
     links: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    commands: list[tuple[str, str]] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
 
     def futures(self) -> list["Future[None]"]:
         return [future for _, future in self.deliveries] + [future for *_, future in self.ahead]
@@ -67,8 +72,12 @@ class Spool:
         declared: Mapping[PointKey, float | None] | None = None,
         on_commit: Callable[[Counts], None] = lambda _: None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock_trusted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`declared` points get their alias at once. `on_commit` runs in the writer's thread after each COMMIT."""
+        """`declared` points get their alias at once. `on_commit` runs in the writer's thread after each COMMIT.
+
+        `clock_trusted`: whether `clock_ms` may be used to call something too old.
+        """
         self.failure: SpoolFailed | None = None
         self.writing = True
         """False while the disk refuses to take anything."""
@@ -76,6 +85,7 @@ class Spool:
         self._rules = rules
         self._watchers = [on_commit]
         self._clock_ms = clock_ms
+        self._clock_trusted = clock_trusted
         self._changed = threading.Condition()
         self._slow: list[tuple[Delivery, Future[None]]] = []
         self._slow_readings = 0
@@ -85,18 +95,30 @@ class Spool:
         self._acks_since = 0.0
         self._ahead: list[_Ahead] = []
         self._links: dict[str, tuple[bool, str]] = {}
+        self._commands: list[tuple[str, str]] = []
+        self._facts: dict[str, str] = {}
+        self._refused_since: float | None = None
+        self._reserve_at = 0.0
+        self._begin_later: Callable[[Transaction], None] | None = None
         self._closing = False
-        self._ending = threading.Event()
         self._disk_full = False
         with damage_ends_us(opened.directory):
-            self._state = load_state(opened.connection)
+            self._state = load_state(opened.connection, time.monotonic())
             rows = opened.connection.execute(SQL["active_codes"]).fetchall()
+            opened.connection.execute(SQL["create_memory"])
+            opened.connection.execute(SQL["create_unmapped"])
+            opened.connection.execute(SQL["delete_unmapped"])
+            memory = opened.connection.execute(SQL["memory"]).fetchall()
             _, _, connected = opened.connection.execute(SQL["owner"]).fetchone()
             self._begin(declared or {})
         self.connected_before = bool(connected)
         """The broker let a gateway with this spool in at least once."""
         self.active_codes: frozenset[tuple[str, str]] = frozenset(rows)
         """(equipment, condition) that raw codes had raised when the spool was opened."""
+        self.memory: Mapping[str, str] = dict(memory)
+        """What drivers had told it to remember when the spool was opened."""
+        self.digests: tuple[bytes, ...] = tuple(self._state.digests)
+        """Of the last messages when the spool was opened, oldest first."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
 
@@ -118,18 +140,22 @@ class Spool:
         """The future ends when it is on disk. Blocks while too much waits; raises SpoolClosed."""
         future: Future[None] = Future()
         with self._changed:
-            while len(self._slow) + len(self._urgent) >= MAX_WAITING and not self._closing:
+            while len(self._urgent if delivery.events else self._slow) >= MAX_WAITING and not self._closing:
                 self._changed.wait(1)
             if self._closing:
                 raise SpoolClosed("the spool is closed")
-            if delivery.events:
+            # What a driver remembers must reach the disk in the order it was handed over, so it is never overtaken.
+            if (delivery.events or delivery.remember) and not delivery.in_turn:
                 self._urgent.append((delivery, future))
-            else:
-                if not self._slow:
-                    self._slow_since = time.monotonic()
-                self._slow.append((delivery, future))
-                self._slow_readings += len(delivery.readings)
-            self._changed.notify_all()
+                self._changed.notify_all()
+                return future
+            first = not self._slow
+            if first:
+                self._slow_since = time.monotonic()
+            self._slow.append((delivery, future))
+            self._slow_readings += len(delivery.readings)
+            if first or self._full:  # in between there is nothing to wake the writer for
+                self._changed.notify_all()
         return future
 
     def ack(self, lane: Lane, epoch: str, seq: int) -> None:
@@ -156,6 +182,18 @@ class Spool:
             self._links[name] = (up, detail[:200])
             self._changed.notify_all()
 
+    def note_command(self, command: str, outcome: str) -> None:
+        """Keep for `status` what the server wanted and what became of it; never blocks."""
+        with self._changed:
+            self._commands = [*self._commands, (command, outcome)][-MAX_COMMANDS:]
+            self._changed.notify_all()
+
+    def note_fact(self, name: str, value: str) -> None:
+        """Keep for `status` what the running gateway says of itself, as JSON; never blocks."""
+        with self._changed:
+            self._facts[name] = value
+            self._changed.notify_all()
+
     def on_commit(self, watcher: Callable[[Counts], None]) -> None:
         """Call `watcher` in the writer's thread after each COMMIT from now on."""
         self._watchers.append(watcher)
@@ -172,7 +210,6 @@ class Spool:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._ending.set()
 
     def join(self) -> None:
         """Wait, after `stop_taking`, until all is written."""
@@ -180,19 +217,30 @@ class Spool:
 
     def _begin(self, declared: Mapping[PointKey, float | None]) -> None:
         """Aliases of the declared points; and, when a damaged file was set aside, the word that data is missing."""
-        self._opened.connection.execute(SQL["delete_links"])
         fresh = [key for key in declared if key not in self._state.aliases]
         replaced = self._opened.replaced
 
         def change(transaction: Transaction) -> None:
+            transaction.forget_links()
             for key in fresh:
                 if isinstance(why := transaction.declare(key), str):
                     log.error("point_refused", equipment=key[0], metric=key[1], why=why)
             if replaced is not None:
                 transaction.tell_replaced(replaced.name, time.monotonic())
 
-        if fresh or replaced is not None:
-            self._transact(change)
+        for last in (False, True):
+            try:
+                self._transact(change)
+                return
+            except sqlite3.OperationalError as error:
+                if not is_full(error, self._opened.directory):
+                    raise SpoolFailed(f"cannot write the spool: {error}") from None
+                self._disk_full = True
+                self._make_room()
+                if last:  # the writer will do it with the first that finds room; to end here would be a crash loop
+                    log.error("spool_cannot_write", why=str(error))
+                    self.writing = False
+                    self._begin_later = change
 
     def _run(self) -> None:
         due: _Due | None = _Due()
@@ -226,7 +274,7 @@ class Spool:
                 now = time.monotonic()
                 slow_in, acks_in = self._slow_in(now), self._acks_in(now)
                 wait_s = min(slow_in, acks_in, ticked + TICK_S - now)
-                if self._urgent or self._ahead or self._links or wait_s <= 0:
+                if self._urgent or self._ahead or self._links or self._commands or self._facts or wait_s <= 0:
                     return self._take(slow_in <= 0)
                 if self._closing:
                     return None
@@ -235,8 +283,11 @@ class Spool:
     def _slow_in(self, now: float) -> float:
         if not self._slow:
             return TICK_S
-        full = self._slow_readings >= self._rules.batch_readings or len(self._slow) >= MAX_BATCH_DELIVERIES
-        return 0.0 if full or self._closing else self._slow_since + self._rules.batch_s - now
+        return 0.0 if self._full or self._closing else self._slow_since + self._rules.batch_s - now
+
+    @property
+    def _full(self) -> bool:
+        return self._slow_readings >= self._rules.batch_readings or len(self._slow) >= MAX_BATCH_DELIVERIES
 
     def _acks_in(self, now: float) -> float:
         if not self._acks:
@@ -244,18 +295,21 @@ class Spool:
         return 0.0 if self._closing else self._acks_since + ACK_DELAY_S - now
 
     def _take(self, with_slow: bool) -> _Due:
-        due = _Due(self._urgent, self._acks, self._ahead, self._links)
+        due = _Due(self._urgent, self._acks, self._ahead, self._links, self._commands, self._facts)
         self._urgent, self._acks, self._ahead, self._links = [], {}, [], {}
-        if with_slow:
+        self._commands, self._facts = [], {}
+        if with_slow and not (self._refused_since and due.deliveries):  # events alone may still find room
             due.deliveries = due.deliveries + self._slow
             self._slow, self._slow_readings = [], 0
         self._changed.notify_all()
         return due
 
     def _write(self, due: _Due) -> None:
-        """Write until it is written; a full disk or a failing one is waited for, telemetry making room."""
+        """Write it, or put it back when the disk refuses: it is tried again, telemetry making room, events first."""
 
         def change(transaction: Transaction) -> None:
+            if self._begin_later:
+                self._begin_later(transaction)
             for lane, (epoch, seq) in due.acks.items():
                 transaction.ack(lane, epoch, seq)
             for lane, epoch, seq, _ in due.ahead:
@@ -263,35 +317,62 @@ class Spool:
             transaction.deliver(delivery for delivery, _ in due.deliveries)
             for name, (up, detail) in due.links.items():
                 transaction.link(name, up, detail)
+            transaction.note(due.commands, due.facts)
 
-        failing_since: float | None = None
-        while True:
-            try:
-                self._transact(change)
-                break
-            except sqlite3.OperationalError as error:
-                now = time.monotonic()
-                if failing_since is None:
-                    failing_since = now
-                    log.error("spool_cannot_write", why=str(error))
-                self.writing = False
-                self._disk_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
-                if self._closing and now - failing_since > GIVE_UP_S:
-                    raise SpoolFailed(f"cannot write the spool: {error}") from None
-                self._ending.wait(RETRY_S)
-        if failing_since is not None:
+        try:
+            self._transact(change)
+        except sqlite3.OperationalError as error:
+            self._put_back(due, error)
+            return
+        if not self.writing:
             log.info("spool_writes_again")
         self.writing = True
+        self._refused_since = self._begin_later = None
         for future in due.futures():
             future.set_result(None)
+
+    def _put_back(self, due: _Due, error: sqlite3.OperationalError) -> None:
+        """In front of what came since. Raises SpoolFailed when closing takes too long."""
+        now, first = time.monotonic(), self._refused_since is None
+        if self._refused_since is None:
+            self._refused_since = now
+            log.error("spool_cannot_write", why=str(error))
+        self.writing = False
+        self._disk_full = is_full(error, self._opened.directory)
+        room = self._disk_full and (self._make_room() or first)
+        if self._closing and now - self._refused_since > GIVE_UP_S:
+            raise SpoolFailed(f"cannot write the spool: {error}") from None
+        with self._changed:
+            self._urgent = [one for one in due.deliveries if one[0].events] + self._urgent
+            slow = [one for one in due.deliveries if not one[0].events]
+            self._slow = slow + self._slow
+            self._slow_readings += sum(len(delivery.readings) for delivery, _ in slow)
+            self._acks = due.acks | self._acks
+            self._ahead = due.ahead + self._ahead
+            self._links = due.links | self._links
+            self._commands = due.commands + self._commands
+            self._facts = due.facts | self._facts
+            if not room and self._changed.wait_for(lambda: self._closing, RETRY_S):
+                self._changed.wait(RETRY_S / 5)
+
+    def _make_room(self) -> bool:
+        """Give the reserve back, and empty the WAL into the file, so that it can be written from its start again."""
+        given = give_reserve(self._opened.directory)
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._opened.connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        self._reserve_at = time.monotonic() + TICK_S
+        return given
 
     def _transact(self, change: Callable[[Transaction], None]) -> None:
         connection = self._opened.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             transaction = Transaction(connection, self._state, self._rules, self._clock_ms())
-            free = -MAKE_ROOM_BYTES if self._disk_full else disk_usage(self._opened.directory).free
-            transaction.keep_bounds(free, time.monotonic())  # first: what comes in may need the room
+            free = disk_usage(self._opened.directory).free - HEADROOM_BYTES
+            if self._disk_full:
+                free = min(free, -MAKE_ROOM_BYTES)
+            # First, as what comes in may need the room.
+            transaction.keep_bounds(free, time.monotonic(), self._clock_trusted())
             change(transaction)
             transaction.save()
             connection.execute("COMMIT")
@@ -301,6 +382,9 @@ class Spool:
             raise
         self._disk_full = False
         self._state = transaction.result()
+        if time.monotonic() >= self._reserve_at:
+            hold_reserve(self._opened.directory)
+            self._reserve_at = time.monotonic() + TICK_S
         if transaction.counts.renewed:
             log.warning("spool_new_epoch", why="this spool is a copy or was restored: the database is ahead of it")
         if transaction.counts.lost:

@@ -1,5 +1,6 @@
 """Reading the spool beside its writer: what to publish next, and the report for people."""
 
+import json
 import sqlite3
 import time
 from pathlib import Path
@@ -54,6 +55,7 @@ def status(directory: Path) -> dict[str, Any]:
             "community": community,
             "gateway": gateway,
             "connected_once": bool(connected),
+            **_facts(connection),
             "lanes": {
                 lane: {
                     "epoch": lanes[lane].epoch,
@@ -70,14 +72,34 @@ def status(directory: Path) -> dict[str, Any]:
                 {"name": name, "up": bool(up), "since_s": _age_s(since_ms, now_ms), "detail": detail}
                 for name, up, since_ms, detail in connection.execute(SQL["links"])
             ],
+            "commands": _commands(connection),
             "points": len(connection.execute(SQL["aliases"]).fetchall()),
             "rejected_kept": rejected,
+            "unmapped": _unmapped_count(connection),
             "file_bytes": (directory / "spool.db").stat().st_size,
         }
     except sqlite3.Error as error:
         raise SpoolFailed(f"cannot read the spool at {directory}: {error}") from None
     finally:
         connection.close()
+
+
+SHOWN_COMMANDS = 10
+
+
+def _facts(connection: sqlite3.Connection) -> dict[str, Any]:
+    """What the gateway said of itself when it ran last; a spool of before has nothing."""
+    if not connection.execute(SQL["has_report"]).fetchone():
+        return {}
+    return {name: json.loads(value) for name, value in connection.execute(SQL["facts"])}
+
+
+def _commands(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The last ones, newest first."""
+    if not connection.execute(SQL["has_report"]).fetchone():
+        return []
+    rows = connection.execute(SQL["commands"], (SHOWN_COMMANDS,))
+    return [{"at_ms": at_ms, "command": command, "outcome": outcome} for at_ms, command, outcome in rows]
 
 
 def rejected(directory: Path, limit: int) -> list[dict[str, Any]]:
@@ -91,6 +113,24 @@ def rejected(directory: Path, limit: int) -> list[dict[str, Any]]:
         {"at_ms": at_ms, "origin": origin, "reason": reason, "payload": payload.decode(errors="replace")}
         for at_ms, origin, reason, payload in rows
     ]
+
+
+def unmapped(directory: Path, limit: int) -> list[dict[str, Any]]:
+    """What foreign publishers name and no row of the configuration maps, each once, since the gateway started."""
+    connection = read_only(directory)
+    try:
+        rows = connection.execute(SQL["unmapped"], (limit,)).fetchall() if _unmapped_count(connection) else []
+    finally:
+        connection.close()
+    return [{"source": source, "name": name, "since_ms": since_ms} for source, name, since_ms in rows]
+
+
+def _unmapped_count(connection: sqlite3.Connection) -> int:
+    """0 for a spool of before, that no gateway of this version has opened."""
+    if not connection.execute(SQL["has_unmapped"]).fetchone():
+        return 0
+    (count,) = connection.execute(SQL["count_unmapped"]).fetchone()
+    return int(count)
 
 
 def _age_s(oldest_ms: int | None, now_ms: int) -> float | None:

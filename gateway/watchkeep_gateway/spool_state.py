@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from watchkeep_core.topics import LANES, Lane
 from watchkeep_gateway.batching import point_bytes
-from watchkeep_gateway.bounds import LossReport
+from watchkeep_gateway.bounds import CONDITION, LossReport
 from watchkeep_gateway.statements import SQL
 from watchkeep_gateway.values import PointKey
 
@@ -67,12 +67,14 @@ def with_oldest(connection: sqlite3.Connection, lane: Lane, state: LaneState) ->
     return replace(state, floor=floor, oldest_ms=oldest_ms)
 
 
-def load_state(connection: sqlite3.Connection) -> SpoolState:
+def load_state(connection: sqlite3.Connection, now_s: float) -> SpoolState:
+    """A loss that an earlier process told counts as one of now (monotonic seconds), so that it is cleared in time."""
     aliases: dict[PointKey, int] = {
         (equipment, metric, unit): alias for alias, equipment, metric, unit in connection.execute(SQL["aliases"])
     }
     known_equipment: set[str] = set()
     digests = connection.execute(SQL["digests"]).fetchall()
+    told = dict(connection.execute(SQL["facts"])).get(CONDITION)
     return SpoolState(
         lanes=load_lanes(connection),
         aliases=aliases,
@@ -80,4 +82,5 @@ def load_state(connection: sqlite3.Connection) -> SpoolState:
         digests=deque(digest for _, digest in digests),
         known_digests={digest for _, digest in digests},
         next_digest=digests[-1][0] + 1 if digests else 1,
+        loss=LossReport(last_loss_s=now_s, told_s=now_s) if told == "true" else LossReport(),
     )

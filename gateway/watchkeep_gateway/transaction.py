@@ -15,13 +15,19 @@ from watchkeep_gateway.config import SpoolTable
 from watchkeep_gateway.spool_file import new_epoch
 from watchkeep_gateway.spool_state import MAX_DIGESTS, MAX_POINTS_BYTES, LaneState, SpoolState, with_oldest
 from watchkeep_gateway.statements import SQL
-from watchkeep_gateway.values import Delivery, DeviceEvent, PointKey, Reading, Rejected
+from watchkeep_gateway.values import Delivery, DeviceEvent, PointKey, Reading, Rejected, Unmapped
 
 MAX_REJECTED = 1_000
 """Rejected messages that are kept to be looked at; older ones go, the counter stays."""
 
 MAX_REJECTED_BYTES = 16_384
 """Of one of them: enough to see what is wrong with it."""
+
+MAX_UNMAPPED = 10_000
+"""Names of foreign publishers that are listed as unmapped."""
+
+MAX_COMMANDS = 50
+"""Commands from the server that are kept for `status`."""
 
 UPLINK = "uplink"
 """Name of the link to the gateway's own broker."""
@@ -75,6 +81,22 @@ class Transaction:
                 self.add_event(event)
         self._add_readings([reading for delivery in fresh for reading in delivery.readings])
         self._reject([rejected for delivery in fresh for rejected in delivery.rejected])
+        for delivery in fresh:
+            for key, value in delivery.remember.items():
+                self._remember(key, value)
+        self._list([one for delivery in fresh for one in delivery.unmapped])
+
+    def _list(self, unmapped: Sequence[Unmapped]) -> None:
+        if unmapped:
+            (known,) = self._connection.execute(SQL["count_unmapped"]).fetchone()
+            rows = [(one.source[:256], one.name[:256], self._now_ms) for one in unmapped]
+            self._connection.executemany(SQL["insert_unmapped"], rows[: max(0, MAX_UNMAPPED - known)])
+
+    def _remember(self, key: str, value: str | None) -> None:
+        if value is None:
+            self._connection.execute(SQL["forget"], (key,))
+        else:
+            self._connection.execute(SQL["remember"], (key, value))
 
     def add_event(self, event: DeviceEvent) -> None:
         self._append("event", [event_payload(event)])
@@ -104,15 +126,19 @@ class Transaction:
             self.state.lanes[lane] = replace(state, epoch=new_epoch(), next_seq=next_seq, floor=0)
         self.counts.renewed = True
 
-    def keep_bounds(self, free_bytes: int, now_s: float) -> None:
-        """Oldest telemetry goes first, never events; the loss is told by an event and by the floor."""
+    def keep_bounds(self, free_bytes: int, now_s: float, clock_trusted: bool = True) -> None:
+        """Oldest telemetry goes first, never events; the loss is told by an event and by the floor.
+
+        Without a clock to be trusted nothing is too old: one that says 2036 would throw away everything.
+        """
         state = self.state.lanes["data"]
         (free_pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
         free_bytes += free_pages * page_bytes
         with_rows = state.bytes + state.messages * bounds.ROW_BYTES
         rows = self._connection.execute(SQL["sizes_data"])
-        loss = bounds.to_evict(rows, with_rows, free_bytes, self._now_ms, self._rules.table)
+        now_ms = self._now_ms if clock_trusted else 0
+        loss = bounds.to_evict(rows, with_rows, free_bytes, now_ms, self._rules.table)
         if loss:
             self._delete("data", loss.last_seq)
             self.state.loss = bounds.note(self.state.loss, loss, now_s)
@@ -120,18 +146,35 @@ class Transaction:
         epoch = self.state.lanes["data"].epoch
         self.state.loss, event = bounds.due(self.state.loss, now_s, self._now_ms, self._rules.equipment, epoch)
         if event:
-            self.add_event(event)
+            self._tell(event)
+
+    def _tell(self, event: DeviceEvent) -> None:
+        """And keep that it was told: what is open must be cleared by the next process too."""
+        self.add_event(event)
+        self.note((), {bounds.CONDITION: "true" if event.active else "false"})
 
     def tell_replaced(self, set_aside: str, now_s: float) -> None:
         """This spool is new because the old file was damaged: what it held is not on its way any more."""
         attributes = {"set_aside": set_aside}
-        self.add_event(DeviceEvent(self._now_ms, self._rules.equipment, bounds.CONDITION, True, attributes=attributes))
+        self._tell(DeviceEvent(self._now_ms, self._rules.equipment, bounds.CONDITION, True, attributes=attributes))
         self.state.loss = bounds.LossReport(last_loss_s=now_s, told_s=now_s)
+
+    def forget_links(self) -> None:
+        """What an earlier process saw of them says nothing any more."""
+        self._connection.execute(SQL["delete_links"])
 
     def link(self, name: str, up: bool, detail: str) -> None:
         self._connection.execute(SQL["save_link"], (name, up, self._now_ms, detail))
         if up and name == UPLINK:
             self._connection.execute(SQL["set_connected"])
+
+    def note(self, commands: Iterable[tuple[str, str]], facts: Mapping[str, str]) -> None:
+        """Commands with their outcomes, and facts about the running gateway, for `status`."""
+        for command, outcome in commands:
+            self._connection.execute(SQL["insert_command"], (self._now_ms, command, outcome))
+            self._connection.execute(SQL["trim_commands"], (MAX_COMMANDS,))
+        for name, value in facts.items():
+            self._connection.execute(SQL["save_fact"], (name, self._now_ms, value))
 
     def save(self) -> None:
         """The last step before COMMIT."""

@@ -4,18 +4,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import msgspec
 
 from watchkeep_core import messages, topics
 from watchkeep_core.broker import BrokerUnreachable, PublishRefused, Received, TooManyOutstanding, Will
 from watchkeep_core.errors import MessageError
 from watchkeep_core.logs import get_logger
-from watchkeep_core.messages import Ack, Birth, ClockState, Cmd, Message, State, decode, encode
+from watchkeep_core.messages import Ack, Birth, ClockState, Message, State, decode, encode
 from watchkeep_core.topics import LANES, GatewayRef, Lane
 from watchkeep_gateway.clock_state import StepWatch
 from watchkeep_gateway.config import declare
 from watchkeep_gateway.lane_sender import LaneSender, SenderCounts
 from watchkeep_gateway.line import Line
+from watchkeep_gateway.remote import obey
+from watchkeep_gateway.server_clock import ServerClock
 from watchkeep_gateway.spool import Spool
 from watchkeep_gateway.spool_reader import SpoolReader
 from watchkeep_gateway.values import PointKey
@@ -26,7 +30,13 @@ log = get_logger(__name__)
 RETAINED_ACK_WAIT_S = 1.0
 """After a connect the retained acks are read before anything is published: they may tell that our spool is a copy."""
 
+MAX_COMMANDS_WAITING = 100
+"""More at once are dropped with a log line: nobody sends them that fast and means it."""
+
 CLOCK_LOOK_S = 60.0
+SKEW_TOLD_MS = 1000.0
+"""A new birth when the offset to the server has changed by about this much."""
+
 BIRTH_RETRY_S = 10.0
 RENEW_TIMEOUT_S = 30.0
 
@@ -42,6 +52,9 @@ class UplinkRules:
     """Expected intervals in s, for the birth."""
     resend_after_s: float = 60.0
     max_messages_per_s: float = 200.0
+    server_clock: ServerClock = field(default_factory=ServerClock)
+    stamp_lead_ms: Callable[[], float] = lambda: 0.0
+    """By how much stamps are ahead of the clock just now."""
 
 
 def will_of(ref: GatewayRef) -> Will:
@@ -69,7 +82,8 @@ class Uplink:
         self._ending = False
         self._lock = threading.Lock()
         self._acks: dict[Lane, Ack] = {}
-        self._commands: deque[Cmd] = deque(maxlen=100)
+        self._commands: deque[tuple[bytes, bool]] = deque()
+        self._server_clock = rules.server_clock
         self._session = 0
         self._acks_seen: set[Lane] = set()
         self._greet_until_s = 0.0
@@ -88,6 +102,7 @@ class Uplink:
                 pace=Pace(rules.max_messages_per_s) if lane == "data" else None,
                 counts=counts[lane],
                 wake=self._wake.set,
+                on_publish=rules.server_clock.published,
             )
             for lane in LANES
         }
@@ -113,11 +128,11 @@ class Uplink:
 
     @property
     def announced(self) -> bool:
-        """The broker took our state on this connection, hence the subscriptions that we sent before it.
+        """The broker took our state on this connection, and our subscriptions stand.
 
         Before that a device that publishes may publish to nobody (measured: 6 of 6 messages gone at a first start).
         """
-        return self._line.connected and self._announced == self._line.epoch
+        return self._line.subscribed and self._announced == self._line.epoch
 
     @property
     def accepted(self) -> bool:
@@ -141,13 +156,18 @@ class Uplink:
         try:
             if received.topic == topics.cmd(self._rules.ref):
                 with self._lock:
-                    self._commands.append(decode(Cmd, received.payload))
+                    if len(self._commands) >= MAX_COMMANDS_WAITING:
+                        log.error("command_dropped", why=f"{MAX_COMMANDS_WAITING} wait already")
+                    else:
+                        self._commands.append((received.payload, received.retain))
             else:
                 for lane in LANES:
                     if received.topic == topics.ack(self._rules.ref, lane):
                         ack = decode(Ack, received.payload)
                         with self._lock:
                             self._acks[lane] = ack
+                        if ack.t is not None and not received.retain:
+                            self._server_clock.acked(ack.epoch, ack.seq, ack.t)
         except MessageError as error:
             log.warning("not_understood", topic=received.topic, why=str(error))
         self._line.ack(received)
@@ -205,24 +225,31 @@ class Uplink:
             self._spool.ack(lane, ack.epoch, ack.seq)
             self._senders[lane].window.take_ack(ack.seq, now_s)
 
+    @property
+    def configuration(self) -> str:
+        return self._rules.configuration
+
+    def rebirth(self) -> None:
+        """Say again who we are, in the next round."""
+        self._born_as = ()
+
+    def resend(self, lane: Lane, seq: int) -> int:
+        """Publish again from `seq`, or from the first that is still held."""
+        start = max(self._spool.lanes[lane].floor, seq)
+        self._senders[lane].window.rewind(start)
+        return start
+
     def _take_commands(self) -> None:
         with self._lock:
             commands = list(self._commands)
             self._commands.clear()
-        for command in commands:
-            log.info("command", action=command.action, lane=command.lane, seq=command.seq, version=command.version)
-            if command.action == "rebirth":
-                self._born_as = ()
-            elif command.action == "resend":
-                for lane in [command.lane] if command.lane else LANES:
-                    window = self._senders[lane].window
-                    window.rewind(max(self._spool.lanes[lane].floor, command.seq or 0))
-            elif command.version != self._rules.configuration:
-                log.warning("other_configuration_wanted", runs=self._rules.configuration, wanted=command.version)
+        for payload, retained in commands:
+            self._spool.note_command(*obey(payload, retained, self))
 
     def _announce(self, now_s: float) -> bool:
         """Publish birth and state when something in them has changed; false when the broker does not take them."""
-        if now_s >= self._clock_at_s:
+        first_known = self._clock_state.server_offset_ms is None and self._server_clock.offset is not None
+        if now_s >= self._clock_at_s or first_known:
             self._look_at_clock(now_s)
         aliases, lanes = self._spool.aliases, self._spool.lanes
         wanted = (
@@ -231,6 +258,8 @@ class Uplink:
             lanes["data"].epoch,
             lanes["event"].epoch,
             self._clock_state.synchronised,
+            self._clock_state.server_offset_ms is not None,
+            round((self._clock_state.server_offset_ms or 0) / SKEW_TOLD_MS),
         )
         if wanted == self._born_as:
             return True
@@ -256,11 +285,19 @@ class Uplink:
         return taken
 
     def _look_at_clock(self, now_s: float) -> None:
+        """Ask the kernel and the acks; a clock that was set is told at once."""
         self._clock_at_s = now_s + CLOCK_LOOK_S
-        self._clock_state = self._clock()
         if step_s := self._steps.step_s():
             log.warning("clock_was_set", by_s=round(step_s, 3))
             self._born_as = ()
+        known = self._server_clock.offset
+        self._clock_state = msgspec.structs.replace(
+            self._clock(),
+            server_offset_ms=known and round(known.offset_ms, 3),
+            server_error_ms=known and round(known.error_ms, 3),
+            stamp_lead_ms=round(self._rules.stamp_lead_ms(), 3),
+        )
+        self._spool.note_fact("clock", encode(self._clock_state).decode())
 
     def _note_announced(self, session: int) -> Callable[[], None]:
         def note() -> None:

@@ -44,6 +44,13 @@ class Rejected:
     payload: bytes
 
 
+class Unmapped(NamedTuple):
+    """Something a foreign publisher names that no row of the configuration maps; kept once, for people to look at."""
+
+    source: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What a driver hands over at once: it is on disk as a whole or not at all."""
@@ -55,6 +62,11 @@ class Delivery:
     """Of the message it came in, remembered for the next 10,000 messages; empty = not a message."""
     once: bool = False
     """Drop it when its digest is known: it is the same message again."""
+    remember: Mapping[str, str | None] = field(default_factory=dict)
+    """What the driver shall know after a restart if this is on disk: key to value, None = forget the key."""
+    in_turn: bool = False
+    """Its events do not go to disk before what was handed over earlier."""
+    unmapped: tuple[Unmapped, ...] = ()
 
 
 Emit = Callable[[Delivery], "Future[None]"]

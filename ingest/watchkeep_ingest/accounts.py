@@ -51,6 +51,16 @@ def save(conn: Connection, lane: Lane, tally: Tally) -> None:
         conn.execute(_sql("add_accounts"), {"lane": lane, "partition": list(changed), **columns})
 
 
+def imbalances(conn: Connection) -> dict[str, tuple[int, int]]:
+    """Lane → messages and readings that the identities do not account for; both are 0 unless something is wrong."""
+    found: dict[str, tuple[int, int]] = {}
+    for lane, *values in conn.execute(_sql("sum_accounts")):
+        counts = dict(zip(FIELDS, values, strict=True))
+        messages = counts["received"] - counts["processed"] - counts["duplicate"] - counts["dead_lettered"]
+        found[lane] = messages, counts["decoded"] - counts["stored"] - counts["quarantined"] - counts["parked"]
+    return found
+
+
 def audit(conn: Connection) -> dict[str, object]:
     """Both identities of each lane, the tables they must agree with, and the gaps; `ok` is all of it.
 

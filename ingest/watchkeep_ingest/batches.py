@@ -74,6 +74,13 @@ def of_events(conn: Connection, stored: Sequence[tuple[int, rows.CommittedEvent]
     return messages
 
 
+def hand_over(conn: Connection, lane: Lane, rows: Sequence[RowsMessage]) -> None:
+    """Leave `rows` messages to the service, in the transaction of their rows: a verb has no session to send by."""
+    if rows:
+        columns = {"partitions": [each.partition for each in rows], "payloads": [each.payload for each in rows]}
+        conn.execute(queries("watchkeep_ingest", "sql/overview.sql")["insert_outbox"], {"lane": lane, **columns})
+
+
 def _packets(events: Sequence[rows.CommittedEvent]) -> list[list[rows.CommittedEvent]]:
     packets: list[list[rows.CommittedEvent]] = [[]]
     room = _EVENTS_BYTES

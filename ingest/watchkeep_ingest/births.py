@@ -1,6 +1,6 @@
 """A birth gives aliases their series; what contradicts the register or the epoch is refused (ARCHITECTURE §3)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from watchkeep_core.messages import Birth, PointDeclaration
 from watchkeep_core.topics import GatewayRef
 from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_ingest.incoming import Problem
-from watchkeep_ingest.register import AliasTable, Register
+from watchkeep_ingest.register import FOREIGN, AliasTable, Register
 
 OVER_CAP = "over_cap"
 UNIT_MISMATCH = "unit_mismatch"
@@ -50,18 +50,27 @@ def plan(
     points: dict[tuple[str, str], Point],
     room: int,
     words: Vocabulary,
+    foreign: Collection[str] = (),
 ) -> Plan:
-    """`table` = what the epoch's aliases mean so far, `points` = the register's, `room` = what the cap still allows."""
+    """`table` = what the epoch's aliases mean so far, `points` = the register's, `room` = what the cap still allows.
+
+    `foreign` = equipment of other gateways: the topic says who speaks, so what is said of it is refused.
+    """
     meant = table.pairs()
     made = Plan()
     fresh: set[tuple[str, str]] = set()
     mismatches: list[str] = []
+    strangers: list[str] = []
     for declaration in declared:
         name = (declaration.equipment, declaration.metric)
         point = points.get(name)
         if declaration.alias in meant and (point is None or point.series != meant[declaration.alias]):
             text = f"alias {declaration.alias} is now {'/'.join(name)}; within an epoch an alias has one meaning"
             return Plan(problem=Problem("alias_redefined", text))
+        if declaration.equipment in foreign:
+            strangers.append(f"alias {declaration.alias} ({'/'.join(name)}) is another gateway's")
+            made.refused[declaration.alias] = FOREIGN
+            continue
         unit = _unit(point, declaration.metric, words)
         if unit is not None and unit != declaration.unit:
             mismatches.append(f"alias {declaration.alias} ({'/'.join(name)}) is in {unit}, not {declaration.unit!r}")
@@ -73,10 +82,11 @@ def plan(
             made.register.append(declaration)
         else:
             made.refused[declaration.alias] = OVER_CAP
-    if not mismatches:
+    found = strangers + mismatches
+    if not found:
         return made
-    more = f" and {len(mismatches) - _NAMED} more" if len(mismatches) > _NAMED else ""
-    problem = Problem(UNIT_MISMATCH, "; ".join(mismatches[:_NAMED]) + more)
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    problem = Problem(FOREIGN if strangers else UNIT_MISMATCH, "; ".join(found[:_NAMED]) + more)
     return Plan(made.known, made.register, made.refused, problem)
 
 
@@ -87,7 +97,8 @@ def apply(
     key = (source, birth.data_epoch)
     table = register.reload(conn, key)
     points = _points(conn, source, birth.points)
-    made = plan(birth.points, table, points, cap - _unclaimed(conn, source), words)
+    foreign = _foreign(conn, source, birth.equipment)
+    made = plan(birth.points, table, points, cap - _unclaimed(conn, source), words, foreign)
     if made.problem is not None and not (made.known or made.register or made.refused):
         return made.problem
     homeless = [  # known points that no gateway has reported so far
@@ -106,7 +117,8 @@ def apply(
     if fresh:
         row = {"community": source.community, "gateway": source.gateway, "epoch": birth.data_epoch}
         conn.execute(_sql("insert_aliases"), {**row, "aliases": list(fresh), "series": list(fresh.values())})
-    register.learn(key, AliasTable.of({**table.pairs(), **pairs}, made.refused))
+    meant = {alias: series for alias, series in table.pairs().items() if made.refused.get(alias) != FOREIGN}
+    register.learn(key, AliasTable.of({**meant, **pairs}, made.refused))
     return made.problem
 
 
@@ -126,6 +138,11 @@ def _points(conn: Connection, source: GatewayRef, declared: Sequence[PointDeclar
     }
     found = conn.execute(_sql("find_points"), row).fetchall()
     return {(equipment, metric): Point(series, unit, gateway) for equipment, metric, series, unit, gateway in found}
+
+
+def _foreign(conn: Connection, source: GatewayRef, equipment: Iterable[str]) -> set[str]:
+    row = {"community": source.community, "gateway": source.gateway, "equipment": list(equipment)}
+    return {name for (name,) in conn.execute(_sql("find_strangers"), row)}
 
 
 def _unclaimed(conn: Connection, source: GatewayRef) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -37,6 +36,45 @@ _COPY_ROW = np.dtype(
 
 
 @dataclass(frozen=True, slots=True)
+class Readings:
+    """The content of a data message; arrays of equal length."""
+
+    floor: int
+    t0: int
+    """Milliseconds since 1970 UTC."""
+    alias: Ints
+    time_ms: Ints
+    value: NDArray[np.float64]
+    quality: NDArray[np.uint8] | None
+    """None: all good."""
+
+    @classmethod
+    def of(cls, data: Data) -> Self:
+        return cls(
+            floor=data.floor,
+            t0=data.t0,
+            alias=np.array(data.alias, np.int64),
+            time_ms=np.array(data.dt_ms, np.int64) + data.t0,
+            value=np.array(data.value, np.float64),
+            quality=None if data.quality is None else np.array(data.quality, np.uint8),
+        )
+
+    def __len__(self) -> int:
+        return len(self.alias)
+
+    def to_data(self, places: Ints) -> Data:
+        """Some of them as a data message of their own, without floor."""
+        return Data(
+            floor=0,
+            t0=self.t0,
+            alias=self.alias[places].tolist(),
+            dt_ms=(self.time_ms[places] - self.t0).tolist(),
+            value=self.value[places].tolist(),
+            quality=None if self.quality is None else self.quality[places].tolist(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Portion:
     """The readings of one data message (or of one parked row)."""
 
@@ -45,16 +83,22 @@ class Portion:
     epoch: str
     seq: int
     received_us: int
-    data: Data
+    readings: Readings
     parked_id: int | None = None
     """Its row, when it comes from `parked`."""
     parked_reason: str = ""
 
+    @property
+    def key(self) -> tuple[GatewayRef, str]:
+        return self.source, self.epoch
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """All readings of several portions of one gateway and epoch, in order of arrival. Arrays of equal length."""
+    """All readings of several portions, in order of arrival. Arrays of equal length."""
 
+    starts: Ints
+    """Where each portion begins: one more than there are portions."""
     portion: Ints
     """Which portion a reading is of."""
     alias: Ints
@@ -65,25 +109,30 @@ class Columns:
 
     @classmethod
     def of(cls, portions: Sequence[Portion]) -> Self:
-        sizes = [len(portion.data.alias) for portion in portions]
-        count = sum(sizes)
-        time_ms = np.fromiter(chain.from_iterable(p.data.dt_ms for p in portions), np.int64, count)
-        time_ms += np.repeat(np.array([p.data.t0 for p in portions], np.int64), sizes)
+        """At least one portion."""
+        readings = [portion.readings for portion in portions]
+        sizes = np.array([len(each) for each in readings])
+        starts = np.zeros(len(readings) + 1, np.int64)
+        np.cumsum(sizes, out=starts[1:])
+        time_us = np.concatenate([each.time_ms for each in readings])
+        time_us *= 1000
+        quality = np.zeros(starts[-1], np.uint8)
+        for number, each in enumerate(readings):
+            if each.quality is not None:
+                quality[starts[number] : starts[number + 1]] = each.quality
         return cls(
-            portion=np.repeat(np.arange(len(portions)), sizes),
-            alias=np.fromiter(chain.from_iterable(p.data.alias for p in portions), np.int64, count),
-            time_us=time_ms * 1000,
-            received_us=np.repeat(np.array([p.received_us for p in portions], np.int64), sizes),
-            value=np.fromiter(chain.from_iterable(p.data.value for p in portions), np.float64, count),
-            quality=_quality(portions, count),
+            starts=starts,
+            portion=np.repeat(np.arange(len(readings)), sizes),
+            alias=np.concatenate([each.alias for each in readings]),
+            time_us=time_us,
+            received_us=np.repeat(np.array([each.received_us for each in portions], np.int64), sizes),
+            value=np.concatenate([each.value for each in readings]),
+            quality=quality,
         )
 
-
-def _quality(portions: Sequence[Portion], count: int) -> NDArray[np.uint8]:
-    if all(portion.data.quality is None for portion in portions):
-        return np.zeros(count, np.uint8)
-    parts = (portion.data.quality or [0] * len(portion.data.alias) for portion in portions)
-    return np.fromiter(chain.from_iterable(parts), np.uint8, count)
+    def per_portion(self, values: Sequence[int], dtype: Any = np.int64) -> NDArray[Any]:
+        """One value per portion → one per reading."""
+        return np.repeat(np.array(values, dtype), np.diff(self.starts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +166,9 @@ class Rows:
 
     def sorted(self) -> "Rows":
         """By series, then time; equal ones stay in order of arrival."""
-        return self.where(np.lexsort((self.time_us, self.series)))
+        rows = self.where(_by_series(self.series))
+        backwards = (np.diff(rows.time_us) < 0) & (rows.series[1:] == rows.series[:-1])
+        return self.where(np.lexsort((self.time_us, self.series))) if backwards.any() else rows
 
     def to_message(self, batch: int, partition: int) -> bytes:
         return rows.encode_readings(
@@ -138,3 +189,14 @@ class Rows:
         packed["value_size"], packed["value"] = 8, self.value
         packed["quality_size"], packed["quality"] = 2, self.quality
         return b"".join((_COPY_HEADER, packed.tobytes(), _COPY_TRAILER))
+
+
+def _by_series(series: NDArray[np.int32]) -> Ints:
+    """Stable order by series: series and place in one integer is the fastest sort numpy has (1 ms for 100,000)."""
+    bits = max(1, (len(series) - 1).bit_length())
+    keys: Ints = series.astype(np.int64)
+    keys <<= bits
+    keys |= np.arange(len(series))
+    keys.sort()
+    keys &= (1 << bits) - 1
+    return keys

@@ -12,14 +12,15 @@ from watchkeep_core.database import connect, queries
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
 from watchkeep_core.topics import Lane
-from watchkeep_ingest import accounts, dead_letters
+from watchkeep_ingest import accounts, dead_letters, overview
+from watchkeep_ingest.batches import hand_over
 from watchkeep_ingest.data_lane import DataLane
 from watchkeep_ingest.event_lane import EventLane
 from watchkeep_ingest.lane import LaneWork
-from watchkeep_ingest.service import run as run_service
 from watchkeep_ingest.settings import IngestSettings
 from watchkeep_ingest.status import Notes
 from watchkeep_ingest.transaction import replay, write
+from watchkeep_ingest.workers import run as run_workers
 
 app = typer.Typer(
     help="Turns messages into committed rows, exactly once, and accounts for every one.", no_args_is_help=True
@@ -27,6 +28,7 @@ app = typer.Typer(
 letters = typer.Typer(help="Messages that could not be understood.", no_args_is_help=True)
 app.add_typer(letters, name="deadletter")
 
+Community = Annotated[str | None, typer.Option(help="Only this community.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
 Reason = Annotated[str | None, typer.Option(help="Only those with this reason, such as bad_shape.")]
 Number = Annotated[int, typer.Argument(help="Number of the dead letter, from `list`.", min=1)]
@@ -35,16 +37,22 @@ Number = Annotated[int, typer.Argument(help="Number of the dead letter, from `li
 @app.command()
 def run(
     partitions: Annotated[str | None, typer.Option(help="Partitions to take: 'all' or a list such as 0,1,7.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the partitions.")] = None,
     mqtt_url: Annotated[str | None, typer.Option(help="Broker, mqtt://host:port or mqtts://host:port.")] = None,
     health_port: Annotated[int | None, typer.Option(help="Port of /health and /metrics; 0 = none.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Read the broker's sessions and write to the database until SIGTERM. Options win over the environment."""
     settings = load(
-        IngestSettings, partitions=partitions, mqtt_url=mqtt_url, health_port=health_port, log_level=log_level
+        IngestSettings,
+        partitions=partitions,
+        workers=workers,
+        mqtt_url=mqtt_url,
+        health_port=health_port,
+        log_level=log_level,
     )
     logs.configure("ingest", settings.log_level)
-    run_service(settings, Stop().install())
+    run_workers(settings, Stop().install())
 
 
 @app.command()
@@ -60,13 +68,23 @@ def audit() -> None:
 
 
 @app.command()
+def status(community: Community = None, limit: Limit = 1000) -> None:
+    """Show workers, gateways (parked readings by reason, flood, clock skew, gaps) and devices whose clock is off."""
+    with _connect() as conn:
+        print_json(overview.status(conn, community=community, at_most=limit))
+
+
+@app.command()
 def gaps(
-    community: Annotated[str | None, typer.Option(help="Only this community.")] = None, limit: Limit = 1000
+    community: Community = None,
+    recovered: Annotated[bool, typer.Option("--recovered", help="Ranges that came after all, newest first.")] = False,
+    limit: Limit = 1000,
 ) -> None:
     """List ranges of messages that are missing (may still come) or lost (the gateway no longer has them)."""
     with _connect() as conn, conn.cursor(row_factory=dict_row) as cursor:
         row = {"community": community, "at_most": limit}
-        print_json(cursor.execute(queries("watchkeep_ingest", "sql/ledger.sql")["list_gaps"], row).fetchall())
+        name = "list_recoveries" if recovered else "list_gaps"
+        print_json(cursor.execute(queries("watchkeep_ingest", "sql/ledger.sql")[name], row).fetchall())
 
 
 @letters.command("list")
@@ -116,7 +134,7 @@ def _replay(conn: Connection[Any], work_of: dict[Lane, LaneWork], number: int) -
         work.committed()
         while work.waiting():
             with conn.transaction():
-                write(conn, work, [])
+                hand_over(conn, work.lane, write(conn, work, []).rows)
             work.committed()
     return result
 

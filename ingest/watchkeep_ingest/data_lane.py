@@ -11,21 +11,22 @@ import numpy as np
 from psycopg import Connection
 from psycopg.sql import SQL
 
-from watchkeep_core import messages
-from watchkeep_core.clock import from_us, to_us
+from watchkeep_core.clock import from_us
 from watchkeep_core.database import queries
 from watchkeep_core.logs import get_logger
-from watchkeep_core.messages import Birth, Data
+from watchkeep_core.messages import Birth
 from watchkeep_core.topics import GatewayRef, Lane, partition_of
 from watchkeep_core.vocabulary import load
-from watchkeep_ingest import batches, births
+from watchkeep_ingest import batches, births, metrics, parking
 from watchkeep_ingest.accounts import Tally
-from watchkeep_ingest.columns import Columns, Ints, Portion, Rows
+from watchkeep_ingest.columns import Columns, Ints, Portion, Readings, Rows
+from watchkeep_ingest.flood import FloodGuard
 from watchkeep_ingest.incoming import Decoded, Problem
-from watchkeep_ingest.lane import UNKNOWN_GATEWAY, BatchTooWide, Handled
+from watchkeep_ingest.keeping import Keeping
+from watchkeep_ingest.lane import REPLAY_FROM_US, REPLAY_UNTIL_US, UNKNOWN_GATEWAY, BatchTooWide, Handled
 from watchkeep_ingest.ledger import Key
 from watchkeep_ingest.register import Register
-from watchkeep_ingest.resolve import Parked, Quarantined, Resolution, resolve
+from watchkeep_ingest.resolve import Quarantined, Resolution, resolve
 from watchkeep_ingest.status import Notes
 
 log = get_logger(__name__)
@@ -37,9 +38,6 @@ _MAX_DAYS = 400
 
 One message cannot reach it: `dt_ms` spans 50 days.
 """
-
-_UNPARK_ROWS = 200
-"""Parked messages replayed in one transaction, so that live ones do not wait long behind them."""
 
 _ASK_AGAIN_S = 60.0
 """A gateway that has not answered `rebirth` is asked again after this, in seconds, while its readings keep parking."""
@@ -54,6 +52,9 @@ class _Pass:
     notes: list[tuple[GatewayRef, int, int | None]] = field(default_factory=list)
     watermarks: dict[str, int] = field(default_factory=dict)
     cursors: dict[Key, int | None] = field(default_factory=dict)
+    held: list[Portion] = field(default_factory=list)
+    received_us: int = 0
+    """Of the newest live message."""
 
 
 class DataLane:
@@ -61,26 +62,35 @@ class DataLane:
 
     lane: Lane = "data"
 
-    def __init__(self, unclaimed_cap: int, notes: Notes) -> None:
+    def __init__(self, unclaimed_cap: int, notes: Notes, flood: FloodGuard | None = None) -> None:
+        """Without a `flood` guard nothing is too much."""
         self._cap = unclaimed_cap
         self._notes = notes
+        self._flood = flood or FloodGuard(0)
         self._words = load()
         self._register = Register()
+        self._keeping = Keeping()
         self._days: set[date] = set()
         self._newest: Ints = np.empty(0, np.int64)
         self._unpark: dict[Key, int] = {}  # → the last parked row looked at
+        self._flooded: defaultdict[GatewayRef, set[str]] = defaultdict(set)  # → epochs
         self._asked_s: dict[Key, float] = {}
         self._births: dict[GatewayRef, bytes] = {}
         self._pass = _Pass()
 
     def waiting(self) -> set[int]:
+        for source in self._flood.over(time.monotonic()):
+            log.info("flood_over", gateway=source.user)
+            for epoch in self._flooded.pop(source, ()):
+                self._unpark.setdefault((source, epoch), 0)
+        metrics.FLOODING.set(len(self._flood.flooding))
         return {partition_of(source.community) for source, _ in self._unpark}
 
     def handle(self, conn: Connection, accepted: Sequence[Decoded], tally: Tally) -> Handled:
         self._pass = _Pass()
         handled = Handled()
         modes = self._register.modes(conn, {m.topic.source for m in accepted if m.topic}, time.monotonic())
-        portions: defaultdict[Key, list[Portion]] = defaultdict(list)
+        portions: list[Portion] = []
         # Births first: within an epoch an alias has one meaning, so readings before their birth gain, and none loses.
         for message in sorted(accepted, key=lambda m: not isinstance(m.content, Birth)):
             if message.topic is None or message.content is None:
@@ -91,11 +101,11 @@ class DataLane:
                 handled.dead.append(message.refused(problem))
             elif isinstance(message.content, Birth):
                 self._birth(conn, message, message.content, handled)
-            elif isinstance(message.content, Data):
-                portions[source, message.topic.epoch].append(_portion(message, message.content))
-        for found in portions.values():
-            tally[found[0].partition]["decoded"] += sum(len(portion.data.alias) for portion in found)
-        self._readings(conn, portions, modes, tally, handled)
+            elif isinstance(message.content, Readings):
+                portions.append(_portion(message, message.content))
+        for portion in portions:
+            tally[portion.partition]["decoded"] += len(portion.readings)
+        self._readings(conn, self._within_limit(conn, portions, tally), modes, tally, handled)
         return handled
 
     def resume(self, conn: Connection, tally: Tally) -> Handled:
@@ -105,7 +115,8 @@ class DataLane:
         key = next(iter(self._unpark), None)
         if key is not None:
             modes = self._register.modes(conn, {key[0]}, time.monotonic())
-            self._readings(conn, {key: self._parked(conn, key)}, modes, tally, handled)
+            found, self._pass.cursors[key] = parking.read(conn, key, self._unpark[key], _MAX_DAYS)
+            self._readings(conn, [portion for portion in found if key[0] in modes], modes, tally, handled)
         return handled
 
     def finish(self, conn: Connection) -> None:
@@ -117,6 +128,8 @@ class DataLane:
     def committed(self) -> None:
         done = self._pass
         self._days |= done.days
+        for portion in done.held:
+            self._flooded[portion.source].add(portion.epoch)
         for key, cursor in done.cursors.items():
             if cursor is None:
                 self._unpark.pop(key, None)
@@ -127,6 +140,8 @@ class DataLane:
             self._grow(int(done.stored.series[-1]))
             series = done.stored.series[last]
             self._newest[series] = np.maximum(self._newest[series], done.stored.time_us[last])
+            if done.received_us:
+                self._notes.clocks.note(series, done.stored.time_us[last], done.received_us)
         self._notes.add(done.notes)
         self._pass = _Pass()
 
@@ -146,44 +161,45 @@ class DataLane:
             handled.dead.append(message.refused(problem))
         self._births[source] = message.incoming.payload
         self._asked_s.pop((source, birth.data_epoch), None)
-        self._unpark[source, birth.data_epoch] = 0
+        for epoch in {birth.data_epoch, *parking.epochs(conn, source)}:
+            self._unpark[source, epoch] = 0
 
-    def _parked(self, conn: Connection, key: Key) -> list[Portion]:
-        source, epoch = key
-        row = {"community": source.community, "gateway": source.gateway, "epoch": epoch}
-        more = {"after": self._unpark[key], "at_most": _UNPARK_ROWS}
-        found = [
-            Portion(
-                source, partition_of(source.community), epoch, seq, to_us(at), messages.decode(Data, payload), id_, why
-            )
-            for id_, seq, why, payload, at in conn.execute(_sql("read_parked"), {**row, **more})
-        ]
-        fitting = _fitting(found)
-        done = len(fitting) == len(found) < _UNPARK_ROWS
-        self._pass.cursors[key] = None if done else fitting[-1].parked_id
-        return fitting
+    def _within_limit(self, conn: Connection, portions: list[Portion], tally: Tally) -> list[Portion]:
+        """What the flood guard lets pass; the rest is parked."""
+        now_s = time.monotonic()
+        before = self._flood.flooding
+        passing: list[Portion] = []
+        held: list[Portion] = []
+        for portion in portions:
+            within = self._flood.lets_pass(portion.source, len(portion.readings), now_s)
+            (passing if within else held).append(portion)
+        for source in self._flood.flooding - before:
+            log.warning("flood", gateway=source.user)
+        if held:
+            parking.insert(conn, [parking.whole(portion, parking.RATE_LIMIT) for portion in held])
+            self._pass.held = held
+            for portion in held:
+                tally[portion.partition]["parked"] += len(portion.readings)
+        return passing
 
     def _readings(
         self,
         conn: Connection,
-        portions: dict[Key, list[Portion]],
+        portions: list[Portion],
         modes: dict[GatewayRef, bool],
         tally: Tally,
         handled: Handled,
     ) -> None:
-        stored: list[Rows] = []
-        for key, found in portions.items():
-            source = key[0]
-            if not found or source not in modes:
-                continue
-            columns = Columns.of(found)
-            resolution = self._resolve(conn, key, found, columns, replay=modes[source])
-            stored.append(resolution.stored)
-            self._settle(conn, source, found, resolution, tally)
-            if any(parked.reason == births.UNKNOWN_ALIAS for parked in resolution.parked):
-                self._ask(key, handled)
-            self._note(source, found, columns, resolution.stored, replay=modes[source])
-        rows = Rows.joined(stored).sorted()
+        if not portions:
+            return
+        columns = Columns.of(portions)
+        resolution = self._resolve(conn, portions, columns, modes)
+        self._settle(conn, portions, resolution, tally)
+        for parked in resolution.parked:
+            if parked.reason == births.UNKNOWN_ALIAS:
+                self._ask(parked.portion.key, handled)
+        self._note(portions, columns, modes)
+        rows = resolution.stored.sorted()
         if len(rows):
             self._copy(conn, rows)
             self._count_stored(rows, tally)
@@ -191,34 +207,36 @@ class DataLane:
         self._pass.stored = rows
 
     def _resolve(
-        self, conn: Connection, key: Key, found: list[Portion], columns: Columns, *, replay: bool
+        self, conn: Connection, portions: list[Portion], columns: Columns, modes: dict[GatewayRef, bool]
     ) -> Resolution:
-        table = self._register.table(conn, key)
-        resolution = resolve(found, columns, table, replay=replay)
-        if any(parked.reason == births.UNKNOWN_ALIAS for parked in resolution.parked):
-            again = self._register.reload(conn, key)
-            if len(again.aliases) != len(table.aliases):
-                return resolve(found, columns, again, replay=replay)
+        tables = {key: self._register.table(conn, key) for key in {portion.key for portion in portions}}
+        replay = [modes[portion.source] for portion in portions]
+        resolution = resolve(portions, columns, [tables[portion.key] for portion in portions], replay)
+        fresh = False
+        for key in {parked.portion.key for parked in resolution.parked if parked.reason == births.UNKNOWN_ALIAS}:
+            again = self._register.reload(conn, key)  # another worker may have been told meanwhile
+            fresh |= again.pairs() != tables[key].pairs()
+            tables[key] = again
+        if fresh:
+            resolution = resolve(portions, columns, [tables[portion.key] for portion in portions], replay)
         return resolution
 
-    def _settle(
-        self, conn: Connection, source: GatewayRef, found: list[Portion], resolution: Resolution, tally: Tally
-    ) -> None:
+    def _settle(self, conn: Connection, portions: list[Portion], resolution: Resolution, tally: Tally) -> None:
         """Write what is quarantined and parked; take what was parked and is no longer out of its table."""
-        counts = tally[found[0].partition]
-        untouched = {each.portion.parked_id for each in resolution.parked if _is_as_parked(each)}
-        taken = [p for p in found if p.parked_id is not None and p.parked_id not in untouched]
-        if taken:
-            conn.execute(_sql("delete_parked"), {"ids": [portion.parked_id for portion in taken]})
-            counts["parked"] -= sum(len(portion.data.alias) for portion in taken)
-        parked = [each for each in resolution.parked if not _is_as_parked(each)]
-        if parked:
-            with conn.cursor() as cursor:
-                cursor.executemany(_sql("insert_parked"), [_parked_row(each) for each in parked])
-            counts["parked"] += sum(len(each.data.alias) for each in parked)
-        if len(resolution.quarantined.rows):
-            conn.execute(_sql("insert_quarantine"), _quarantine_row(source, resolution.quarantined))
-            counts["quarantined"] += len(resolution.quarantined.rows)
+        untouched = {each.portion.parked_id for each in resolution.parked if parking.is_unchanged(each)}
+        taken = [p for p in portions if p.parked_id is not None and p.parked_id not in untouched]
+        parking.delete(conn, taken)
+        for portion in taken:
+            tally[portion.partition]["parked"] -= len(portion.readings)
+        parked = [each for each in resolution.parked if not parking.is_unchanged(each)]
+        parking.insert(conn, parked)
+        for each in parked:
+            tally[each.portion.partition]["parked"] += len(each.data.alias)
+        quarantined = resolution.quarantined
+        if len(quarantined.rows):
+            conn.execute(_sql("insert_quarantine"), _quarantine_row(portions, quarantined))
+            for number in quarantined.portion.tolist():
+                tally[portions[number].partition]["quarantined"] += 1
 
     def _ask(self, key: Key, handled: Handled) -> None:
         now_s = time.monotonic()
@@ -226,14 +244,23 @@ class DataLane:
             self._asked_s[key] = now_s
             handled.rebirths.append(key[0])
 
-    def _note(self, source: GatewayRef, found: list[Portion], columns: Columns, stored: Rows, *, replay: bool) -> None:
-        live = [number for number, portion in enumerate(found) if portion.parked_id is None]
-        if live:
-            newest = int(columns.time_us[columns.portion == live[-1]].max())
-            self._pass.notes.append((source, found[live[-1]].received_us, None if replay else newest))
-        if replay and len(stored):
-            mark = int(stored.time_us.max())
-            self._pass.watermarks[source.community] = max(mark, self._pass.watermarks.get(source.community, mark))
+    def _note(self, portions: list[Portion], columns: Columns, modes: dict[GatewayRef, bool]) -> None:
+        newest = np.maximum.reduceat(columns.time_us, columns.starts[:-1]).tolist()
+        for portion, mark in zip(portions, newest, strict=True):
+            replay = modes[portion.source]
+            if portion.parked_id is None:
+                self._pass.notes.append((portion.source, portion.received_us, None if replay else mark))
+                self._pass.received_us = max(self._pass.received_us, portion.received_us)
+            if replay:
+                self._mark(portion)
+
+    def _mark(self, portion: Portion) -> None:
+        """Recorded data moves its community's "now"."""
+        time_us = portion.readings.time_ms * 1000
+        possible = time_us[(time_us >= REPLAY_FROM_US) & (time_us < REPLAY_UNTIL_US)]
+        if len(possible):
+            mark, community = int(possible.max()), portion.source.community
+            self._pass.watermarks[community] = max(mark, self._pass.watermarks.get(community, mark))
 
     def _copy(self, conn: Connection, rows: Rows) -> None:
         days = {_day(number) for number in np.unique(rows.time_us // _DAY_US).tolist()}
@@ -242,8 +269,10 @@ class DataLane:
         if days - self._days:
             conn.execute(_sql("make_partitions"), {"days": sorted(days - self._days)})
             self._pass.days = days
+        self._keeping.before_copy(conn, rows)
         with conn.cursor() as cursor, cursor.copy(_sql("copy_readings")) as copy:
             copy.write(rows.to_copy())
+        self._keeping.after_copy(conn, rows)
 
     def _count_stored(self, rows: Rows, tally: Tally) -> None:
         self._grow(int(rows.series[-1]))
@@ -258,21 +287,11 @@ class DataLane:
             self._newest = np.concatenate([self._newest, more])
 
 
-def _fitting(found: Sequence[Portion]) -> list[Portion]:
-    """As many, from the first on, as one transaction can hold."""
-    days: set[int] = set()
-    for number, portion in enumerate(found):
-        days |= {(portion.data.t0 + dt) // (_DAY_US // 1000) for dt in portion.data.dt_ms}
-        if len(days) > _MAX_DAYS:
-            return list(found[:number])
-    return list(found)
-
-
-def _portion(message: Decoded, data: Data) -> Portion:
+def _portion(message: Decoded, readings: Readings) -> Portion:
     topic = message.topic
     if topic is None:
         raise ValueError("a data message has a topic")
-    return Portion(topic.source, topic.partition, topic.epoch, topic.seq, message.incoming.received_us, data)
+    return Portion(topic.source, topic.partition, topic.epoch, topic.seq, message.incoming.received_us, readings)
 
 
 def _lasts(series: Any) -> Ints:
@@ -285,32 +304,12 @@ def _day(number: int) -> date:
     return datetime.fromtimestamp(number * 86_400, UTC).date()
 
 
-def _is_as_parked(parked: Parked) -> bool:
-    """Whether it is a row of `parked` of which nothing has changed."""
-    portion = parked.portion
-    whole = len(parked.data.alias) == len(portion.data.alias)
-    return portion.parked_id is not None and whole and parked.reason == portion.parked_reason
-
-
-def _parked_row(parked: Parked) -> dict[str, Any]:
-    portion = parked.portion
-    return {
-        "community": portion.source.community,
-        "gateway": portion.source.gateway,
-        "epoch": portion.epoch,
-        "seq": portion.seq,
-        "reason": parked.reason,
-        "readings": len(parked.data.alias),
-        "payload": messages.encode(parked.data),
-        "parked_at": from_us(portion.received_us),
-    }
-
-
-def _quarantine_row(source: GatewayRef, quarantined: Quarantined) -> dict[str, Any]:
+def _quarantine_row(portions: Sequence[Portion], quarantined: Quarantined) -> dict[str, Any]:
     rows = quarantined.rows
+    sources = [portions[number].source for number in quarantined.portion.tolist()]
     return {
-        "community": source.community,
-        "gateway": source.gateway,
+        "community": [source.community for source in sources],
+        "gateway": [source.gateway for source in sources],
         "series": rows.series.tolist(),
         "ts": [from_us(us) for us in rows.time_us.tolist()],
         "value": rows.value.tolist(),

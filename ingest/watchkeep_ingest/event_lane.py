@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 from psycopg import Connection
@@ -10,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from watchkeep_core.clock import from_ms, from_us
 from watchkeep_core.database import queries
+from watchkeep_core.logs import get_logger
 from watchkeep_core.messages import Birth, Event, State
 from watchkeep_core.rows import CommittedEvent
 from watchkeep_core.topics import GatewayRef, Lane
@@ -17,8 +19,10 @@ from watchkeep_ingest import batches
 from watchkeep_ingest.accounts import Tally
 from watchkeep_ingest.incoming import Decoded, Problem
 from watchkeep_ingest.lane import UNKNOWN_GATEWAY, Handled, out_of_bounds
-from watchkeep_ingest.register import Register
+from watchkeep_ingest.register import FOREIGN, Register
 from watchkeep_ingest.status import Notes
+
+log = get_logger(__name__)
 
 _YEAR_2000_MS = 946_684_800_000
 
@@ -88,6 +92,7 @@ class EventLane:
 
     def _store(self, conn: Connection, events: Sequence[tuple[Decoded, bool]]) -> list[tuple[int, CommittedEvent]]:
         """Insert; `replay` communities are judged by the years of recorded data and move their watermark."""
+        events = self._marked(conn, events)
         columns: dict[str, list[object]] = {name: [] for name in _COLUMNS}
         trusted: list[bool] = []
         for message, replay in events:
@@ -117,6 +122,25 @@ class EventLane:
                 columns[name].append(value)
         ids = {tuple(key): number for *key, number in conn.execute(_sql("insert_events"), columns)}
         return [_committed(message, ids, sure) for (message, _), sure in zip(events, trusted, strict=True)]
+
+    def _marked(self, conn: Connection, events: Sequence[tuple[Decoded, bool]]) -> list[tuple[Decoded, bool]]:
+        """Events of another gateway's equipment say so in their attributes: refusing a true alarm could cost a life."""
+        rows = [
+            (number, message.topic.source.community, message.topic.source.gateway, message.content.equipment)
+            for number, (message, _) in enumerate(events)
+            if message.topic is not None and isinstance(message.content, Event)
+        ]
+        names = ("n", "community", "gateway", "equipment")
+        columns = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        marked = list(events)
+        for (number,) in conn.execute(_sql("find_foreign"), columns):
+            message, replay = events[number]
+            if isinstance(message.content, Event):
+                attributes = {**message.content.attributes, FOREIGN: True}
+                content = msgspec.structs.replace(message.content, attributes=attributes)
+                marked[number] = replace(message, content=content), replay
+                log.warning("foreign_event", topic=message.incoming.topic, equipment=content.equipment)
+        return marked
 
 
 _COLUMNS = (

@@ -1,17 +1,17 @@
 """One message as it came in, and what it turned out to be: bytes become typed values here, before any database work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from watchkeep_core import messages
 from watchkeep_core.errors import MessageError
 from watchkeep_core.messages import Birth, Data, Event, State
 from watchkeep_core.topics import GatewayRef, Lane, UpTopic, parse_up
+from watchkeep_ingest.columns import Readings
 
-Content = Data | Event | Birth | State
+Content = Readings | Event | Birth | State
 
-_KINDS: dict[str, type[Content]] = {"data": Data, "event": Event, "birth": Birth, "state": State}
+_KINDS: dict[str, type[Data | Event | Birth | State]] = {"data": Data, "event": Event, "birth": Birth, "state": State}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,10 @@ class Incoming:
     payload: bytes
     received_us: int
     """Wall clock, µs since 1970 UTC."""
-    ack: Callable[[], object]
-    """Acknowledges the message to the broker; dropped there when its connection is gone."""
+    mid: int
+    """The broker's id of the message, within one connection."""
+    ack: Callable[[Sequence[int]], object]
+    """Acknowledges messages of its connection by their ids; equal for all of them, so that one call does for many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Decoded:
     @property
     def floor(self) -> int:
         """What the message says its spool still begins with; 0 when it cannot be trusted."""
-        return self.content.floor if isinstance(self.content, Data | Event) and self.problem is None else 0
+        return self.content.floor if isinstance(self.content, Readings | Event) and self.problem is None else 0
 
     def refused(self, problem: Problem) -> "Decoded":
         return replace(self, problem=problem)
@@ -68,10 +70,11 @@ def decode(incoming: Incoming) -> Decoded:
         topic = parse_up(incoming.topic)
         if topic.kind != "message" and not incoming.payload:
             return Decoded(incoming, topic, None, None)
-        content = messages.decode(_KINDS[topic.lane or topic.kind], incoming.payload)
+        message = messages.decode(_KINDS[topic.lane or topic.kind], incoming.payload)
     except MessageError as error:
         return Decoded(incoming, topic, None, Problem(error.reason, error.detail))
+    content = Readings.of(message) if isinstance(message, Data) else message
     problem = None
-    if topic.kind == "message" and cast(Data | Event, content).floor > topic.seq:
-        problem = Problem("bad_floor", f"floor {cast(Data | Event, content).floor} is above the message's own seq")
+    if isinstance(content, Readings | Event) and content.floor > topic.seq:
+        problem = Problem("bad_floor", f"floor {content.floor} is above the message's own seq")
     return Decoded(incoming, topic, content, problem)

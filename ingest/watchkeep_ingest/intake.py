@@ -1,14 +1,21 @@
-"""The bounded queue between the sessions of a lane and its writer."""
+"""The bounded queue between the sessions of a lane and its writer; a thread of its own decodes what waits in it."""
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from watchkeep_ingest.incoming import Incoming
+from watchkeep_ingest.incoming import Decoded, Incoming, decode
 
-_OVERHEAD_BYTES = 1_000
-"""What a queued message costs beside its payload: topic, objects, queue slot."""
+_OVERHEAD_BYTES = 1_500
+"""What a queued message costs beside its payload: topic, objects, queue slots."""
+
+_DECODED = 3
+"""Decoded columns are 24 bytes per reading, the JSON about 14: a message weighs so many times its payload."""
+
+_AHEAD = 100
+"""Messages decoded between two looks at the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +25,35 @@ class Limits:
     linger_s: float
     """Least time between two batches in seconds; 0 = as soon as there is a message."""
     messages: int
+    """Of one partition: half of its session's window, so that the other half arrives meanwhile."""
     size_bytes: int
+    """Payload bytes, of all partitions."""
 
     def wait_s(self, queued: int, queued_bytes: int, since_last_s: float) -> float:
-        """How long to wait for more before taking what is queued; 0 = now. After a pause nobody waits."""
+        """How long to wait for more before taking what is queued; 0 = now. After a pause nobody waits.
+
+        `queued` = messages of the partition that has most of them.
+        """
         if queued >= self.messages or queued_bytes >= self.size_bytes:
             return 0.0
         return max(0.0, self.linger_s - since_last_s)
+
+
+class _Slot:
+    """A message in the queue, and what it turned out to be once somebody has looked."""
+
+    __slots__ = ("decoded", "incoming", "weight")
+
+    def __init__(self, incoming: Incoming) -> None:
+        self.incoming = incoming
+        self.decoded: Decoded | None = None
+        self.weight = _DECODED * len(incoming.payload) + _OVERHEAD_BYTES
+
+    def open(self) -> Decoded:
+        """Two threads may both do it: the result is the same."""
+        if self.decoded is None:
+            self.decoded = decode(self.incoming)
+        return self.decoded
 
 
 class Intake:
@@ -33,72 +62,112 @@ class Intake:
     def __init__(self, capacity_bytes: int, limits: Limits) -> None:
         self._capacity = capacity_bytes
         self._limits = limits
-        self._items: deque[Incoming] = deque()
-        self._bytes = 0
+        self._slots: deque[_Slot] = deque()
+        self._closed_slots: deque[_Slot] = deque()  # not decoded yet, unless the writer was faster
+        self._weight = 0
+        self._payload_bytes = 0
+        self._queued: Counter[int] = Counter()  # partition → messages
         self._last_take = 0.0
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._fresh = threading.Condition(lock)
         self._closed = False
 
     def put(self, item: Incoming, timeout_s: float) -> bool:
         """Enqueue; waits up to `timeout_s` for room. False: not taken, the broker must deliver it again."""
-        size = len(item.payload) + _OVERHEAD_BYTES
+        slot = _Slot(item)
         with self._changed:
-            # An empty queue takes anything: what is larger than all room would never pass otherwise.
-            room = self._changed.wait_for(
-                lambda: self._closed or not self._items or self._bytes + size <= self._capacity, timeout_s
-            )
-            if not room or self._closed:
+            if not self._has_room(slot) and not self._changed.wait_for(
+                lambda: self._closed or self._has_room(slot), timeout_s
+            ):
                 return False
-            self._items.append(item)
-            self._bytes += size
-            if len(self._items) == 1 or self._limits.wait_s(len(self._items), self._bytes, 0.0) == 0.0:
+            if self._closed:
+                return False
+            self._slots.append(slot)
+            self._closed_slots.append(slot)
+            self._weight += slot.weight
+            self._payload_bytes += len(item.payload)
+            self._queued[item.partition] += 1
+            if len(self._closed_slots) == 1:
+                self._fresh.notify()
+            queued = self._queued[item.partition]
+            if len(self._slots) == 1 or queued == self._limits.messages or self._is_full():
                 self._changed.notify_all()
         return True
 
-    def take(self, timeout_s: float) -> list[Incoming]:
+    def decode_ahead(self, timeout_s: float) -> None:
+        """Decode some of what waits, in the order of arrival; returns after `timeout_s` when nothing came."""
+        with self._fresh:
+            if not self._fresh.wait_for(lambda: bool(self._closed_slots) or self._closed, timeout_s):
+                return
+            some = [self._closed_slots.popleft() for _ in range(min(_AHEAD, len(self._closed_slots)))]
+        for slot in some:
+            slot.open()
+
+    def take(self, timeout_s: float) -> Sequence[Decoded]:
         """The next batch, in order of arrival; empty when none came within `timeout_s` or after `close`."""
         with self._changed:
-            if not self._changed.wait_for(lambda: bool(self._items) or self._closed, timeout_s):
+            if not self._changed.wait_for(lambda: bool(self._slots) or self._closed, timeout_s):
                 return []
             while not self._closed:
                 since_s = time.monotonic() - self._last_take
-                wait_s = self._limits.wait_s(len(self._items), self._bytes, since_s)
+                wait_s = self._limits.wait_s(max(self._queued.values()), self._payload_bytes, since_s)
                 if wait_s == 0.0:
                     break
                 self._changed.wait(wait_s)
             self._last_take = time.monotonic()
-            return self._cut()
+            batch = self._cut()
+        return [slot.open() for slot in batch]
 
     def close(self) -> None:
         """Wake everyone up; what is still queued was never acknowledged and comes again."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            self._fresh.notify_all()
 
     @property
     def queued_bytes(self) -> int:
-        return self._bytes
+        """Estimate of the memory it takes."""
+        return self._weight
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._slots)
 
     @property
     def half_empty(self) -> bool:
-        return self._bytes <= self._capacity // 2
+        return self._weight <= self._capacity // 2
 
     def oldest_us(self) -> int | None:
         """Receive time of the oldest message in it, µs since 1970 UTC."""
         try:
-            return self._items[0].received_us
+            return self._slots[0].incoming.received_us
         except IndexError:
             return None
 
-    def _cut(self) -> list[Incoming]:
-        batch: list[Incoming] = []
+    def _has_room(self, slot: _Slot) -> bool:
+        """An empty queue takes anything: what is larger than all room would never pass otherwise."""
+        return not self._slots or self._weight + slot.weight <= self._capacity
+
+    def _is_full(self) -> bool:
+        """No more will fit soon: waiting for a larger batch would be waiting for nothing."""
+        return self._payload_bytes >= self._limits.size_bytes
+
+    def _cut(self) -> list[_Slot]:
+        batch: list[_Slot] = []
+        taken: Counter[int] = Counter()
         size = 0
-        while self._items and len(batch) < self._limits.messages and size < self._limits.size_bytes:
-            batch.append(self._items.popleft())
-            size += len(batch[-1].payload) + _OVERHEAD_BYTES
-        self._bytes -= size
+        while self._slots and size < self._limits.size_bytes:
+            slot = self._slots[0]
+            if taken[slot.incoming.partition] >= self._limits.messages:
+                break
+            taken[slot.incoming.partition] += 1
+            size += len(slot.incoming.payload)
+            self._weight -= slot.weight
+            batch.append(self._slots.popleft())
+        self._payload_bytes -= size
+        self._queued -= taken
+        while self._closed_slots and self._closed_slots[0].decoded is not None:
+            self._closed_slots.popleft()
         self._changed.notify_all()
         return [] if self._closed else batch

@@ -1,25 +1,33 @@
 """Holds the partitions of a worker by advisory locks of one database session, and keeps their MQTT sessions open.
 
+Workers that want the same partitions share them evenly: each holds a shared lock that says it is there, takes its
+share, and gives up what is beyond it when another comes. A worker that dies frees its locks, and the rest take over.
 Two workers that read one session would kick each other out; two that write are kept apart by row locks anyway.
 """
 
 import random
+import zlib
 from collections.abc import Callable, Sequence
 
 import psycopg
 from psycopg import Connection
+from psycopg.sql import SQL
 
+from watchkeep_core import topics
 from watchkeep_core.broker import BrokerRefused, BrokerUnreachable
-from watchkeep_core.database import DatabaseRefused, DatabaseUnavailable
+from watchkeep_core.database import DatabaseRefused, DatabaseUnavailable, queries
 from watchkeep_core.logs import get_logger
-from watchkeep_ingest import metrics
+from watchkeep_ingest import accounts, metrics
 from watchkeep_ingest.sessions import Sessions
 from watchkeep_ingest.status import Notes
 
 log = get_logger(__name__)
 
-_LOCK_SPACE = 0x574B_4947
+LOCK_SPACE = 0x574B_4947
 """First key of our advisory locks ("WKIG"); the second is the partition."""
+
+_MEMBER_SPACE = 0x574B_4948
+"""First key of the shared locks by which workers count each other; the second tells what they want."""
 
 _GRACE_S = 10.0
 """How long sessions outlive a lost lock connection: a restarted database is usually back by then."""
@@ -28,6 +36,10 @@ _FLUSH_S = 5.0
 """How often what we noted of gateways is written."""
 
 _BROKER_RETRY_S = (1.0, 30.0)
+
+_COUNT_MEMBERS = """SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2 AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 class Keeper:
@@ -38,6 +50,7 @@ class Keeper:
     ) -> None:
         self._connect = connect
         self._wanted = tuple(wanted)
+        self._group = zlib.crc32(repr(self._wanted).encode()) & 0x7FFF_FFFF
         self._sessions = sessions
         self._notes = notes
         self._conn: Connection | None = None
@@ -67,6 +80,7 @@ class Keeper:
         if self._check_connection(now_s):
             self._take_locks_or_lose(now_s)
             self._flush(now_s)
+            self._send_left_over(now_s)
         if self._held and now_s >= self._broker_retry_at:
             self._open_sessions(now_s)
         self._sessions.renew_overflowed()
@@ -87,6 +101,7 @@ class Keeper:
         conn.execute("SET tcp_keepalives_idle = 15")
         conn.execute("SET tcp_keepalives_interval = 5")
         conn.execute("SET tcp_keepalives_count = 3")
+        conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", [_MEMBER_SPACE, self._group])
         self._conn = conn
 
     def _check_connection(self, now_s: float) -> bool:
@@ -95,7 +110,7 @@ class Keeper:
             return True
         try:
             self._open_connection()
-            kept = self._try_locks(self._held)
+            kept = self._try_locks(self._held, len(self._held))
         except (DatabaseUnavailable, DatabaseRefused, psycopg.OperationalError) as error:
             self._conn = None
             if self._lost_at is not None and now_s - self._lost_at > _GRACE_S and self._held:
@@ -111,35 +126,70 @@ class Keeper:
 
     def _take_locks_or_lose(self, now_s: float) -> None:
         try:
-            if not self._take_locks() and self._conn is not None:
-                self._conn.execute("SELECT 1")
+            share = self._share()
+            if len(self._held) > share:
+                self._give_up(sorted(self._held)[share:])
+            else:
+                self._take_locks()
         except psycopg.OperationalError as error:
             self._lose(now_s, error)
 
-    def _take_locks(self) -> bool:
-        """Try for what we do not hold; true when the server was asked."""
+    def _share(self) -> int:
+        """How many partitions are ours: as many as everybody's who wants the same, rounded up."""
+        if self._conn is None:
+            return len(self._held)
+        row = self._conn.execute(_COUNT_MEMBERS, [_MEMBER_SPACE, self._group]).fetchone()
+        return -(-len(self._wanted) // max(1, row[0] if row else 1))
+
+    def _give_up(self, partitions: Sequence[int]) -> None:
+        """Sessions first: the next worker must not meet them. What they delivered and is not written comes again."""
+        log.info("partitions_given_up", partitions=partitions)
+        self._release(set(partitions))
+        if self._conn is not None:
+            for partition in partitions:
+                self._conn.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, partition])
+
+    def _take_locks(self) -> None:
+        """Try for what we do not hold, up to our share."""
         missing = set(self._wanted) - self._held
-        taken = self._try_locks(missing)
+        taken = self._try_locks(missing, self._share() - len(self._held)) if missing else set()
         if taken:
             log.info("partitions_taken", partitions=sorted(taken))
             self._held |= taken
-        return bool(missing)
 
-    def _try_locks(self, partitions: set[int]) -> set[int]:
-        if self._conn is None or not partitions:
-            return set()
-        rows = self._conn.execute(
-            "SELECT p FROM unnest(%s::integer[]) AS p WHERE pg_try_advisory_lock(%s, p)",
-            [sorted(partitions), _LOCK_SPACE],
-        )
-        return {number for (number,) in rows}
+    def _try_locks(self, partitions: set[int], at_most: int) -> set[int]:
+        taken: set[int] = set()
+        for partition in sorted(partitions):
+            if self._conn is None or len(taken) >= at_most:
+                break
+            row = self._conn.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, partition]).fetchone()
+            if row is not None and row[0]:
+                taken.add(partition)
+        return taken
 
     def _flush(self, now_s: float) -> None:
         if self._conn is None or now_s - self._flushed_at < _FLUSH_S:
             return
         self._flushed_at = now_s
         try:
-            self._notes.flush(self._conn)
+            self._notes.flush(self._conn, now_s)
+            metrics.show_accounts(accounts.imbalances(self._conn))
+        except psycopg.OperationalError as error:
+            self._lose(now_s, error)
+
+    def _send_left_over(self, now_s: float) -> None:
+        """`rows` messages of replays from the command line."""
+        if self._conn is None or not self._held:
+            return
+        try:
+            found = self._conn.execute(_sql("read_outbox"), {"partitions": sorted(self._held)}).fetchall()
+            sent = [
+                number
+                for number, lane, partition, payload in found
+                if self._sessions.publish(lane, partition, topics.rows(partition), payload, retain=False, bulky=True)
+            ]
+            if sent:
+                self._conn.execute(_sql("delete_outbox"), {"ids": sent})
         except psycopg.OperationalError as error:
             self._lose(now_s, error)
 
@@ -161,3 +211,7 @@ class Keeper:
             log.warning("sessions_not_opened", error=str(error))
             self._broker_retry_at = now_s + random.uniform(0.5, 1) * self._broker_wait_s  # noqa: S311 - no secret
             self._broker_wait_s = min(2 * self._broker_wait_s, _BROKER_RETRY_S[1])
+
+
+def _sql(name: str) -> SQL:
+    return queries("watchkeep_ingest", "sql/overview.sql")[name]

@@ -32,8 +32,13 @@ class Entry:
     received: SeqRanges = field(default_factory=SeqRanges)
     known: SeqRanges = field(default_factory=SeqRanges)
     """Received or lost."""
+    stored_lost: SeqRanges = field(default_factory=SeqRanges)
+    stored_upper: int = 0
+    """What the database held when the row was locked: lost seqs, and one above the highest known."""
     added: list[int] = field(default_factory=list)
     floor: int = 0
+    recovered: list[tuple[int, str]] = field(default_factory=list)
+    """Seqs that close a gap the database knows of, with what they had been: missing or lost."""
 
     def judge(self, seq: int, floor: int) -> Verdict:
         """Take one message in. A lost seq that comes after all is new: the gap ledger shows it as recovered.
@@ -50,6 +55,8 @@ class Entry:
             len(self.received) >= MAX_RANGES and self.received.is_apart(seq)
         ):
             return "too_many_ranges"
+        if seq < self.stored_upper:
+            self.recovered.append((seq, "lost" if seq in self.stored_lost else "missing"))
         self.received.add(seq, seq + 1)
         self.known.add(seq, seq + 1)
         self.added.append(seq)
@@ -69,9 +76,10 @@ def lock(conn: Connection, lane: Lane, keys: Iterable[Key]) -> dict[Key, Entry]:
     entries: dict[Key, Entry] = {key: Entry() for key in keys}
     if entries:
         names = _names(entries)
-        for community, gateway, epoch, received, known in conn.execute(_sql("lock_progress"), {"lane": lane, **names}):
+        for community, gateway, epoch, *ranges in conn.execute(_sql("lock_progress"), {"lane": lane, **names}):
             entry = entries[GatewayRef(community, gateway), epoch]
-            entry.received, entry.known = SeqRanges.parse(received), SeqRanges.parse(known)
+            entry.received, entry.known, entry.stored_lost = (SeqRanges.parse(text) for text in ranges)
+            entry.stored_upper = entry.known.upper
     return entries
 
 
@@ -85,8 +93,22 @@ def save(conn: Connection, lane: Lane, entries: dict[Key, Entry]) -> dict[Key, i
         "added": [str(SeqRanges.of(entry.added)) for entry in entries.values()],
         "floors": [entry.floor for entry in entries.values()],
     }
+    _save_recoveries(conn, lane, entries)
     saved = conn.execute(_sql("save_progress"), row).fetchall()
     return {(GatewayRef(community, gateway), epoch): seq for community, gateway, epoch, seq in saved}
+
+
+def _save_recoveries(conn: Connection, lane: Lane, entries: dict[Key, Entry]) -> None:
+    found = [
+        (source.community, source.gateway, epoch, state, str(SeqRanges.of(seqs)))
+        for (source, epoch), entry in entries.items()
+        for state in ("missing", "lost")
+        if (seqs := [seq for seq, had_been in entry.recovered if had_been == state])
+    ]
+    if found:
+        names = ("communities", "gateways", "epochs", "states", "ranges")
+        columns = {name: list(column) for name, column in zip(names, zip(*found, strict=True), strict=True)}
+        conn.execute(_sql("save_recoveries"), {"lane": lane, **columns})
 
 
 def _names(keys: Iterable[Key]) -> dict[str, list[str]]:

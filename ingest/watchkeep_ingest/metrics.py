@@ -1,6 +1,6 @@
 """What ingest shows at /metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -26,6 +26,23 @@ DEAD = Counter("watchkeep_ingest_dead_letters", "Dead letters written", ["lane",
 REBIRTHS = Counter("watchkeep_ingest_rebirths_asked", "Gateways asked to send their birth again")
 SESSIONS = Gauge("watchkeep_ingest_sessions", "Sessions of this worker that are connected")
 PARTITIONS = Gauge("watchkeep_ingest_partitions", "Partitions this worker holds")
+UPKEEP_SECONDS = Histogram("watchkeep_ingest_upkeep_seconds", "One pass of the upkeep", buckets=_SECONDS)
+UPKEEP_FAILURES = Counter("watchkeep_ingest_upkeep_failures", "Passes of the upkeep that failed and are tried again")
+ROLLUP_LAG = Gauge("watchkeep_ingest_rollup_lag_seconds", "How far the minute rollups are behind now")
+ROLLUP_WAITING = Gauge("watchkeep_ingest_rollup_marks", "Hours marked to be rolled up (again), the first 100,000")
+ROLLUP_LATE = Counter("watchkeep_ingest_rollup_late_hours", "Hours of single series rolled up again for late readings")
+PARTS_DROPPED = Counter("watchkeep_ingest_parts_dropped", "Partitions or chunks dropped by retention", ["level"])
+UNACCOUNTED = Gauge(
+    "watchkeep_ingest_unaccounted", "What the accounting identities miss; anything but 0 is an alarm", ["lane", "kind"]
+)
+FLOODING = Gauge("watchkeep_ingest_flooding_gateways", "Gateways whose telemetry is parked because it is too much")
+
+
+def show_accounts(found: Mapping[str, tuple[int, int]]) -> None:
+    """Lane → messages and readings that are unaccounted for."""
+    for lane, (messages, readings) in found.items():
+        UNACCOUNTED.labels(lane, "messages").set(messages)
+        UNACCOUNTED.labels(lane, "readings").set(readings)
 
 
 def watch_queue(

@@ -1,5 +1,6 @@
 """The seam to the broker for what is said after a commit: `ack`, `rows`, `cmd`."""
 
+import time
 from typing import Protocol
 
 from watchkeep_core import topics
@@ -34,8 +35,11 @@ class MemoryOutbox:
 class Herald:
     """Says what a committed batch means to gateways and to analytics."""
 
-    def __init__(self, lane: Lane, outbox: Outbox) -> None:
+    def __init__(self, lane: Lane, outbox: Outbox, ack_every_s: float = 0.0) -> None:
+        """`ack_every_s`: acks of small batches are gathered for so long; only the newest of a gateway counts."""
         self._lane: Lane = lane
+        self._ack_every_s = ack_every_s
+        self._flushed_s = float("-inf")
         self._outbox = outbox
         self._unsent: dict[str, tuple[int, bytes]] = {}  # ack topic → partition, payload: only the newest counts
 
@@ -54,6 +58,11 @@ class Herald:
                 metrics.REBIRTHS.inc()
 
     def flush(self) -> None:
+        """Send what waits, unless that was done a moment ago."""
+        now_s = time.monotonic()
+        if now_s - self._flushed_s < self._ack_every_s:
+            return
+        self._flushed_s = now_s
         for topic, (partition, payload) in list(self._unsent.items()):
             if self._send(partition, topic, payload, retain=True):
                 del self._unsent[topic]

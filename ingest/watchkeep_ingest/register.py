@@ -20,17 +20,30 @@ from watchkeep_ingest.ledger import Key
 _GATEWAYS_FOR_S = 30.0
 """How long a gateway and its community's mode are believed, in seconds; unknown ones are asked for each time."""
 
+_COPY_HEADER_BYTES = 19
+_ALIAS_ROW = np.dtype(
+    [("fields", ">i2"), ("alias_size", ">i4"), ("alias", ">i4"), ("series_size", ">i4"), ("series", ">i4")]
+)
+"""COPY … TO STDOUT (FORMAT binary): 5,000 aliases are read in 2 ms, as tuples in 10; a start reads a million."""
+
+FOREIGN = "foreign_equipment"
+"""Why readings of another gateway's equipment are parked; whatever was meant before, that stays."""
+
 _MAX_TABLES = 20_000
 """Alias tables in memory; at 100 points each about 30 MB."""
+
+_SPARSE = 16
+"""Aliases are small numbers, so they are places in an array; where it would be this much too large, they are sought."""
 
 
 @dataclass(frozen=True, slots=True)
 class AliasTable:
     """Alias → series of one gateway and epoch."""
 
-    aliases: Ints
-    """Ascending."""
     series: NDArray[np.int32]
+    """By place; −1 = no such alias."""
+    aliases: Ints | None = None
+    """Ascending, of each place; None: an alias is its own place."""
     refused: Mapping[int, str] = field(default_factory=dict)
     """Aliases that a birth declared and we did not register, with the reason their readings are parked for."""
 
@@ -38,18 +51,28 @@ class AliasTable:
     def of(cls, pairs: Mapping[int, int], refused: Mapping[int, str] | None = None) -> Self:
         ordered = sorted(pairs.items())
         aliases = np.array([alias for alias, _ in ordered], np.int64)
-        series = np.array([series for _, series in ordered], np.int32)
-        return cls(aliases, series, refused or {})
+        return cls.of_columns(aliases, np.array([series for _, series in ordered], np.int32), refused)
+
+    @classmethod
+    def of_columns(cls, aliases: Ints, series: NDArray[np.int32], refused: Mapping[int, str] | None = None) -> Self:
+        """`aliases` ascending."""
+        if len(aliases) and aliases[-1] >= _SPARSE * (len(aliases) + 64):
+            return cls(series, aliases, refused or {})
+        dense = np.full(int(aliases[-1]) + 1 if len(aliases) else 0, -1, np.int32)
+        dense[aliases] = series
+        return cls(dense, None, refused or {})
 
     def pairs(self) -> dict[int, int]:
-        return dict(zip(self.aliases.tolist(), self.series.tolist(), strict=True))
+        aliases = np.flatnonzero(self.series >= 0) if self.aliases is None else self.aliases
+        series = self.series[aliases] if self.aliases is None else self.series
+        return dict(zip(aliases.tolist(), series.tolist(), strict=True))
 
-    def look_up(self, wanted: Ints) -> NDArray[np.int32]:
-        """Series of each alias; −1 = unknown."""
-        if not len(self.aliases):
-            return np.full(len(wanted), -1, np.int32)
-        at = np.minimum(np.searchsorted(self.aliases, wanted), len(self.aliases) - 1)
-        return np.where(self.aliases[at] == wanted, self.series[at], np.int32(-1)).astype(np.int32)
+    def places(self, alias: Ints) -> Ints:
+        """Where in `series` they are; at its end or beyond = unknown."""
+        if self.aliases is None:
+            return alias
+        at = np.searchsorted(self.aliases, alias)
+        return np.where(self.aliases[np.minimum(at, len(self.aliases) - 1)] == alias, at, len(self.aliases))
 
 
 class Register:
@@ -85,10 +108,16 @@ class Register:
         """From the database: another worker or a replayed birth may have added aliases."""
         source, epoch = key
         row = {"community": source.community, "gateway": source.gateway, "epoch": epoch}
-        pairs: dict[int, int] = dict(conn.execute(_sql("read_aliases"), row).fetchall())
+        with conn.cursor() as cursor, cursor.copy(_sql("read_aliases"), row) as copy:
+            found = np.frombuffer(b"".join(copy)[_COPY_HEADER_BYTES:-2], _ALIAS_ROW)
         old = self._tables.get(key)
-        refused = {alias: reason for alias, reason in (old.refused if old else {}).items() if alias not in pairs}
-        return self.learn(key, AliasTable.of(pairs, refused))
+        refused = dict(old.refused) if old else {}
+        foreign = [alias for alias, reason in refused.items() if reason == FOREIGN]
+        found = found[~np.isin(found["alias"], foreign)]
+        for alias in np.intersect1d(found["alias"], list(refused)).tolist():
+            del refused[alias]
+        aliases, series = found["alias"].astype(np.int64), found["series"].astype(np.int32)
+        return self.learn(key, AliasTable.of_columns(aliases, series, refused))
 
     def learn(self, key: Key, table: AliasTable) -> AliasTable:
         if len(self._tables) >= _MAX_TABLES:

@@ -1,10 +1,12 @@
-"""Decides, for all readings of one gateway and epoch at once: store, quarantine or park. Pure."""
+"""Decides, for all readings of a batch at once: store, quarantine or park. Pure."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeep_core.messages import Data
 from watchkeep_ingest.births import UNKNOWN_ALIAS
@@ -18,6 +20,7 @@ class Quarantined:
     """Readings with impossible stamps."""
 
     rows: Rows
+    portion: Ints
     received_us: Ints
     too_old: Bools
     """Else in the future."""
@@ -41,44 +44,59 @@ class Resolution:
     parked: list[Parked]
 
 
-def resolve(portions: Sequence[Portion], columns: Columns, table: AliasTable, *, replay: bool) -> Resolution:
-    """`columns` are those of `portions`, all of one gateway and epoch, whose alias table is `table`."""
-    series = table.look_up(columns.alias)
+def resolve(
+    portions: Sequence[Portion], columns: Columns, tables: Sequence[AliasTable], replay: Sequence[bool]
+) -> Resolution:
+    """`columns` are those of `portions`; alias table and mode of each portion's gateway stand beside it."""
+    series = _series(portions, columns, tables)
     unknown = series < 0
-    if replay:
-        too_old, ahead = columns.time_us < REPLAY_FROM_US, columns.time_us >= REPLAY_UNTIL_US
-    else:
-        too_old = columns.time_us < columns.received_us - MAX_AGE_US
-        ahead = columns.time_us > columns.received_us + MAX_AHEAD_US
-    partition = np.full(len(series), portions[0].partition, np.uint8)
+    partition = columns.per_portion([portion.partition for portion in portions], np.uint8)
     rows = Rows(series, columns.time_us, columns.value, columns.quality, partition)
+    too_old, ahead = _out_of_bounds(columns, replay)
     bad = (too_old | ahead) & ~unknown
     return Resolution(
         stored=rows if not (unknown.any() or bad.any()) else rows.where(~unknown & ~bad),
-        quarantined=Quarantined(rows.where(bad), columns.received_us[bad], too_old[bad]),
-        parked=_park(portions, columns, unknown, table) if unknown.any() else [],
+        quarantined=Quarantined(rows.where(bad), columns.portion[bad], columns.received_us[bad], too_old[bad]),
+        parked=_park(portions, columns, unknown, tables) if unknown.any() else [],
     )
 
 
-def _park(portions: Sequence[Portion], columns: Columns, unknown: Bools, table: AliasTable) -> list[Parked]:
-    starts = np.searchsorted(columns.portion, np.arange(len(portions)))
+def _series(portions: Sequence[Portion], columns: Columns, tables: Sequence[AliasTable]) -> NDArray[np.int32]:
+    """Series of every reading, −1 = unknown: the tables lie one behind the other, so that one look-up does for all."""
+    distinct = {id(table): table for table in tables}
+    ends = np.cumsum([len(table.series) for table in distinct.values()])
+    pool = np.concatenate([*(table.series for table in distinct.values()), np.array([-1], np.int32)])
+    start = dict(zip(distinct, (ends - [len(table.series) for table in distinct.values()]).tolist(), strict=True))
+    place = columns.alias
+    if any(table.aliases is not None for table in tables):
+        place = np.concatenate([t.places(portion.readings.alias) for t, portion in zip(tables, portions, strict=True)])
+    known = place < columns.per_portion([len(table.series) for table in tables])
+    found = place + columns.per_portion([start[id(table)] for table in tables])
+    series: NDArray[np.int32] = pool[np.where(known, found, len(pool) - 1)]
+    return series
+
+
+def _out_of_bounds(columns: Columns, replay: Sequence[bool]) -> tuple[Bools, Bools]:
+    """Which stamps are too old, and which too far ahead."""
+    low: Any = columns.received_us - MAX_AGE_US
+    high: Any = columns.received_us + MAX_AHEAD_US
+    if any(replay):
+        recorded = columns.per_portion(replay, np.bool_)
+        low = np.where(recorded, REPLAY_FROM_US, low)
+        high = np.where(recorded, REPLAY_UNTIL_US - 1, high)
+    return columns.time_us < low, columns.time_us > high
+
+
+def _park(portions: Sequence[Portion], columns: Columns, unknown: Bools, tables: Sequence[AliasTable]) -> list[Parked]:
     parked: list[Parked] = []
     for number in np.unique(columns.portion[unknown]).tolist():
-        data = portions[number].data
+        start, end = columns.starts[number : number + 2]
         by_reason: defaultdict[str, list[int]] = defaultdict(list)
-        for at in np.flatnonzero(unknown & (columns.portion == number)).tolist():
-            place = at - int(starts[number])
-            by_reason[table.refused.get(data.alias[place], UNKNOWN_ALIAS)].append(place)
-        parked += [Parked(portions[number], reason, _pick(data, places)) for reason, places in by_reason.items()]
+        for place in np.flatnonzero(unknown[start:end]).tolist():
+            alias = int(columns.alias[start + place])
+            by_reason[tables[number].refused.get(alias, UNKNOWN_ALIAS)].append(place)
+        readings = portions[number].readings
+        parked += [
+            Parked(portions[number], reason, readings.to_data(np.array(places))) for reason, places in by_reason.items()
+        ]
     return parked
-
-
-def _pick(data: Data, places: Sequence[int]) -> Data:
-    return Data(
-        floor=0,
-        t0=data.t0,
-        alias=[data.alias[place] for place in places],
-        dt_ms=[data.dt_ms[place] for place in places],
-        value=[data.value[place] for place in places],
-        quality=None if data.quality is None else [data.quality[place] for place in places],
-    )

@@ -5,7 +5,7 @@ is room again: the broker then delivers it once more, to a new connection whose 
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -71,6 +71,8 @@ class Session:
         self._early: list[Received] | None = []  # what came before we know the connection that acknowledges it
         self.overflowed = False
         self._ending = False
+        self._epoch = 0  # of the connection that `_ack` belongs to
+        self._ack: Callable[[Sequence[int]], object] = len
         user = f"ingest-{lane}-{partition}"
         self.connection: Connection = connect(
             access.address,
@@ -94,8 +96,8 @@ class Session:
 
     @property
     def is_zombie(self) -> bool:
-        """Looks connected, but its thread is dead or has heard nothing for two keep-alives."""
-        return self.connection.connected and not self.connection.alive()
+        """Its thread is dead, or it looks connected but has heard nothing for two keep-alives."""
+        return self.connection.dead or (self.connection.connected and not self.connection.alive())
 
     def _connected(self, connected: Connected) -> None:
         if not connected.session_present:  # gateways send again what they get no `ack` for
@@ -117,9 +119,10 @@ class Session:
         self._put(received)
 
     def _put(self, received: Received) -> None:
-        ack = partial(self.connection.ack, received)
+        if received.epoch != self._epoch:
+            self._epoch, self._ack = received.epoch, partial(self.connection.ack_all, received.epoch)
         us = received.received_at_ns // 1000
-        item = Incoming(self._lane, self._partition, received.topic, received.payload, us, ack)
+        item = Incoming(self._lane, self._partition, received.topic, received.payload, us, received.mid, self._ack)
         if self.overflowed or not self._intake.put(item, _ROOM_WAIT_S):
             self.overflowed = True
             metrics.LEFT.labels(self._lane).inc()

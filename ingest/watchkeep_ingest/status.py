@@ -13,6 +13,7 @@ from psycopg import Connection
 from watchkeep_core.clock import from_us
 from watchkeep_core.database import queries
 from watchkeep_core.topics import GatewayRef
+from watchkeep_ingest.clocks import DeviceClocks
 
 _SMOOTHING = 0.1
 """Weight of a new sample: about 20 live messages until a step of the clock shows."""
@@ -54,6 +55,7 @@ class Notes:
         self._lock = threading.Lock()
         self._notes: dict[GatewayRef, Note] = {}
         self._changed: set[GatewayRef] = set()
+        self.clocks = DeviceClocks()
 
     def add(self, messages: Iterable[tuple[GatewayRef, int, int | None]]) -> None:
         """(gateway, receive time, newest stamp or None for a message without readings) of committed messages, in µs."""
@@ -63,8 +65,9 @@ class Notes:
                 self._notes[source] = note.then(received_us, stamp_us) if note else Note(received_us, stamp_us)
                 self._changed.add(source)
 
-    def flush(self, conn: Connection) -> None:
-        """Write what changed; on an error it stays noted as changed."""
+    def flush(self, conn: Connection, now_s: float) -> None:
+        """Write what changed; on an error it stays noted as changed. `now_s` is monotonic."""
+        self.clocks.flush(conn, now_s)
         with self._lock:
             changed = {source: self._notes[source] for source in self._changed}
         if not changed:

@@ -16,7 +16,7 @@ from watchkeep_core.errors import PermanentError
 from watchkeep_core.topics import GatewayRef, Lane
 from watchkeep_ingest import accounts, dead_letters, ledger
 from watchkeep_ingest.accounts import Tally
-from watchkeep_ingest.batches import RowsMessage
+from watchkeep_ingest.batches import RowsMessage, hand_over
 from watchkeep_ingest.dead_letters import NoSuchDeadLetter
 from watchkeep_ingest.incoming import Decoded, Incoming, Problem, decode
 from watchkeep_ingest.lane import LaneWork
@@ -73,7 +73,7 @@ def replay(conn: Connection, work_of: dict[Lane, LaneWork], number: int) -> str:
     if replayed_at is not None:
         raise AlreadyReplayed(f"dead letter {number} was replayed at {replayed_at:%Y-%m-%d %H:%M:%S} UTC")
     conn.execute("SET LOCAL synchronous_commit = on")
-    message = decode(Incoming("data", 0, topic, payload, to_us(received_at), lambda: None))
+    message = decode(Incoming("data", 0, topic, payload, to_us(received_at), 0, len))
     result = message.problem or _again(conn, work_of, message, recorded=reason not in UNRECORDED)
     text = result if isinstance(result, str) else f"{result.reason}: {result.detail}"
     conn.execute(_sql("mark_dead_letter"), {"id": number, "done": isinstance(result, str), "result": text})
@@ -98,6 +98,7 @@ def _again(conn: Connection, work_of: dict[Lane, LaneWork], message: Decoded, *,
             result = "duplicate"
     if result == "processed":
         handled = work.handle(conn, [message], counts)
+        hand_over(conn, lane, handled.rows)
         result = handled.dead[0].problem or result if handled.dead else result
     if isinstance(result, str):
         counts[topic.partition]["dead_lettered"] -= 1

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
 import psycopg
@@ -13,7 +13,7 @@ from watchkeep_core.errors import WatchkeepError
 from watchkeep_core.logs import get_logger
 from watchkeep_core.service import Stop
 from watchkeep_ingest import metrics
-from watchkeep_ingest.incoming import Decoded, Problem, decode
+from watchkeep_ingest.incoming import Decoded, Problem
 from watchkeep_ingest.intake import Intake
 from watchkeep_ingest.lane import BatchTooWide, LaneWork
 from watchkeep_ingest.outbox import Herald, Outbox
@@ -42,20 +42,28 @@ class Writer:
     """Runs in its own thread, with its own connection, until the stop."""
 
     def __init__(
-        self, work: LaneWork, intake: Intake, outbox: Outbox, connect: Callable[[], Connection], stop: Stop
+        self,
+        work: LaneWork,
+        intake: Intake,
+        outbox: Outbox,
+        connect: Callable[[], Connection],
+        stop: Stop,
+        ack_every_s: float = 0.0,
     ) -> None:
         self._work = work
         self._intake = intake
-        self._herald = Herald(work.lane, outbox)
+        self._herald = Herald(work.lane, outbox, ack_every_s)
         self._connect = connect
         self._stop = stop
         self._conn: Connection | None = None
         self._failing = ""
         self._last_sign = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"writer-{work.lane}", daemon=True)
+        self._decoder = threading.Thread(target=self._decode, name=f"decoder-{work.lane}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+        self._decoder.start()
 
     def join(self, timeout_s: float) -> bool:
         """True when it has ended."""
@@ -75,7 +83,8 @@ class Writer:
     @property
     def silent_s(self) -> float:
         """Seconds since it last did or tried anything; a dead thread is silent for ever."""
-        return time.monotonic() - self._last_sign if self._thread.is_alive() else float("inf")
+        alive = self._thread.is_alive() and self._decoder.is_alive()
+        return time.monotonic() - self._last_sign if alive else float("inf")
 
     def _run(self) -> None:
         try:
@@ -83,12 +92,17 @@ class Writer:
                 self._last_sign = time.monotonic()
                 messages = self._intake.take(0.0 if self._work.waiting() else _IDLE_S)
                 if messages:
-                    self.commit([decode(message) for message in messages])
+                    self.commit(messages)
                 if self._work.waiting():
                     self.commit([])
                 self._herald.flush()
         finally:
             self.close()
+
+    def _decode(self) -> None:
+        """While the server works on one batch, the next is decoded."""
+        while not self._stop.is_set():
+            self._intake.decode_ahead(_IDLE_S)
 
     def commit(self, messages: Sequence[Decoded]) -> None:
         """Commit one batch and acknowledge it; returns early at the stop only.
@@ -135,8 +149,7 @@ class Writer:
         if self._failing:
             log.info("writer_recovered", lane=self._work.lane)
             self._failing = ""
-        for message in part:
-            message.incoming.ack()
+        acknowledge(part)
         self._herald.announce(outcome)
 
     def _back_off(self, wait_s: float) -> float:
@@ -158,6 +171,15 @@ class Writer:
         if text != self._failing:
             log.warning("batch_held", lane=self._work.lane, error=text)
             self._failing = text
+
+
+def acknowledge(messages: Sequence[Decoded]) -> None:
+    """To the broker, in the order of arrival: one call for all messages of a connection."""
+    ids: defaultdict[Callable[[Sequence[int]], object], list[int]] = defaultdict(list)
+    for message in messages:
+        ids[message.incoming.ack].append(message.incoming.mid)
+    for ack, mids in ids.items():
+        ack(mids)
 
 
 def _text(error: Exception) -> str:

@@ -126,7 +126,7 @@ def test_from_nothing_to_the_first_reading_and_a_test_alarm(open_as: Open, site:
     page = open_as("manager", "/connect")
     page.get_by_label("网关编号").fill("gw-new")
     page.get_by_role("button", name="创建网关").click()
-    expect(page.get_by_text("mosquitto_passwd")).to_contain_text("sunshine/gw-new")
+    expect(page.get_by_text("watchkeep gateway enroll")).to_contain_text("sunshine gw-new")
     expect(page.get_by_text("正在等待网关上线")).to_be_visible()
     with psycopg.connect(site.world.database.url("watchkeep_ingest")) as conn:  # what ingest does at the first birth
         conn.execute(

@@ -61,7 +61,11 @@ def test_every_file_of_the_architecture_page_is_there():
 
 
 def test_the_gateway_of_the_documentation_is_accepted(tmp_path):
-    (example,) = re.findall(r"```toml\n(.*?)```", (DOCS / "connect-a-device.md").read_text(), flags=re.DOTALL)
+    text = (DOCS / "connect-a-device.md").read_text()
+    example, *more = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
     path = tmp_path / "gateway.toml"
     path.write_text(example)
     assert read_config(path).ref.user == "harbour/gw-2"
+    for tables in more:  # each is to be added to a file such as the first
+        path.write_text(f'[gateway]\ncommunity = "harbour"\nid = "gw-2"\n{tables}')
+        assert read_config(path).ref.user == "harbour/gw-2", tables

@@ -61,7 +61,7 @@ def test_migrations_run_on(server):
                 conn.execute(
                     "INSERT INTO readings VALUES (1, '2026-01-01 12:00Z', 1.5, 0), (1, '2026-01-02 12:00Z', 2, 0)"
                 )
-                conn.execute("SELECT drop_reading_partitions('2026-01-02')")
+                conn.execute("SELECT dropped FROM drop_expired('raw', '2026-01-02', 9)")
                 assert conn.execute("SELECT value FROM readings").fetchall() == [(2.0,)]
         finally:
             with psycopg.connect(url, autocommit=True) as conn:
@@ -89,7 +89,7 @@ def test_partitions_are_made_once_and_dropped_by_day(database):
         assert conn.execute(made).fetchone() == (2,)
         assert conn.execute(made).fetchone() == (0,)
         conn.execute("INSERT INTO readings VALUES (1, '2026-03-01 23:59:59.999Z', 1, 0), (1, '2026-03-02Z', 2, 0)")
-        assert conn.execute("SELECT drop_reading_partitions('2026-03-02')").fetchone() == (1,)
+        assert conn.execute("SELECT dropped, kept FROM drop_expired('raw', '2026-03-02', 9)").fetchone() == (1, 0)
         assert conn.execute("SELECT value FROM readings").fetchall() == [(2.0,)]
 
 

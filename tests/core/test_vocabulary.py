@@ -213,6 +213,32 @@ def test_fire_bits():
     assert set(fire.commands) == set(range(1, 7))
 
 
+def test_fire_profiles_cover_the_known_deviations():
+    profiles = load().fire.profiles
+    assert {profile.bit0 for profile in profiles.values()} == {"normal", "test", "ignore"}
+    assert any("status8" in profile.component for profile in profiles.values())
+    assert any(profile.component.index("part") < profile.component.index("zone") for profile in profiles.values())
+
+
+def test_no_operation_of_a_person_suppresses_anything():
+    v = load()
+    for bit in v.fire.operation_bits.values():
+        assert bit.condition
+        assert not v.conditions[bit.condition].suppresses
+
+
+def test_pressures_in_mpa_are_too_coarse_to_be_trusted():
+    assert {code for code, analog in load().fire.analog_types.items() if analog.quality} == {4}
+
+
+def test_profiles_that_extend_another_speak_its_records_too():
+    base = load().profiles["gbt24476_2017"]
+    for id in ("provincial", "java_gateway", "chongqing"):
+        assert load().profiles[id].fields == base.fields
+        assert load().profiles[id].fault == base.fault
+    assert not load().profiles["bacnet_lift"].fields
+
+
 def test_maintenance_and_fire_modes_suppress():
     states = load().metrics["service_mode"].states
     assert {code for code, state in states.items() if state.suppresses} == {2, 3, 4}
@@ -266,6 +292,7 @@ MUTATIONS = [
         "profile 'java_gateway': codes.08: 'doors'",
     ),
     ("profile", {"id": "java_gateway"}, {"codes": {"08": "*"}}, "profile 'java_gateway'"),
+    ("profile", {"id": "java_gateway"}, {"fields": {"x": "moon"}}, "profile 'java_gateway': fields.x: 'moon'"),
     ("profile", {"id": "java_gateway"}, {"mark": "trust me"}, "profile 'java_gateway': .*mark"),
 ]
 
@@ -341,6 +368,10 @@ def test_bad_limit_is_refused_by_name(metric, change, message):
         ("upload_types", "2", {"object_bytes": -1}, "fire.upload_types '2': .*object_bytes"),
         ("analog_types", "5", {"unit": "V"}, "fire.analog_types '5': unit"),
         ("analog_types", "5", {"resolution": 0}, "fire.analog_types '5': .*resolution"),
+        ("analog_types", "5", {"quality": 2}, "fire.analog_types '5': .*quality"),
+        ("operation_bits", "0", {"clears": ["fire"]}, "fire.operation_bits '0': clears: no bit 'fire'"),
+        ("profiles", "gbt26875_2011", {"bit0": "on"}, "fire.profiles 'gbt26875_2011': .*bit0"),
+        ("profiles", "gbt26875_2011", {"component": ["zone"]}, "fire.profiles 'gbt26875_2011': component: zone is not"),
         (
             "analog_types",
             "5",

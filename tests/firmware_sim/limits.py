@@ -1,9 +1,11 @@
 """A tiny limit check over the vocabulary's defaults: enough to see what a fault does, and that health does nothing."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 from watchkeep_core.vocabulary import Limit, Vocabulary
 from watchkeep_firmware_sim.fleet import Device, Fleet, PlannedFault, checked
+from watchkeep_firmware_sim.generate import Generated
 from watchkeep_firmware_sim.simulation import DeviceEvent, Output, Readings, Simulation
 
 MIDNIGHT = 1_790_006_400.0
@@ -74,3 +76,23 @@ def _holds(limit: Limit, value: float, seen: dict[tuple[str, str], float], name:
     if limit.side == "above":
         return value > limit.value
     return value < limit.value if limit.side == "below" else value == limit.value
+
+
+def opened_on_grid(made: Generated, device: int, vocabulary: Vocabulary) -> dict[str, list[float]]:
+    """Condition → when a default limit of one generated device began to hold long enough (warning tier or above)."""
+    series = {metric: made.values[:, row, device].astype(float) for row, metric in enumerate(made.metrics)}
+    step_s = made.t[1] - made.t[0]
+    found: dict[str, list[float]] = {}
+    for metric, values in series.items():
+        for limit in vocabulary.limits_for(made.kind, metric):
+            if limit.tier == "notice" or (limit.when and limit.when.metric not in series):
+                continue
+            bad = {"above": values > limit.value, "below": values < limit.value}.get(limit.side, values == limit.value)
+            if limit.when:
+                bad = bad & (series[limit.when.metric] == limit.when.equals)
+            run = 0
+            for at, is_bad in enumerate(bad.tolist()):
+                run = run + 1 if is_bad else 0
+                if run and run == max(1, math.ceil(limit.for_s / step_s) + (limit.for_s > 0)):
+                    found.setdefault(limit.condition, []).append(float(made.t[at]))
+    return found

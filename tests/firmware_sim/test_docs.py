@@ -8,6 +8,7 @@ from prometheus_client import Counter
 from watchkeep_core.vocabulary import load
 from watchkeep_firmware_sim import fleet, metrics
 from watchkeep_firmware_sim.scenario import scenarios
+from watchkeep_firmware_sim.scenario_duties import expected
 from watchkeep_firmware_sim.settings import SimSettings
 
 FOLDER = Path(__file__).parents[2] / "firmware-sim"
@@ -31,7 +32,11 @@ def test_every_scenario_is_documented_with_what_it_should_lead_to():
     }
     assert rows.keys() == scenarios().keys()
     for name, scenario in scenarios().items():
-        assert f"| {', '.join(scenario.expects) or 'nothing'} | {scenario.for_s:g} s |" in rows[name]
+        duty = expected(scenario.expects[0], scenario.kinds[0]) if scenario.expects else None
+        class_and_party = f"{duty.case_class} {duty.party}" if duty else ""
+        told = f"| {class_and_party} | {', '.join(scenario.expects) or 'nothing'} | {scenario.for_s:g} s |"
+        assert rows[name].endswith(told), name
+        assert ("⋯" in rows[name]) == bool(scenario.gradual_s), name
 
 
 def test_the_example_fleet_is_valid():

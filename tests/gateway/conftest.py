@@ -48,11 +48,12 @@ def make_spool(
     batch_readings: int = 1000,
     declared: dict[PointKey, float | None] | None = None,
     clock_ms: Callable[[], int] | None = None,
+    clock_trusted: Callable[[], bool] = lambda: True,
 ) -> Spool:
     rules = Rules("g1", UNITS, table or SpoolTable(min_free_bytes=0), batch_s, batch_readings)
     opened = open_spool(folder, ref)
     if clock_ms:
-        return Spool(opened, rules, declared=declared, clock_ms=clock_ms)
+        return Spool(opened, rules, declared=declared, clock_ms=clock_ms, clock_trusted=clock_trusted)
     return Spool(opened, rules, declared=declared)
 
 
@@ -136,7 +137,11 @@ class FakeIngest:
             self._ack_contiguous(lane)
 
     def command(self, command: messages.Cmd) -> None:
-        self._connections["event"].publish(topics.cmd(REF), messages.encode(command)).result(10)
+        self.publish("event", topics.cmd(REF), messages.encode(command))
+
+    def publish(self, lane: Lane, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """As ingest's session of that lane."""
+        self._connections[lane].publish(topic, payload, retain=retain).result(10)
 
     def _take(self, received: Received) -> None:
         topic = topics.parse_up(received.topic)

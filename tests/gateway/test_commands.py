@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.gateway.conftest import BRIDGE, make_spool
-from tests.gateway.test_modbus import simulator
+from tests.gateway.modbus_peer import simulator
 from tests.gateway.test_spool import put, reading
 from watchkeep_core.settings import variable
 from watchkeep_gateway.commands import app
@@ -40,7 +40,7 @@ def invoke(*arguments: str) -> Any:
 def test_nothing_heavy_is_imported() -> None:
     answer = subprocess.run([sys.executable, "-c", IMPORTS], check=True, capture_output=True, text=True)
     loaded = set(answer.stdout.split())
-    assert "watchkeep_gateway.drivers.modbus_tcp" in loaded
+    assert "watchkeep_gateway.drivers.modbus.driver" in loaded
     assert not loaded & {"numpy", "psycopg", "psycopg_pool", "sklearn", "scipy", "watchkeep_core.database"}
 
 
@@ -67,7 +67,7 @@ def test_status_and_rejected(tmp_path: Path) -> None:
     spool = make_spool(tmp_path)
     put(spool, 0)
     spool.put(Delivery((reading(0, "no_such_metric"),))).result(10)
-    found = invoke("status", "--spool-dir", str(tmp_path))  # while the gateway runs
+    found = invoke("status", "--json", "--spool-dir", str(tmp_path))  # while the gateway runs
     spool.close()
     assert found["lanes"]["data"]["messages"] == 1
     assert found["lanes"]["data"]["oldest_s"] >= 0
@@ -104,10 +104,26 @@ registers = [{{ metric = "{metric}", address = 4, type = "float32" }}]
             .format(name="dead", port=1, unit=1, metric="phase_loss")
         )
         file.write_text(text, encoding="utf-8")
-        good, dead = invoke("probe", str(file))
+        failed = CliRunner().invoke(app, ["probe", str(file), "--json"])
+        people = CliRunner().invoke(app, ["probe", str(file)], env={"COLUMNS": "160"})
+    good, dead = json.loads(failed.stdout)
     assert good["ok"]
-    assert good["values"] == [{"equipment": "pump-1", "metric": "total_running_time", "value": 41.5}]
-    assert (dead["name"], dead["ok"]) == ("dead", False)
+    assert good["values"] == [
+        {
+            "equipment": "pump-1",
+            "metric": "total_running_time",
+            "value": 41.5,
+            "unit": "h",
+            "registers": [0x4226, 0],
+            "at": "holding 4",
+            "meaning": "",
+            "why": "",
+        }
+    ]
+    assert (dead["name"], dead["ok"], dead["why"]) == ("dead", False, "no connection to 127.0.0.1:1")
+    assert failed.exit_code == people.exit_code == 1
+    for word in ("41.5", "4226 0000", "holding 4", "no connection to 127.0.0.1:1"):
+        assert word in people.stdout
 
 
 def test_the_readme_has_every_setting() -> None:

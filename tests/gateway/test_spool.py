@@ -188,6 +188,20 @@ def test_size_bound_drops_oldest_telemetry_never_events_and_tells(folder: Path) 
     assert floor == rows[0].seq == state.floor
 
 
+def test_a_loss_that_was_told_is_cleared_by_the_next_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = make_spool(folder, table=SpoolTable(min_free_bytes=2**62))
+    put(spool, 0, 1)
+    spool.close()
+    assert status(folder)["telemetry_lost"]
+    monkeypatch.setattr("watchkeep_gateway.bounds.QUIET_S", 0.0)
+    spool = make_spool(folder)
+    put(spool, 2)
+    spool.close()
+    events = [body for _, body in stored(folder, "event") if isinstance(body, Event)]
+    assert [(body.condition, body.active) for body in events] == [("telemetry_lost", True), ("telemetry_lost", False)]
+    assert not status(folder)["telemetry_lost"]
+
+
 def test_age_bound(folder: Path) -> None:
     now = [T]
     table = SpoolTable(max_age_days=1, min_free_bytes=0)

@@ -12,7 +12,8 @@ from tests.conftest import Database
 from tests.ingest.world import World
 
 _EMPTY = """TRUNCATE readings, events, progress, aliases, gateway_status, batches, parked, quarantine, dead_letters,
-    ingest_accounts, replay_watermarks, areas, organisations RESTART IDENTITY CASCADE"""
+    ingest_accounts, replay_watermarks, device_clocks, gap_recoveries, rows_outbox, areas,
+    organisations RESTART IDENTITY CASCADE"""
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from tests.ingest.world import LIVE
 from watchkeep_core import rows
 from watchkeep_core.clock import EPOCH
 from watchkeep_core.messages import Data
-from watchkeep_ingest.columns import Columns, Portion, Rows
+from watchkeep_ingest.columns import Columns, Portion, Readings, Rows
 from watchkeep_ingest.register import AliasTable
 from watchkeep_ingest.resolve import resolve
 
@@ -73,10 +73,15 @@ def test_every_reading_is_stored_quarantined_or_parked(messages: list[list[int]]
         t0 = received_us // 1000 - 31 * 86_400_000
         dt = [stamps[kind] + 31 * 86_400_000 for kind in chosen]
         content = Data(floor=0, t0=t0, alias=wanted, dt_ms=dt, value=[float(seq)] * len(wanted))
-        portions.append(Portion(LIVE, 10, "e", seq, received_us, content))
-    table = AliasTable.of({alias: alias + 100 for alias in known})
-    found = resolve(portions, Columns.of(portions), table, replay=False)
+        portions.append(Portion(LIVE, 10, "e", seq, received_us, Readings.of(content)))
+    spread = random.choice([1, 10_000])  # aliases that are places in an array, and some that are sought
+    for portion in portions:
+        portion.readings.alias[:] *= spread
+    table = AliasTable.of({alias * spread: alias + 100 for alias in known})
+    assert table.pairs() == {alias * spread: alias + 100 for alias in known}
+    found = resolve(portions, Columns.of(portions), [table] * len(portions), [False] * len(portions))
     assert found.stored.series.tolist() == [alias + 100 for alias, kind in kinds if alias in known and kind == "now"]
     bad = [(alias + 100, kind == "old") for alias, kind in kinds if alias in known and kind != "now"]
     assert list(zip(found.quarantined.rows.series.tolist(), found.quarantined.too_old.tolist(), strict=True)) == bad
-    assert [alias for parked in found.parked for alias in parked.data.alias] == [a for a, _ in kinds if a not in known]
+    parked = [alias for each in found.parked for alias in each.data.alias]
+    assert parked == [alias * spread for alias, _ in kinds if alias not in known]

@@ -10,7 +10,7 @@ import structlog
 from typer.testing import CliRunner
 
 from tests.ingest.world import LIVE, POINTS, World, birth, data
-from watchkeep_core import topics
+from watchkeep_core import rows, topics
 from watchkeep_core.messages import encode
 from watchkeep_ingest.commands import app
 
@@ -58,7 +58,8 @@ def test_gaps(world: World, ingest):
 
 def test_a_dead_letter_is_shown_and_replayed_once_its_reason_is_gone(world: World, ingest):
     stranger = topics.GatewayRef("alpha", "g7")
-    world.feed(world.message(stranger, birth()), world.message(stranger, data([1.0, 2.0]), 0))
+    own = [("pump-7", metric, unit) for _, metric, unit in POINTS]
+    world.feed(world.message(stranger, birth(own)), world.message(stranger, data([1.0, 2.0]), 0))
     _, listed = ingest("deadletter", "list", "--reason", "unknown_gateway")
     assert len(listed) == 2
     number = listed[0]["dead_letter_id"]
@@ -73,6 +74,10 @@ def test_a_dead_letter_is_shown_and_replayed_once_its_reason_is_gone(world: Worl
     assert [each["result"] for each in results] == ["processed", "processed"]
     assert world.values() == [1.0, 2.0]
     assert world.counts() == {"received": 2, "processed": 2, "decoded": 2, "stored": 2}
+    [(lane, payload)] = world.rows("SELECT lane, payload FROM rows_outbox")  # the service says it to analytics
+    columns = rows.decode(payload)
+    assert isinstance(columns, rows.Columns)
+    assert (lane, columns.batch, columns.size) == ("data", 1, 2)
     assert ingest("deadletter", "list")[1] == []
     _, kept = ingest("deadletter", "list", "--replayed")
     assert [each["replay_result"] for each in kept] == ["processed", "processed"]

@@ -7,7 +7,7 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from watchkeep_ingest.incoming import Incoming
+from watchkeep_ingest.incoming import Decoded, Incoming
 from watchkeep_ingest.intake import Intake, Limits
 from watchkeep_ingest.ledger import MAX_RANGES, Entry
 from watchkeep_ingest.seq_ranges import SeqRanges
@@ -76,8 +76,8 @@ def test_after_a_pause_nobody_waits_and_under_load_batches_are_spaced():
     assert Limits(0.0, 10, 1000).wait_s(1, 1, since_last_s=0.0) == 0.0
 
 
-def item(size: int = 10) -> Incoming:
-    return Incoming("data", 0, "t", b"x" * size, 0, lambda: None)
+def item(size: int = 10, partition: int = 0) -> Incoming:
+    return Incoming("data", partition, "t", b"x" * size, 0, 0, len)
 
 
 def test_batches_keep_order_and_limits():
@@ -85,13 +85,32 @@ def test_batches_keep_order_and_limits():
     sent = [item(n) for n in range(1, 8)]
     for each in sent:
         assert intake.put(each, 0.0)
-    batches = [intake.take(0.0) for _ in range(4)]
+    batches = [list(intake.take(0.0)) for _ in range(4)]
     assert [len(batch) for batch in batches] == [3, 3, 1, 0]
-    assert [each for batch in batches for each in batch] == sent
+    assert [each.incoming for batch in batches for each in batch] == sent
+
+
+def test_a_batch_takes_half_a_window_of_every_session():
+    intake = Intake(10**6, Limits(60.0, 3, 10**6))
+    sent = [item(n, n % 2) for n in range(1, 11)]
+    for each in sent:
+        assert intake.put(each, 0.0)
+    assert [each.incoming for each in intake.take(0.0)] == sent[:6]
+
+
+def test_what_waits_is_decoded_ahead_once():
+    intake = Intake(10**6, Limits(0.0, 100, 10**6))
+    for size in range(1, 6):
+        intake.put(item(size), 0.0)
+    intake.decode_ahead(0.0)
+    intake.put(item(6), 0.0)
+    assert len(intake.take(0.0)) == 6
+    intake.decode_ahead(0.0)
+    assert intake.take(0.0) == []
 
 
 def test_a_full_queue_refuses_after_the_wait_and_takes_again_when_there_is_room():
-    intake = Intake(5000, Limits(0.0, 100, 10**6))
+    intake = Intake(20_000, Limits(0.0, 100, 10**6))
     assert intake.put(item(4500), 0.0)
     assert not intake.put(item(4500), 0.01)
     outcome: list[bool] = []
@@ -108,8 +127,8 @@ def test_one_oversized_message_passes_an_empty_queue():
 
 def test_close_wakes_the_taker():
     intake = Intake(1000, LIMITS)
-    taken: list[list[Incoming]] = []
-    taker = threading.Thread(target=lambda: taken.append(intake.take(60.0)))
+    taken: list[list[Decoded]] = []
+    taker = threading.Thread(target=lambda: taken.append(list(intake.take(60.0))))
     taker.start()
     start = time.monotonic()
     intake.close()

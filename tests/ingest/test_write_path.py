@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.ingest.world import LIVE, SECOND, TAPE, World, birth, data, event, now_ms
+from tests.ingest.world import LIVE, SECOND, SECOND_POINTS, TAPE, World, birth, data, event, now_ms
 from watchkeep_core import rows, topics
 from watchkeep_core.messages import Data
 from watchkeep_ingest import data_lane
@@ -214,7 +214,7 @@ def test_more_days_than_one_transaction_can_hold_are_split(world: World, monkeyp
 def test_two_gateways_of_one_batch_keep_their_own_ledger(world: World):
     world.feed(
         world.message(LIVE, birth()),
-        world.message(SECOND, birth()),
+        world.message(SECOND, birth(SECOND_POINTS)),
         world.message(LIVE, data([1.0]), 0),
         world.message(SECOND, data([2.0]), 0),
         world.message(SECOND, data([3.0]), 1),

@@ -17,6 +17,7 @@ from watchkeep_core.topics import GatewayRef, Lane
 from watchkeep_ingest.accounts import audit
 from watchkeep_ingest.data_lane import DataLane
 from watchkeep_ingest.event_lane import EventLane
+from watchkeep_ingest.flood import FloodGuard
 from watchkeep_ingest.incoming import Incoming, decode
 from watchkeep_ingest.intake import Intake, Limits
 from watchkeep_ingest.lane import LaneWork
@@ -28,30 +29,36 @@ LIVE = GatewayRef("alpha", "g1")
 SECOND = GatewayRef("alpha", "g2")
 TAPE = GatewayRef("tape", "g1")
 POINTS = [("pump-1", "discharge_pressure", "kPa"), ("pump-1", "pump_frequency", "Hz")]
+SECOND_POINTS = [("pump-2", metric, unit) for _, metric, unit in POINTS]
 CAP = 3
 
 
-def small_estate() -> e.Estate:
-    def community(name: str, mode: Any, gateways: Sequence[str]) -> e.Community:
-        pump = e.Equipment(
-            equipment_id="pump-1",
+def small_community(name: str, mode: Any, gateways: Sequence[str]) -> e.Community:
+    """Each gateway has a pump."""
+    pumps = [
+        e.Equipment(
+            equipment_id=f"pump-{number}",
             kind="supply_pump",
-            name="1号泵",
+            name=f"{number}号泵",
             metrics=[metric for _, metric, _ in POINTS],
-            gateway_id=gateways[0],
+            gateway_id=gateway,
         )
-        return e.Community(
-            community_id=name,
-            name=name,
-            area_id="city",
-            mode=mode,
-            gateways=[e.Gateway(gateway_id=gateway) for gateway in gateways],
-            equipment=[pump],
-        )
+        for number, gateway in enumerate(gateways, 1)
+    ]
+    return e.Community(
+        community_id=name,
+        name=name,
+        area_id="city",
+        mode=mode,
+        gateways=[e.Gateway(gateway_id=gateway) for gateway in gateways],
+        equipment=pumps,
+    )
 
+
+def small_estate() -> e.Estate:
     return e.Estate(
         areas=[e.Area(area_id="city", kind="city", name="荣成市")],
-        communities=[community("alpha", "live", ["g1", "g2"]), community("tape", "replay", ["g1"])],
+        communities=[small_community("alpha", "live", ["g1", "g2"]), small_community("tape", "replay", ["g1"])],
     )
 
 
@@ -95,16 +102,21 @@ class World:
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     acked: list[str] = field(default_factory=list)
     stop: Stop = field(default_factory=Stop)
+    _topics: list[str] = field(default_factory=list)
+    _now_s: float = 0.0
 
     def __post_init__(self) -> None:
         with connect(self.admin_url, "test", role=OWNER) as conn:
             e.save(conn, small_estate())
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, guard: FloodGuard | None = None) -> None:
         """Forget everything in memory, as a new process."""
         self.close()
-        self.works: dict[Lane, LaneWork] = {"data": DataLane(CAP, Notes()), "event": EventLane(Notes())}
+        self.guard = guard or FloodGuard(0)
+        self.notes = Notes()
+        data_lane = DataLane(CAP, self.notes, self.guard)
+        self.works: dict[Lane, LaneWork] = {"data": data_lane, "event": EventLane(self.notes)}
         self.writers = {lane: self._writer(work) for lane, work in self.works.items()}
 
     def _writer(self, work: LaneWork) -> Writer:
@@ -128,10 +140,13 @@ class World:
         return self.raw(topic, payload, lane, topics.partition_of(source.community))
 
     def raw(self, topic: str, payload: bytes, lane: Lane = "data", partition: int = 0) -> Incoming:
-        def ack() -> None:
-            self.acked.append(topic)
+        self._topics.append(topic)
+        return Incoming(
+            lane, partition, topic, payload, time.time_ns() // 1000, len(self._topics) - 1, self._acknowledge
+        )
 
-        return Incoming(lane, partition, topic, payload, time.time_ns() // 1000, ack)
+    def _acknowledge(self, mids: Sequence[int]) -> None:
+        self.acked += [self._topics[mid] for mid in mids]
 
     def feed(self, *incoming: Incoming) -> None:
         """Commit as one batch, then whatever waits."""
@@ -139,6 +154,12 @@ class World:
         self.writers[lane].commit([decode(each) for each in incoming])
         while self.works[lane].waiting():
             self.writers[lane].commit([])
+
+    def flush_notes(self) -> None:
+        """What the keeper does, a window later each time."""
+        self._now_s += 61.0
+        with connect(self.ingest_url, "test", autocommit=True) as conn:
+            self.notes.flush(conn, self._now_s)
 
     def rows(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.admin_url) as conn:

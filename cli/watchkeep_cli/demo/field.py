@@ -87,6 +87,7 @@ def _modbus(community: Community, units: Mapping[str, int], port: int) -> Iterat
             "unit": units[item.equipment_id],
             "period_s": PERIOD_S,
             "registers": registers,
+            "events": [{"address": 2 * len(item.metrics)}] if item.vendor_profile else [],
         }
 
 
@@ -103,6 +104,10 @@ def _fleet_devices(community: Community) -> Iterator[dict[str, Any]]:
             "metrics": item.metrics,
             "period_s": PERIOD_S,
         }
+        if item.building_id:
+            device["building"] = item.building_id
+        if power := next((link.to for link in item.links if link.relation == "powered_by"), None):
+            device["powered_by"] = power
         if item.vendor_profile:
             device["vendor_profile"] = item.vendor_profile
         if item.equipment_id in units:

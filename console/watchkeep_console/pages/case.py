@@ -11,7 +11,7 @@ from watchkeep_console import models as m
 from watchkeep_console import reads, work
 from watchkeep_console.errors import NotFound
 from watchkeep_console.identity import Session
-from watchkeep_console.pages.charts import Line, Mark, line_chart
+from watchkeep_console.pages.charts import Line, Mark, extremes, line_chart
 from watchkeep_console.pages.dialogs import Field, ask
 from watchkeep_console.pages.frame import badge, empty, frame, panel, text
 from watchkeep_console.pages.missing import missing
@@ -81,10 +81,10 @@ def _warning(conn: Connection, warning_id: int) -> Curve:
     span = (max(warning.event_at - BEFORE, until - timedelta(days=2)), until)
     if warning.series_id is None:
         return warning, None, [], span
-    rows = reads.window(conn, [warning.series_id], *span, 20_000)
+    buckets = reads.curve(conn, warning.series_id, *span)
     points = reads.points(conn, warning.community_id, warning.equipment_id)
     point = next((item for item in points if item.series_id == warning.series_id), None)
-    return warning, point, [(at, value) for _, at, value, _ in reversed(rows)], span
+    return warning, point, extremes(buckets), span
 
 
 class _View:

@@ -131,7 +131,8 @@ def _credentials(tab: Tab, made: m.Credentials) -> None:
     text("pre", made.configuration).classes("wk-code")
     text("p", t.maybe("connect", made.broker_user)).classes("wk-note" + (" ok" if made.broker_user == "added" else ""))
     if made.broker_user == "by_hand":
-        text("pre", f"mosquitto_passwd -b PASSWORD_FILE {made.mqtt_user} '{made.mqtt_password}'").classes("wk-code")
+        place, url = made.mqtt_user.replace("/", " "), made.mqtt_url or "mqtts://BROKER:8883"
+        text("pre", f"watchkeep gateway enroll {place} --mqtt-url {url} --out gateway-bundle").classes("wk-code")
 
 
 def _copy(tab: Tab, value: str) -> None:

@@ -11,7 +11,7 @@ from psycopg import Connection
 from watchkeep_console import models as m
 from watchkeep_console import reads
 from watchkeep_console.errors import NotFound
-from watchkeep_console.pages.charts import Line, Mark, line_chart, local_ms
+from watchkeep_console.pages.charts import Mark, line_chart, line_of, local_ms
 from watchkeep_console.pages.feeds import Feeds, Fresh, Wanted
 from watchkeep_console.pages.frame import badge, empty, frame, panel, text
 from watchkeep_console.pages.missing import missing
@@ -19,10 +19,19 @@ from watchkeep_console.pages.rows import CASE_ROW, WARNING_ROW, case_row, warnin
 from watchkeep_console.pages.tables import rows_table, set_text
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_console.texts import ZONE, Words
+from watchkeep_core.storage.series import Bucket
 from watchkeep_core.vocabulary import load
 
 PER_PAGE = 100
-_WINDOWS = {"m15": timedelta(minutes=15), "h1": timedelta(hours=1), "h6": timedelta(hours=6), "d1": timedelta(days=1)}
+_WINDOWS = {
+    "m15": timedelta(minutes=15),
+    "h1": timedelta(hours=1),
+    "h6": timedelta(hours=6),
+    "d1": timedelta(days=1),
+    "d7": timedelta(days=7),
+    "d30": timedelta(days=30),
+    "y1": timedelta(days=365),
+}
 _CELL = r"""<q-td :props="props"><a :href="props.row.href">{{ props.value }}</a></q-td>"""
 _BADGE = r"""<q-td :props="props"><span v-if="props.row.worst" class="wk-badge" :class="'class-' + props.row.worst">
 <b>{{ props.row.worst }}</b><span>{{ props.row.open }}</span></span></q-td>"""
@@ -274,14 +283,15 @@ class _One:
         if point is None:
             return
 
-        def read(conn: Connection) -> tuple[datetime, list[tuple[datetime, float]]]:
+        def read(conn: Connection) -> tuple[datetime, list[Bucket]]:
             now = reads.present(conn, self._detail.community_id)
-            rows = reads.window(conn, [point.series_id], now - span, now + timedelta(minutes=5), 20_000)
-            return now, [(at, value) for _, at, value, _ in reversed(rows)]
+            return now, reads.curve(conn, point.series_id, now - span, now + timedelta(minutes=5))
 
-        now, points = await self._tab.read(read)
+        now, buckets = await self._tab.read(read)
         metric = load().metrics.get(point.metric)
-        line = Line(t.metric(point.metric), points, t.unit(point.unit), steps=bool(metric and metric.value == "state"))
+        steps = bool(metric and metric.value == "state")
+        line = line_of(t.metric(point.metric), buckets, t.unit(point.unit), steps=steps)
+        points = line.points
         marks = {limit.value: Mark(f"{t('case.limit')} {limit.value:g}", limit.value) for limit in point.limits}
         self._box.clear()
         with self._box:

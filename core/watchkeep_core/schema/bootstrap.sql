@@ -40,3 +40,14 @@ BEGIN
     END IF;
 END
 $$;
+
+-- TimescaleDB community runs its jobs as the owner of what they work on, who must be allowed to log in for that. With no
+-- connection allowed, only its background workers can.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+       AND current_setting('timescaledb.license') = 'timescale' THEN
+        ALTER ROLE watchkeep_owner LOGIN CONNECTION LIMIT 0;
+    END IF;
+END
+$$;

@@ -27,31 +27,46 @@ CREATE FUNCTION public.contracted_to_me(of_community text, of_kind text) RETURNS
           AND c.valid @> current_date)
 $$;
 ALTER FUNCTION public.contracted_to_me(of_community text, of_kind text) OWNER TO watchkeep_owner;
-CREATE FUNCTION public.drop_reading_partitions(before date) RETURNS integer
+CREATE FUNCTION public.counter_increase(counted double precision[]) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT coalesce(sum(CASE WHEN v >= before THEN v - before WHEN v < before THEN v ELSE 0 END), 0)
+    FROM (SELECT v, lag(v) OVER (ORDER BY n) AS before FROM unnest(counted) WITH ORDINALITY AS u (v, n)) AS steps
+$$;
+ALTER FUNCTION public.counter_increase(counted double precision[]) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) RETURNS TABLE(dropped integer, kept integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '1s'
     AS $_$
 DECLARE
-    name    text;
-    dropped integer := 0;
+    name     text := CASE of_level WHEN 'raw' THEN 'readings' ELSE 'readings_' || of_level END;
+    recorded integer[];
+    old      record;
+    is_used  boolean;
 BEGIN
-    IF (SELECT relkind FROM pg_class WHERE oid = 'public.readings'::regclass) <> 'p' THEN
-        EXECUTE 'SELECT count(*) FROM drop_chunks(''public.readings'', $1::timestamp AT TIME ZONE ''UTC'')'
-            INTO dropped USING before;
-        RETURN dropped;
-    END IF;
-    FOR name IN
-        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-        WHERE inhparent = 'public.readings'::regclass
-          AND relname ~ '^readings_[0-9]{8}$' AND to_date(right(relname, 8), 'YYYYMMDD') < before
-    LOOP
-        EXECUTE format('DROP TABLE public.%I', name);
-        dropped := dropped + 1;
+    dropped := 0;
+    kept := 0;
+    SELECT array_agg(p.series_id) INTO recorded FROM points p JOIN communities c USING (community_id) WHERE c.mode = 'replay';
+    FOR old IN SELECT * FROM storage_parts(of_level) AS s WHERE s.until <= before LOOP
+        EXIT WHEN dropped >= at_most;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE ts >= $1 AND ts < $2 AND series_id = ANY ($3))', name)
+            INTO is_used USING old.since, old.until, recorded;
+        IF is_used THEN
+            kept := kept + 1;
+        ELSIF storage_backend() = 'plain' THEN
+            EXECUTE 'DROP TABLE ' || old.part;
+            dropped := dropped + 1;
+        ELSE
+            EXECUTE 'SELECT count(*) FROM drop_chunks($1::regclass, older_than => $2, newer_than => $3)'
+                INTO is_used USING name, old.until, old.since;
+            dropped := dropped + 1;
+        END IF;
     END LOOP;
-    RETURN dropped;
+    RETURN NEXT;
 END
 $_$;
-ALTER FUNCTION public.drop_reading_partitions(before date) OWNER TO watchkeep_owner;
+ALTER FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.login_candidate(wanted text) RETURNS TABLE(person_id uuid, password_hash text, failed_logins integer, locked_until timestamp with time zone, language text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -86,6 +101,33 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.make_reading_partitions(days date[]) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.make_rollup_partitions(months date[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    month  date;
+    parent text;
+    name   text;
+    made   integer := 0;
+BEGIN
+    IF storage_backend() <> 'plain' THEN
+        RETURN 0;
+    END IF;
+    FOR month, parent IN
+        SELECT DISTINCT date_trunc('month', m)::date, p FROM unnest(months) AS m, unnest(ARRAY['readings_minute', 'readings_hour']) AS p
+    LOOP
+        name := parent || '_' || to_char(month, 'YYYYMM');
+        CONTINUE WHEN to_regclass(name) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING INDEXES)', name, parent);
+        EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name,
+                       month::timestamp AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+ALTER FUNCTION public.make_rollup_partitions(months date[]) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.my_communities() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -144,6 +186,140 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.refuse_change() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer DEFAULT 1000) RETURNS TABLE(series_id integer, ts timestamp with time zone, count bigint, bad bigint, min double precision, max double precision, mean double precision, last double precision, increase double precision, level text, bucket_s double precision)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    most    integer := greatest(1, least(at_most, 2000));
+    span_s  double precision := extract(epoch FROM until - since);
+    one     record;
+    used    text;
+    kept    record;
+    width_s double precision;
+    step    interval;
+    origin  timestamptz;
+    found   integer;
+BEGIN
+    IF NOT span_s > 0 OR span_s > 3660 * 86400.0 THEN
+        RAISE EXCEPTION 'a window must be after its start, by at most ten years' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT now() - max(keep) FILTER (WHERE l.level = 'raw') AS raw, now() - max(keep) FILTER (WHERE l.level = 'minute') AS minute
+        INTO kept FROM storage_levels l;
+    FOR one IN
+        SELECT p.series_id AS id, coalesce(s.minute, false) AS minute, coalesce(s.hour, false) AS hour,
+               coalesce(s.counter, false) AS counter, c.mode = 'replay' AS replay
+        FROM points p JOIN equipment e USING (community_id, equipment_id) JOIN communities c USING (community_id)
+        LEFT JOIN rollup_series s USING (series_id)
+        WHERE p.series_id = ANY (wanted[1:100])
+          AND (p.community_id = ANY (my_communities()) OR contracted_to_me(p.community_id, e.kind))
+        ORDER BY 1
+    LOOP
+        width_s := span_s / most;
+        used := CASE WHEN one.hour AND width_s >= 3600 THEN 'hour' WHEN one.minute AND width_s >= 60 THEN 'minute' ELSE 'raw' END;
+        IF used = 'raw' AND since < kept.raw AND NOT one.replay AND one.hour THEN
+            used := CASE WHEN one.minute THEN 'minute' ELSE 'hour' END;
+        END IF;
+        IF used = 'minute' AND since < kept.minute AND NOT one.replay THEN
+            used := 'hour';
+        END IF;
+        IF used = 'raw' THEN
+            SELECT count(*) INTO found FROM (
+                SELECT FROM readings r WHERE r.series_id = one.id AND r.ts >= since AND r.ts < until LIMIT most + 1) AS few;
+            IF found <= most THEN
+                RETURN QUERY
+                    SELECT one.id, r.ts, r.good::integer::bigint, (NOT r.good)::integer::bigint, r.v, r.v, r.v, r.v,
+                           CASE WHEN one.counter AND r.good THEN counter_increase(ARRAY[r.before, r.v]) END, used, 0::double precision
+                    FROM (SELECT x.ts, x.quality < 2 AS good, CASE WHEN x.quality < 2 THEN x.value END AS v,
+                                 lag(x.value) OVER (PARTITION BY x.quality < 2 ORDER BY x.ts) AS before
+                          FROM readings x WHERE x.series_id = one.id AND x.ts >= since AND x.ts < until) AS r
+                    ORDER BY 2;
+                CONTINUE;
+            END IF;
+        END IF;
+        origin := CASE used WHEN 'raw' THEN since ELSE date_trunc(used, since, 'UTC') END;
+        width_s := CASE used WHEN 'hour' THEN 3600 WHEN 'minute' THEN 60 ELSE 0.001 END;
+        width_s := width_s * ceil((extract(epoch FROM until - origin) / most / width_s)::numeric)::double precision;
+        step := width_s * interval '1 s';
+        IF used = 'raw' THEN
+            RETURN QUERY
+                SELECT one.id, b.at, b.good, b.wrong, b.least, b.most, b.sum / nullif(b.good, 0), b.ends[cardinality(b.ends)],
+                       CASE WHEN one.counter THEN counter_increase(b.before || b.ends) END, used, width_s
+                FROM (SELECT g.*, lag(g.ends[cardinality(g.ends)]) OVER (PARTITION BY g.good > 0 ORDER BY g.at) AS before
+                      FROM (SELECT date_bin(step, r.ts, origin) AS at, count(*) FILTER (WHERE r.quality < 2) AS good,
+                                   count(*) FILTER (WHERE r.quality >= 2) AS wrong, min(r.value) FILTER (WHERE r.quality < 2) AS least,
+                                   max(r.value) FILTER (WHERE r.quality < 2) AS most, sum(r.value) FILTER (WHERE r.quality < 2) AS sum,
+                                   array_agg(r.value ORDER BY r.ts) FILTER (WHERE r.quality < 2) AS ends
+                            FROM readings r WHERE r.series_id = one.id AND r.ts >= since AND r.ts < until GROUP BY 1) AS g) AS b
+                ORDER BY 2;
+        ELSE
+            RETURN QUERY EXECUTE format($q$
+                SELECT $1, b.at, b.good, b.wrong, b.least, b.most, b.sum / nullif(b.good, 0), b.ends[cardinality(b.ends)],
+                       b.increase, $6, $7
+                FROM (SELECT date_bin($4, r.ts, $5) AS at, sum(r.count) AS good, sum(r.bad) AS wrong, min(r.min) AS least,
+                             max(r.max) AS most, sum(r.sum) AS sum, array_agg(r.last ORDER BY r.ts) FILTER (WHERE r.count > 0) AS ends,
+                             sum(r.increase + CASE WHEN r.first >= r.before THEN r.first - r.before
+                                                   WHEN r.before IS NOT NULL THEN r.first ELSE 0 END) AS increase
+                      FROM (SELECT x.*, lag(x.last) OVER (PARTITION BY x.count > 0 ORDER BY x.ts) AS before FROM rollups_%1$s x
+                            WHERE x.series_id = $1 AND x.ts >= $5 AND x.ts < $3) AS r
+                      GROUP BY 1) AS b
+                ORDER BY 2$q$, used)
+                USING one.id, since, until, step, origin, used, width_s;
+        END IF;
+    END LOOP;
+END
+$_$;
+ALTER FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.storage_backend() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN (SELECT relkind FROM pg_class WHERE oid = 'public.readings'::regclass) = 'p' THEN 'plain'
+                WHEN (SELECT relkind FROM pg_class WHERE oid = 'public.readings_minute'::regclass) = 'v' THEN 'community'
+                ELSE 'apache' END
+$$;
+ALTER FUNCTION public.storage_backend() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.storage_parts(of_level text) RETURNS TABLE(part text, since timestamp with time zone, until timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    wanted text := CASE of_level WHEN 'raw' THEN 'readings' ELSE 'readings_' || of_level END;
+BEGIN
+    IF storage_backend() = 'plain' THEN
+        RETURN QUERY
+            SELECT c.oid::regclass::text, b[1]::timestamptz, b[2]::timestamptz
+            FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid,
+                 regexp_match(pg_get_expr(c.relpartbound, c.oid), $re$FROM \('(.+)'\) TO \('(.+)'\)$re$) AS b
+            WHERE i.inhparent = to_regclass(wanted) ORDER BY 2;
+    ELSE
+        IF storage_backend() = 'community' AND of_level <> 'raw' THEN
+            EXECUTE 'SELECT materialization_hypertable_name FROM timescaledb_information.continuous_aggregates '
+                    'WHERE view_schema = ''public'' AND view_name = $1' INTO wanted USING wanted;
+        END IF;
+        RETURN QUERY EXECUTE 'SELECT format(''%I.%I'', chunk_schema, chunk_name), range_start, range_end '
+            'FROM timescaledb_information.chunks WHERE hypertable_name = $1 ORDER BY range_start' USING wanted;
+    END IF;
+END
+$_$;
+ALTER FUNCTION public.storage_parts(of_level text) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.summarize_readings() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    name regclass;
+BEGIN
+    FOR name IN
+        SELECT x.indexrelid FROM storage_parts('raw') AS s JOIN pg_index x ON x.indrelid = s.part::regclass
+        JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_am a ON a.oid = c.relam
+        WHERE a.amname = 'brin' AND s.until > now() - interval '1 day' AND s.since < now()
+    LOOP
+        PERFORM brin_summarize_new_values(name);
+    END LOOP;
+END
+$$;
+ALTER FUNCTION public.summarize_readings() OWNER TO watchkeep_owner;
 CREATE FUNCTION public.visible_latest(series integer[], within interval) RETURNS TABLE(series_id integer, ts timestamp with time zone, value double precision, quality smallint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -374,6 +550,15 @@ CREATE TABLE public.detector_states (
 );
 ALTER TABLE public.detector_states OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.detector_states IS 'Saved state of detectors. Writer: analytics.';
+CREATE TABLE public.device_clocks (
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    skew_ms double precision NOT NULL,
+    measured_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.device_clocks FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.device_clocks OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.device_clocks IS 'Devices whose clock is or was off, and by how much. Writer: ingest.';
 CREATE TABLE public.duties (
     duty_id integer NOT NULL,
     list_id integer NOT NULL,
@@ -552,6 +737,29 @@ CREATE TABLE public.floors (
 ALTER TABLE ONLY public.floors FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.floors OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.floors IS 'Writer: core estate.';
+CREATE TABLE public.gap_recoveries (
+    recovery_id bigint NOT NULL,
+    community_id text NOT NULL,
+    gateway_id text NOT NULL,
+    lane text NOT NULL,
+    epoch text NOT NULL,
+    state text NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    recovered_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT gap_recoveries_lane_check CHECK ((lane = ANY (ARRAY['data'::text, 'event'::text]))),
+    CONSTRAINT gap_recoveries_state_check CHECK ((state = ANY (ARRAY['missing'::text, 'lost'::text])))
+);
+ALTER TABLE public.gap_recoveries OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.gap_recoveries IS 'Exact ranges of messages that had been missing or lost and came after all. Writer: ingest.';
+ALTER TABLE public.gap_recoveries ALTER COLUMN recovery_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.gap_recoveries_recovery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.progress (
     community_id text NOT NULL,
     gateway_id text NOT NULL,
@@ -991,12 +1199,189 @@ CREATE TABLE public.readings (
 PARTITION BY RANGE (ts);
 ALTER TABLE public.readings OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.readings IS 'One row per reading; quality 0 good, 1 uncertain, 2 bad. Writer: ingest.';
+CREATE TABLE public.readings_hour (
+    series_id integer NOT NULL,
+    ts timestamp with time zone NOT NULL,
+    count integer NOT NULL,
+    bad integer NOT NULL,
+    sum double precision,
+    min double precision,
+    max double precision,
+    first double precision,
+    last double precision,
+    increase double precision
+)
+PARTITION BY RANGE (ts);
+ALTER TABLE public.readings_hour OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.readings_hour IS 'Readings per hour. Writer: ingest.';
+CREATE TABLE public.readings_minute (
+    series_id integer NOT NULL,
+    ts timestamp with time zone NOT NULL,
+    count integer NOT NULL,
+    bad integer NOT NULL,
+    sum double precision,
+    min double precision,
+    max double precision,
+    first double precision,
+    last double precision,
+    increase double precision
+)
+PARTITION BY RANGE (ts);
+ALTER TABLE public.readings_minute OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.readings_minute IS 'Readings per minute. Writer: ingest.';
 CREATE TABLE public.replay_watermarks (
     community_id text NOT NULL,
     ts timestamp with time zone NOT NULL
 );
 ALTER TABLE public.replay_watermarks OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.replay_watermarks IS 'Event-time now of replay communities. Writer: ingest.';
+CREATE TABLE public.rollup_dirty (
+    mark_id bigint NOT NULL,
+    series_id integer,
+    hour timestamp with time zone NOT NULL,
+    hours integer DEFAULT 1 NOT NULL,
+    marked_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rollup_dirty_hours_check CHECK ((hours > 0))
+);
+ALTER TABLE public.rollup_dirty OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.rollup_dirty IS 'Hours whose rollups must be computed (again). Writer: ingest.';
+ALTER TABLE public.rollup_dirty ALTER COLUMN mark_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rollup_dirty_mark_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.rollup_series (
+    series_id integer NOT NULL,
+    minute boolean NOT NULL,
+    hour boolean NOT NULL,
+    counter boolean NOT NULL,
+    period_s double precision,
+    measured_at timestamp with time zone,
+    CONSTRAINT rollup_series_check CHECK ((hour OR (NOT minute)))
+);
+ALTER TABLE public.rollup_series OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.rollup_series IS 'Points with rollups, and which. Writer: ingest.';
+CREATE TABLE public.storage_levels (
+    level text NOT NULL,
+    width interval NOT NULL,
+    keep interval NOT NULL,
+    sealed_until timestamp with time zone,
+    rolled_until timestamp with time zone,
+    CONSTRAINT storage_levels_keep_check CHECK ((keep >= '1 day'::interval)),
+    CONSTRAINT storage_levels_level_check CHECK ((level = ANY (ARRAY['raw'::text, 'minute'::text, 'hour'::text])))
+);
+ALTER TABLE public.storage_levels OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.storage_levels IS 'Raw, minute, hour: retention, and how far the rollups have come. Writer: ingest.';
+CREATE VIEW public.rollups_hour AS
+ SELECT readings_hour.series_id,
+    readings_hour.ts,
+    readings_hour.count,
+    readings_hour.bad,
+    readings_hour.sum,
+    readings_hour.min,
+    readings_hour.max,
+    readings_hour.first,
+    readings_hour.last,
+    readings_hour.increase
+   FROM public.readings_hour
+  WHERE (readings_hour.ts < ( SELECT storage_levels.rolled_until
+           FROM public.storage_levels
+          WHERE (storage_levels.level = 'hour'::text)))
+UNION ALL
+ SELECT newest.series_id,
+    newest.ts,
+    newest.count,
+    newest.bad,
+    newest.sum,
+    newest.min,
+    newest.max,
+    newest.good[1] AS first,
+    newest.good[cardinality(newest.good)] AS last,
+        CASE
+            WHEN newest.counter THEN public.counter_increase(newest.good)
+            ELSE NULL::double precision
+        END AS increase
+   FROM ( SELECT r.series_id,
+            date_trunc('hour'::text, r.ts, 'UTC'::text) AS ts,
+            s.counter,
+            (count(*) FILTER (WHERE (r.quality < 2)))::integer AS count,
+            (count(*) FILTER (WHERE (r.quality >= 2)))::integer AS bad,
+            sum(r.value) FILTER (WHERE (r.quality < 2)) AS sum,
+            min(r.value) FILTER (WHERE (r.quality < 2)) AS min,
+            max(r.value) FILTER (WHERE (r.quality < 2)) AS max,
+            array_agg(r.value ORDER BY r.ts) FILTER (WHERE (r.quality < 2)) AS good
+           FROM (public.readings r
+             JOIN public.rollup_series s USING (series_id))
+          WHERE (s.hour AND (r.ts >= ( SELECT storage_levels.rolled_until
+                   FROM public.storage_levels
+                  WHERE (storage_levels.level = 'hour'::text))))
+          GROUP BY r.series_id, (date_trunc('hour'::text, r.ts, 'UTC'::text)), s.counter) newest;
+ALTER VIEW public.rollups_hour OWNER TO watchkeep_owner;
+CREATE VIEW public.rollups_minute AS
+ SELECT readings_minute.series_id,
+    readings_minute.ts,
+    readings_minute.count,
+    readings_minute.bad,
+    readings_minute.sum,
+    readings_minute.min,
+    readings_minute.max,
+    readings_minute.first,
+    readings_minute.last,
+    readings_minute.increase
+   FROM public.readings_minute
+  WHERE (readings_minute.ts < ( SELECT storage_levels.rolled_until
+           FROM public.storage_levels
+          WHERE (storage_levels.level = 'minute'::text)))
+UNION ALL
+ SELECT newest.series_id,
+    newest.ts,
+    newest.count,
+    newest.bad,
+    newest.sum,
+    newest.min,
+    newest.max,
+    newest.good[1] AS first,
+    newest.good[cardinality(newest.good)] AS last,
+        CASE
+            WHEN newest.counter THEN public.counter_increase(newest.good)
+            ELSE NULL::double precision
+        END AS increase
+   FROM ( SELECT r.series_id,
+            date_trunc('minute'::text, r.ts, 'UTC'::text) AS ts,
+            s.counter,
+            (count(*) FILTER (WHERE (r.quality < 2)))::integer AS count,
+            (count(*) FILTER (WHERE (r.quality >= 2)))::integer AS bad,
+            sum(r.value) FILTER (WHERE (r.quality < 2)) AS sum,
+            min(r.value) FILTER (WHERE (r.quality < 2)) AS min,
+            max(r.value) FILTER (WHERE (r.quality < 2)) AS max,
+            array_agg(r.value ORDER BY r.ts) FILTER (WHERE (r.quality < 2)) AS good
+           FROM (public.readings r
+             JOIN public.rollup_series s USING (series_id))
+          WHERE (s.minute AND (r.ts >= ( SELECT storage_levels.rolled_until
+                   FROM public.storage_levels
+                  WHERE (storage_levels.level = 'minute'::text))))
+          GROUP BY r.series_id, (date_trunc('minute'::text, r.ts, 'UTC'::text)), s.counter) newest;
+ALTER VIEW public.rollups_minute OWNER TO watchkeep_owner;
+CREATE TABLE public.rows_outbox (
+    outbox_id bigint NOT NULL,
+    lane text NOT NULL,
+    partition smallint NOT NULL,
+    payload bytea NOT NULL,
+    CONSTRAINT rows_outbox_lane_check CHECK ((lane = ANY (ARRAY['data'::text, 'event'::text])))
+);
+ALTER TABLE public.rows_outbox OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.rows_outbox IS 'Rows messages that wait for the service to send them. Writer: ingest.';
+ALTER TABLE public.rows_outbox ALTER COLUMN outbox_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rows_outbox_outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.sessions (
     token_hash bytea NOT NULL,
     person_id uuid NOT NULL,
@@ -1251,6 +1636,24 @@ CREATE VIEW wall.ingest_batch AS
     committed_at
    FROM public.batches;
 ALTER VIEW wall.ingest_batch OWNER TO watchkeep_owner;
+CREATE VIEW wall.reading_hour AS
+ SELECT p.community_id,
+    p.equipment_id,
+    p.metric,
+    p.unit,
+    r.ts,
+    r.count,
+    r.bad,
+    (r.sum / (NULLIF(r.count, 0))::double precision) AS mean,
+    r.min,
+    r.max,
+    r.last,
+    r.increase
+   FROM ((public.points p
+     JOIN public.communities c USING (community_id))
+     JOIN public.rollups_hour r USING (series_id))
+  WHERE (c.mode = 'live'::text);
+ALTER VIEW wall.reading_hour OWNER TO watchkeep_owner;
 CREATE VIEW wall.warning AS
  SELECT w.warning_id,
     w.community_id,
@@ -1346,6 +1749,8 @@ ALTER TABLE ONLY public.dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
 ALTER TABLE ONLY public.detector_states
     ADD CONSTRAINT detector_states_pkey PRIMARY KEY (lane, partition, detector);
+ALTER TABLE ONLY public.device_clocks
+    ADD CONSTRAINT device_clocks_pkey PRIMARY KEY (community_id, equipment_id);
 ALTER TABLE ONLY public.duties
     ADD CONSTRAINT duties_list_id_row_no_key UNIQUE (list_id, row_no);
 ALTER TABLE ONLY public.duties
@@ -1366,6 +1771,8 @@ ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (evidence_id);
 ALTER TABLE ONLY public.floors
     ADD CONSTRAINT floors_pkey PRIMARY KEY (community_id, building_id, level);
+ALTER TABLE ONLY public.gap_recoveries
+    ADD CONSTRAINT gap_recoveries_pkey PRIMARY KEY (recovery_id);
 ALTER TABLE ONLY public.gateway_status
     ADD CONSTRAINT gateway_status_pkey PRIMARY KEY (community_id, gateway_id);
 ALTER TABLE ONLY public.gateways
@@ -1424,12 +1831,20 @@ ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (quarantine_id);
 ALTER TABLE ONLY public.replay_watermarks
     ADD CONSTRAINT replay_watermarks_pkey PRIMARY KEY (community_id);
+ALTER TABLE ONLY public.rollup_dirty
+    ADD CONSTRAINT rollup_dirty_pkey PRIMARY KEY (mark_id);
+ALTER TABLE ONLY public.rollup_series
+    ADD CONSTRAINT rollup_series_pkey PRIMARY KEY (series_id);
+ALTER TABLE ONLY public.rows_outbox
+    ADD CONSTRAINT rows_outbox_pkey PRIMARY KEY (outbox_id);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
 ALTER TABLE ONLY public.signals
     ADD CONSTRAINT signals_pkey PRIMARY KEY (signal_id);
 ALTER TABLE ONLY public.silences
     ADD CONSTRAINT silences_pkey PRIMARY KEY (silence_id);
+ALTER TABLE ONLY public.storage_levels
+    ADD CONSTRAINT storage_levels_pkey PRIMARY KEY (level);
 ALTER TABLE ONLY public.storms
     ADD CONSTRAINT storms_pkey PRIMARY KEY (storm_id);
 ALTER TABLE ONLY public.transitions
@@ -1458,6 +1873,7 @@ CREATE INDEX equipment_links_to ON public.equipment_links USING btree (community
 CREATE UNIQUE INDEX equipment_report_token ON public.equipment USING btree (report_token);
 CREATE INDEX events_equipment ON public.events USING btree (community_id, equipment_id, ts DESC);
 CREATE INDEX evidence_case ON public.evidence USING btree (case_id);
+CREATE INDEX gap_recoveries_gateway ON public.gap_recoveries USING btree (community_id, gateway_id, recovered_at DESC);
 CREATE UNIQUE INDEX models_one_active ON public.models USING btree (detector, scope, COALESCE(community_id, ''::text)) WHERE active;
 CREATE INDEX notifications_case ON public.notifications USING btree (case_id);
 CREATE INDEX notifications_person ON public.notifications USING btree (person_id, notification_id DESC);
@@ -1466,7 +1882,10 @@ CREATE INDEX orders_open ON public.orders USING btree (respond_due, arrive_due, 
 CREATE INDEX orders_org ON public.orders USING btree (org_id, dispatched_at DESC);
 CREATE INDEX parked_gateway ON public.parked USING btree (community_id, gateway_id, epoch);
 CREATE INDEX points_gateway ON public.points USING btree (community_id, gateway_id);
+CREATE UNIQUE INDEX readings_hour_series_ts ON ONLY public.readings_hour USING btree (series_id, ts);
+CREATE UNIQUE INDEX readings_minute_series_ts ON ONLY public.readings_minute USING btree (series_id, ts);
 CREATE INDEX readings_series_ts ON ONLY public.readings USING btree (series_id, ts);
+CREATE INDEX readings_ts ON ONLY public.readings USING brin (ts) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX sessions_person ON public.sessions USING btree (person_id);
 CREATE INDEX signals_equipment ON public.signals USING btree (community_id, equipment_id, event_at DESC);
 CREATE INDEX signals_warning ON public.signals USING btree (warning_id);
@@ -1587,6 +2006,8 @@ ALTER TABLE ONLY public.points
     ADD CONSTRAINT points_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
 ALTER TABLE ONLY public.replay_watermarks
     ADD CONSTRAINT replay_watermarks_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.rollup_series
+    ADD CONSTRAINT rollup_series_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.points(series_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.signals
@@ -1622,6 +2043,7 @@ CREATE POLICY console ON public.api_tokens TO watchkeep_console USING (true) WIT
 CREATE POLICY console ON public.idempotency_keys TO watchkeep_console USING (true) WITH CHECK (true);
 CREATE POLICY console ON public.sessions TO watchkeep_console USING (true) WITH CHECK (true);
 ALTER TABLE public.contracts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.device_clocks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.duties ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.duty_lists ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.equipment ENABLE ROW LEVEL SECURITY;
@@ -1659,6 +2081,9 @@ CREATE POLICY mine ON public.communities TO watchkeep_console USING (((community
    FROM public.orders o
   WHERE (o.org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))))));
 CREATE POLICY mine ON public.contracts TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (provider_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
+CREATE POLICY mine ON public.device_clocks TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+   FROM public.equipment e
+  WHERE ((e.community_id = device_clocks.community_id) AND (e.equipment_id = device_clocks.equipment_id))))));
 CREATE POLICY mine ON public.equipment TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR public.contracted_to_me(community_id, kind)));
 CREATE POLICY mine ON public.equipment_links TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.equipment e
@@ -1728,6 +2153,7 @@ CREATE POLICY owner_all ON public.case_warnings TO watchkeep_owner USING (true) 
 CREATE POLICY owner_all ON public.cases TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.communities TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.contracts TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.device_clocks TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.duties TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.duty_lists TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.equipment TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -1773,6 +2199,7 @@ CREATE POLICY services_all ON public.case_warnings TO watchkeep_ingest, watchkee
 CREATE POLICY services_all ON public.cases TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.communities TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.contracts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.device_clocks TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.duties TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.duty_lists TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.equipment TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -1826,12 +2253,17 @@ GRANT ALL ON FUNCTION public.contiguous_seq(known int8multirange) TO watchkeep_d
 GRANT ALL ON FUNCTION public.contiguous_seq(known int8multirange) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.contracted_to_me(of_community text, of_kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.contracted_to_me(of_community text, of_kind text) TO watchkeep_console;
-REVOKE ALL ON FUNCTION public.drop_reading_partitions(before date) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.drop_reading_partitions(before date) TO watchkeep_ingest;
+REVOKE ALL ON FUNCTION public.counter_increase(counted double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.counter_increase(counted double precision[]) TO watchkeep_ingest;
+GRANT ALL ON FUNCTION public.counter_increase(counted double precision[]) TO watchkeep_analytics;
+REVOKE ALL ON FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) TO watchkeep_ingest;
 REVOKE ALL ON FUNCTION public.login_candidate(wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.login_candidate(wanted text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.make_reading_partitions(days date[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_reading_partitions(days date[]) TO watchkeep_ingest;
+REVOKE ALL ON FUNCTION public.make_rollup_partitions(months date[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_rollup_partitions(months date[]) TO watchkeep_ingest;
 REVOKE ALL ON FUNCTION public.my_communities() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_communities() TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.my_organisations() FROM PUBLIC;
@@ -1845,6 +2277,16 @@ REVOKE ALL ON FUNCTION public.notify_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.storage_backend() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.storage_backend() TO watchkeep_ingest;
+GRANT ALL ON FUNCTION public.storage_backend() TO watchkeep_analytics;
+REVOKE ALL ON FUNCTION public.storage_parts(of_level text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.storage_parts(of_level text) TO watchkeep_ingest;
+GRANT ALL ON FUNCTION public.storage_parts(of_level text) TO watchkeep_analytics;
+REVOKE ALL ON FUNCTION public.summarize_readings() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.summarize_readings() TO watchkeep_ingest;
 REVOKE ALL ON FUNCTION public.visible_latest(series integer[], within interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.visible_latest(series integer[], within interval) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) FROM PUBLIC;
@@ -1882,6 +2324,9 @@ GRANT SELECT ON TABLE public.contracts TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letters TO watchkeep_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.detector_states TO watchkeep_analytics;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.device_clocks TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.device_clocks TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.device_clocks TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.duties TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.duties TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_lists TO watchkeep_dispatch;
@@ -1903,6 +2348,7 @@ GRANT SELECT,INSERT ON TABLE public.evidence TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.evidence TO watchkeep_console;
 GRANT SELECT ON TABLE public.floors TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.floors TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.gap_recoveries TO watchkeep_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.progress TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.gaps TO watchkeep_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.gateway_status TO watchkeep_ingest;
@@ -1961,10 +2407,18 @@ GRANT SELECT,INSERT ON TABLE public.quarantine TO watchkeep_ingest;
 GRANT SELECT,INSERT ON TABLE public.readings TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.readings TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.readings TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.readings_hour TO watchkeep_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.readings_minute TO watchkeep_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.replay_watermarks TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.replay_watermarks TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.replay_watermarks TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.replay_watermarks TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE ON TABLE public.rollup_dirty TO watchkeep_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rollup_series TO watchkeep_ingest;
+GRANT SELECT,UPDATE ON TABLE public.storage_levels TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.rollups_hour TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.rollups_minute TO watchkeep_ingest;
+GRANT SELECT,INSERT,DELETE ON TABLE public.rows_outbox TO watchkeep_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.signals TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.signals TO watchkeep_dispatch;
@@ -1991,6 +2445,7 @@ GRANT SELECT ON TABLE wall.gap TO grafana_ro;
 GRANT SELECT ON TABLE wall.gateway TO grafana_ro;
 GRANT SELECT ON TABLE wall.ingest_account TO grafana_ro;
 GRANT SELECT ON TABLE wall.ingest_batch TO grafana_ro;
+GRANT SELECT ON TABLE wall.reading_hour TO grafana_ro;
 GRANT SELECT ON TABLE wall.warning TO grafana_ro;
 GRANT SELECT ON TABLE wall.work_order TO grafana_ro;
 ALTER DEFAULT PRIVILEGES FOR ROLE watchkeep_owner IN SCHEMA wall GRANT SELECT ON TABLES TO grafana_ro;

@@ -1,60 +1,78 @@
-"""The fall-back: any metric of any kind, within its usual range, states at rest."""
+"""The fall-back: any metric of any kind, within its usual range, states at rest, batteries that run down."""
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from watchkeep_core.vocabulary import Metric, Vocabulary
-from watchkeep_firmware_sim.models.base import Site, Steady, Values
-from watchkeep_firmware_sim.models.typical import PER_HOUR, Typical, normal_state, typical
-from watchkeep_firmware_sim.signals import Wander, at_hour, local_hour
+from watchkeep_firmware_sim.models.base import Group, Readings, Steady
+from watchkeep_firmware_sim.models.typical import PER_HOUR, normal_state, typical
+from watchkeep_firmware_sim.signals import Floats, Wander, at_hour, between, uniform
 
-_WHOLE = frozenset(("count", "persons"))
+WHOLE = frozenset(("count", "persons"))
+"""Units of which there are only whole ones."""
 
-
-class Gauge:
-    """One number that follows the day or wanders, always within its usual range."""
-
-    def __init__(self, site: Site, metric: str, usual: Typical) -> None:
-        rng = site.rng(metric)
-        width = usual.high - usual.low
-        self._half = 0.3 * width
-        self._centre = usual.low + width * rng.uniform(0.3, 0.7)
-        self._curve = usual.curve
-        share = 0.15 if usual.curve else 1.0
-        self._noise = Wander(rng, share * self._half / 3, usual.memory_s)
-        self._utc_offset_h = site.utc_offset_h
-
-    def at(self, t: float) -> float:
-        value = self._centre + self._noise.at(t)
-        if self._curve:
-            value += 0.85 * self._half * (2 * at_hour(self._curve, local_hour(t, self._utc_offset_h)) - 1)
-        return value
+_BATTERY_LIFE_S = 3 * 365.25 * 86_400
+"""From new to the change of batteries, which a good maintainer makes at about 30 % (life 3 years: data sheets)."""
+_NEW, _CHANGED = 97.0, 30.0
+_SENSOR_LIFE_YEARS = 2.4
 
 
 class Generic(Steady):
     """Any set of metrics, each for itself."""
 
-    def __init__(self, site: Site, kind: str, metrics: Iterable[str], vocabulary: Vocabulary) -> None:
+    def __init__(self, group: Group, kind: str, metrics: Iterable[str], vocabulary: Vocabulary) -> None:
+        super().__init__(group)
         self.metrics = frozenset(metrics)
-        self._start = site.start
         rows = [vocabulary.metrics[metric] for metric in sorted(self.metrics)]
-        self._states = {row.id: normal_state(row) for row in rows if row.value == "state"}
-        self._gauges = {
-            row.id: Gauge(site, row.id, typical(kind, row, vocabulary)) for row in rows if row.value == "number"
-        }
-        self._whole = {row.id for row in rows if row.unit in _WHOLE}
-        self._counters = {row.id: self._first(site, kind, row, vocabulary) for row in rows if row.value == "counter"}
+        self._states = {row.id: group.full(normal_state(row)) for row in rows if row.value == "state"}
+        self._ageing = [row.id for row in rows if row.id in ("battery_level", "battery_voltage", "sensor_age")]
+        gauges = [row for row in rows if row.value == "number" and row.id not in self._ageing]
+        self._names = [row.id for row in gauges]
+        self._whole = [row.unit in WHOLE for row in gauges]
+        self._gauges(kind, gauges, vocabulary)
+        self._counters = {row.id: self._first(kind, row, vocabulary) for row in rows if row.value == "counter"}
+        self._bought, self._replaced = uniform(group.keys("sensor age")), uniform(group.keys("battery"))
 
-    def read(self, t: float) -> Values:
+    def read(self, t: float) -> Readings:
         values = dict(self._states)
-        for metric, gauge in self._gauges.items():
-            value = gauge.at(t)
-            values[metric] = float(round(value)) if metric in self._whole else value
-        hours = (t - self._start) / 3600
-        for metric, first in self._counters.items():
-            values[metric] = first + hours * PER_HOUR.get(metric, 1)
+        if self._names:
+            numbers = self._centre + self._sigma * self._noise.at(t)
+            now = self.group.moment(t)
+            numbers[self._curved] += self._swing * (2 * at_hour(self._curves, float(now.use_hour))[:, None] - 1)
+            for row, name in enumerate(self._names):
+                values[name] = np.round(numbers[row]) if self._whole[row] else numbers[row]
+        hours = (t - self.group.start) / 3600
+        for name, first in self._counters.items():
+            values[name] = first + hours * PER_HOUR.get(name, 1)
+        return values | self._aged(t)
+
+    def _gauges(self, kind: str, rows: list[Metric], vocabulary: Vocabulary) -> None:
+        if not rows:
+            return
+        usual = [typical(kind, row, vocabulary) for row in rows]
+        own = np.stack([self.group.keys(row.id) for row in rows])
+        width = np.array([[one.high - one.low] for one in usual])
+        curved = np.array([one.curve is not None for one in usual])
+        self._centre = np.array([[one.low] for one in usual]) + width * between(own, 0.3, 0.7, -2)
+        self._sigma = np.where(curved[:, None], 0.015, 0.1) * width
+        self._noise = Wander(own, np.array([[one.memory_s] for one in usual]))
+        self._curved = np.flatnonzero(curved)
+        self._swing = 0.255 * width[self._curved]
+        self._curves = np.array([one.curve for one in usual if one.curve is not None]).reshape(-1, 24).T
+
+    def _aged(self, t: float) -> Readings:
+        values: Readings = {}
+        if "sensor_age" in self._ageing:
+            years = t / (365.25 * 86_400)
+            values["sensor_age"] = (years + _SENSOR_LIFE_YEARS * self._bought) % _SENSOR_LIFE_YEARS
+        left = 1 - (t / _BATTERY_LIFE_S + self._replaced) % 1
+        if "battery_level" in self._ageing:
+            values["battery_level"] = _CHANGED + (_NEW - _CHANGED) * left
+        if "battery_voltage" in self._ageing:
+            values["battery_voltage"] = 3.32 + 0.3 * left**0.5  # lithium: flat for long
         return values
 
-    @staticmethod
-    def _first(site: Site, kind: str, row: Metric, vocabulary: Vocabulary) -> float:
+    def _first(self, kind: str, row: Metric, vocabulary: Vocabulary) -> Floats:
         usual = typical(kind, row, vocabulary)
-        return site.rng(row.id).uniform(usual.low, usual.high)
+        return between(self.group.keys(row.id), usual.low, usual.high)

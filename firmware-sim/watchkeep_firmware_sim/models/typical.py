@@ -6,7 +6,7 @@ Figures without a note are common practice; those that have a limit keep clear o
 from typing import NamedTuple
 
 from watchkeep_core.vocabulary import Limit, Metric, Vocabulary
-from watchkeep_firmware_sim.signals import LIFT_USE, POWER_USE, WARMTH, WATER_USE
+from watchkeep_firmware_sim.signals import LESS_WARMTH, LESS_WATER, LIFT_USE, POWER_USE, WARMTH, WATER_USE
 
 
 class Typical(NamedTuple):
@@ -20,15 +20,14 @@ class Typical(NamedTuple):
     """How fast it wanders."""
 
 
-_LESS_WATER = tuple(1 - share for share in WATER_USE)
-
 BY_KIND: dict[tuple[str, str], Typical] = {
-    ("outdoor_hydrant", "static_pressure"): Typical(210, 330, _LESS_WATER),
+    ("outdoor_hydrant", "static_pressure"): Typical(210, 330, LESS_WATER),
     ("fire_pump", "pump_current_percent"): Typical(0, 0.4),
     ("fire_pump", "pump_vibration"): Typical(0.1, 0.4),
     ("fire_pump", "bearing_temperature"): Typical(14, 26, WARMTH),
     ("fire_pump", "total_running_time"): Typical(20, 60),
-    ("dma_meter", "inlet_pressure"): Typical(240, 330, _LESS_WATER),
+    ("dma_meter", "inlet_pressure"): Typical(240, 330, LESS_WATER),
+    ("fire_alarm_panel", "fire_current"): Typical(0.12, 0.34, None, 3600),  # quiescent current of the detection loops
     ("gateway", "alarm_latency"): Typical(0.4, 2.5, None, 60),
 }
 
@@ -36,7 +35,7 @@ BY_METRIC: dict[str, Typical] = {
     # elevators and escalators
     "total_running_time": Typical(1500, 21000),
     "ride_count": Typical(80_000, 900_000),
-    "supply_voltage_deviation": Typical(-4, 4, POWER_USE[::-1]),
+    "supply_voltage_deviation": Typical(-4, 4, LESS_WARMTH),
     "running_speed_percent": Typical(97, 102, None, 600),
     "peak_acceleration": Typical(0.7, 1.2),
     "car_vibration_horizontal": Typical(0.05, 0.12),
@@ -84,10 +83,10 @@ BY_METRIC: dict[str, Typical] = {
     "outlet_pressure": Typical(390, 420, None, 60),
     "outlet_pressure_setpoint": Typical(400, 400),
     "outlet_pressure_deviation": Typical(-14, 14, None, 60),
-    "inlet_pressure": Typical(200, 300, _LESS_WATER),
-    "household_pressure": Typical(160, 290, _LESS_WATER, 300),
+    "inlet_pressure": Typical(200, 300, LESS_WATER),
+    "household_pressure": Typical(160, 290, LESS_WATER, 300),
     "water_level": Typical(60, 80),
-    "residual_chlorine": Typical(0.30, 0.80, _LESS_WATER),  # typical tap values are 0.2 to 1.0
+    "residual_chlorine": Typical(0.30, 0.80, LESS_WATER),  # typical tap values are 0.2 to 1.0
     "turbidity": Typical(0.12, 0.5),
     "ph": Typical(7.1, 7.9),
     "ammonia_nitrogen": Typical(0.02, 0.12),
@@ -103,7 +102,7 @@ BY_METRIC: dict[str, Typical] = {
     "night_minimum_flow": Typical(5, 9),
     "network_leakage": Typical(5, 8),
     # rooms and drainage
-    "humidity": Typical(48, 74, WARMTH[::-1]),
+    "humidity": Typical(48, 74, LESS_WARMTH),
     "room_temperature": Typical(13, 25, WARMTH),
     "water_level_rate": Typical(-0.2, 0.3),
     "pumps_running": Typical(0, 1),

@@ -56,6 +56,57 @@ CREATE TABLE links (                          -- as last seen by the running gat
 ) WITHOUT ROWID;
 PRAGMA user_version = 1;
 
+-- name: create_report
+CREATE TABLE IF NOT EXISTS commands (         -- from the server, with what became of them
+    n       INTEGER PRIMARY KEY,
+    at_ms   INTEGER NOT NULL,
+    command TEXT NOT NULL,
+    outcome TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS facts (            -- what the running gateway says of itself, JSON, for `status`
+    name  TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- name: create_memory
+CREATE TABLE IF NOT EXISTS driver_memory (    -- what drivers must know after a restart; not in `create`: spools of before have none
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID
+
+-- name: memory
+SELECT key, value FROM driver_memory ORDER BY key
+
+-- name: remember
+INSERT INTO driver_memory (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+
+-- name: forget
+DELETE FROM driver_memory WHERE key = ?
+
+-- name: create_unmapped
+CREATE TABLE IF NOT EXISTS unmapped (         -- what foreign publishers name and no row maps, since the gateway started
+    source   TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (source, name)
+) WITHOUT ROWID
+
+-- name: insert_unmapped
+INSERT OR IGNORE INTO unmapped (source, name, since_ms) VALUES (?, ?, ?)
+
+-- name: delete_unmapped
+DELETE FROM unmapped
+
+-- name: count_unmapped
+SELECT count(*) FROM unmapped
+
+-- name: has_unmapped
+SELECT 1 FROM sqlite_schema WHERE name = 'unmapped'
+
+-- name: unmapped
+SELECT source, name, since_ms FROM unmapped ORDER BY source, name LIMIT ?
+
 -- name: insert_owner
 INSERT INTO owner (community, gateway) VALUES (?, ?)
 
@@ -79,6 +130,10 @@ INSERT INTO data_messages (seq, created_ms, readings, bytes, payload) VALUES (?,
 
 -- name: insert_event
 INSERT INTO event_messages (seq, created_ms, readings, bytes, payload) VALUES (?, ?, ?, ?, ?)
+
+-- name: newest
+SELECT max(coalesce((SELECT created_ms FROM data_messages ORDER BY seq DESC LIMIT 1), 0),
+           coalesce((SELECT created_ms FROM event_messages ORDER BY seq DESC LIMIT 1), 0))
 
 -- name: oldest_data
 SELECT seq, created_ms FROM data_messages ORDER BY seq LIMIT 1
@@ -165,3 +220,22 @@ SELECT name, up, since_ms, detail FROM links ORDER BY name
 
 -- name: delete_links
 DELETE FROM links
+
+-- name: insert_command
+INSERT INTO commands (at_ms, command, outcome) VALUES (?, ?, ?)
+
+-- name: trim_commands
+DELETE FROM commands WHERE n <= (SELECT max(n) FROM commands) - ?
+
+-- name: commands
+SELECT at_ms, command, outcome FROM commands ORDER BY n DESC LIMIT ?
+
+-- name: save_fact
+INSERT INTO facts (name, at_ms, value) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms, value = excluded.value
+
+-- name: facts
+SELECT name, value FROM facts
+
+-- name: has_report
+SELECT 1 FROM sqlite_schema WHERE name = 'facts'

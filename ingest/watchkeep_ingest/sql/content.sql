@@ -4,8 +4,9 @@ FROM unnest(%(communities)s::text[], %(gateways)s::text[]) AS k (community_id, g
 JOIN gateways g USING (community_id, gateway_id) JOIN communities c USING (community_id)
 
 -- name: read_aliases
-SELECT alias, series_id FROM aliases
-WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(epoch)s ORDER BY alias
+COPY (SELECT alias, series_id FROM aliases
+      WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(epoch)s ORDER BY alias)
+TO STDOUT (FORMAT binary)
 
 -- name: insert_aliases
 INSERT INTO aliases (community_id, gateway_id, epoch, alias, series_id)
@@ -18,6 +19,19 @@ FROM unnest(%(equipment)s::text[], %(metrics)s::text[]) AS k (equipment_id, metr
 JOIN points p USING (equipment_id, metric)
 WHERE p.community_id = %(community)s
 
+-- name: find_strangers
+-- Of this equipment, what has points of gateways, and none of this one.
+SELECT equipment_id FROM points
+WHERE community_id = %(community)s AND equipment_id = ANY (%(equipment)s) AND gateway_id IS NOT NULL
+GROUP BY equipment_id HAVING NOT bool_or(gateway_id = %(gateway)s)
+
+-- name: find_foreign
+-- The same for the equipment that events name.
+SELECT k.n FROM unnest(%(n)s::integer[], %(community)s::text[], %(gateway)s::text[], %(equipment)s::text[])
+    AS k (n, community_id, gateway_id, equipment_id)
+JOIN points p USING (community_id, equipment_id) WHERE p.gateway_id IS NOT NULL
+GROUP BY k.n HAVING NOT bool_or(p.gateway_id = k.gateway_id)
+
 -- name: count_unclaimed
 SELECT count(*) FROM points WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND NOT claimed
 
@@ -29,18 +43,21 @@ COPY readings (series_id, ts, value, quality) FROM STDIN (FORMAT binary)
 
 -- name: insert_quarantine
 INSERT INTO quarantine (community_id, gateway_id, series_id, ts, value, quality, reason, received_at)
-SELECT %(community)s, %(gateway)s, series_id, ts, value, quality, reason, received_at
-FROM unnest(%(series)s::integer[], %(ts)s::timestamptz[], %(value)s::float8[], %(quality)s::smallint[], %(reason)s::text[],
-            %(received_at)s::timestamptz[]) AS k (series_id, ts, value, quality, reason, received_at)
+SELECT * FROM unnest(%(community)s::text[], %(gateway)s::text[], %(series)s::integer[], %(ts)s::timestamptz[],
+                     %(value)s::float8[], %(quality)s::smallint[], %(reason)s::text[], %(received_at)s::timestamptz[])
 
 -- name: insert_parked
 INSERT INTO parked (community_id, gateway_id, epoch, seq, reason, readings, payload, parked_at)
-VALUES (%(community)s, %(gateway)s, %(epoch)s, %(seq)s, %(reason)s, %(readings)s, %(payload)s, %(parked_at)s)
+SELECT * FROM unnest(%(community)s::text[], %(gateway)s::text[], %(epoch)s::text[], %(seq)s::bigint[], %(reason)s::text[],
+                     %(readings)s::integer[], %(payload)s::bytea[], %(parked_at)s::timestamptz[])
 
 -- name: read_parked
 SELECT parked_id, seq, reason, payload, parked_at FROM parked
 WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(epoch)s AND parked_id > %(after)s
 ORDER BY parked_id LIMIT %(at_most)s
+
+-- name: parked_epochs
+SELECT DISTINCT epoch FROM parked WHERE community_id = %(community)s AND gateway_id = %(gateway)s
 
 -- name: delete_parked
 DELETE FROM parked WHERE parked_id = ANY (%(ids)s)
@@ -86,6 +103,19 @@ ORDER BY community_id, gateway_id
 ON CONFLICT (community_id, gateway_id) DO UPDATE SET
     last_message_at = greatest(s.last_message_at, excluded.last_message_at),
     skew_ms = coalesce(excluded.skew_ms, s.skew_ms)
+
+-- name: save_device_clocks
+-- A device's clock is that of its series that was least delayed; one that is right is entered only to correct a row.
+INSERT INTO device_clocks AS d (community_id, equipment_id, skew_ms)
+SELECT community_id, equipment_id, skew_ms FROM (
+    SELECT p.community_id, p.equipment_id, min(k.skew_ms) AS skew_ms
+    FROM unnest(%(series)s::integer[], %(skew_ms)s::float8[]) AS k (series_id, skew_ms) JOIN points p USING (series_id)
+    JOIN communities c ON c.community_id = p.community_id AND c.mode = 'live'
+    GROUP BY p.community_id, p.equipment_id) AS found
+WHERE skew_ms <> 0 OR EXISTS (SELECT FROM device_clocks o WHERE (o.community_id, o.equipment_id)
+                                                             = (found.community_id, found.equipment_id))
+ORDER BY community_id, equipment_id
+ON CONFLICT (community_id, equipment_id) DO UPDATE SET skew_ms = excluded.skew_ms, measured_at = now()
 
 -- name: save_watermarks
 INSERT INTO replay_watermarks AS w (community_id, ts)

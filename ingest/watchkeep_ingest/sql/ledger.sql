@@ -1,5 +1,5 @@
 -- name: lock_progress
-SELECT p.community_id, p.gateway_id, p.epoch, p.received::text, (p.received + p.lost)::text
+SELECT p.community_id, p.gateway_id, p.epoch, p.received::text, (p.received + p.lost)::text, p.lost::text
 FROM unnest(%(communities)s::text[], %(gateways)s::text[], %(epochs)s::text[]) AS k (community_id, gateway_id, epoch)
 JOIN progress p USING (community_id, gateway_id, epoch)
 WHERE p.lane = %(lane)s
@@ -19,6 +19,12 @@ ON CONFLICT (community_id, gateway_id, lane, epoch) DO UPDATE SET
     lost = p.lost + excluded.lost - p.received - excluded.received,
     updated_at = now()
 RETURNING community_id, gateway_id, epoch, contiguous_seq(received + lost)
+
+-- name: save_recoveries
+INSERT INTO gap_recoveries (community_id, gateway_id, lane, epoch, state, first_seq, last_seq)
+SELECT community_id, gateway_id, %(lane)s, epoch, state, lower(r), upper(r) - 1
+FROM unnest(%(communities)s::text[], %(gateways)s::text[], %(epochs)s::text[], %(states)s::text[], %(ranges)s::text[])
+    AS k (community_id, gateway_id, epoch, state, ranges), unnest(k.ranges::int8multirange) AS r
 
 -- name: lock_accounts
 SELECT partition FROM ingest_accounts
@@ -97,6 +103,11 @@ SELECT lane, count(*) FILTER (WHERE state = 'missing'), count(*) FILTER (WHERE s
        coalesce(sum(last_seq - first_seq + 1) FILTER (WHERE state = 'missing'), 0)::bigint,
        coalesce(sum(last_seq - first_seq + 1) FILTER (WHERE state = 'lost'), 0)::bigint
 FROM gaps GROUP BY lane
+
+-- name: list_recoveries
+SELECT community_id, gateway_id, lane, epoch, state, first_seq, last_seq, recovered_at
+FROM gap_recoveries WHERE %(community)s::text IS NULL OR community_id = %(community)s
+ORDER BY recovery_id DESC LIMIT %(at_most)s
 
 -- name: list_gaps
 SELECT community_id, gateway_id, lane, epoch, state, first_seq, last_seq, updated_at

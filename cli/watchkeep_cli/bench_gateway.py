@@ -1,0 +1,87 @@
+"""The server side of `watchkeep bench gateway`: a real ingest process with a PostgreSQL of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from threading import Lock
+
+from psycopg import Connection
+
+from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
+from watchkeep_core import estate
+from watchkeep_core.broker import BrokerAddress
+from watchkeep_core.database import OWNER, connect
+from watchkeep_core.schema.migrate import migrate, set_password
+from watchkeep_core.topics import GatewayRef, partition_of
+
+_LOGIN = "watchkeep_ingest"
+
+
+class Arrived:
+    """Counts what is committed; may be asked by several threads."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = Lock()
+
+    def readings(self) -> int:
+        """By ingest's accounts, which are written in the transaction of the rows."""
+        return self._count("SELECT coalesce(sum(stored), 0)::bigint FROM ingest_accounts WHERE lane = 'data'")
+
+    def events(self) -> int:
+        return self._count("SELECT count(*) FROM events")
+
+    def _count(self, statement: str) -> int:
+        with self._lock:
+            row = self._connection.execute(statement).fetchone()
+        return int(row[0]) if row else 0
+
+
+def server_side(broker: BrokerAddress, password: str, ref: GatewayRef) -> Callable[[], AbstractContextManager[Arrived]]:
+    """What starts ingest for one gateway. The flood guard is off: it would park a backlog, which is another measure."""
+
+    @contextmanager
+    def start() -> Iterator[Arrived]:
+        with (
+            tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+            start_postgres(Path(folder)) as postgres,
+        ):
+            _prepare(postgres, password, ref)
+            given = {
+                "DATABASE_URL": postgres.url(_LOGIN, password),
+                "MQTT_URL": str(broker),
+                "MQTT_PASSWORD": password,
+                "PARTITIONS": str(partition_of(ref.community)),
+                "FLOOD_READINGS_PER_S": "0",
+                "UNCLAIMED_CAP": "100000",
+                "LOG_LEVEL": "warning",
+            }
+            environment = os.environ | {f"WATCHKEEP_INGEST_{name}": value for name, value in given.items()}
+            with (
+                subprocess.Popen([sys.executable, "-m", "watchkeep_ingest", "run"], env=environment) as process,
+                connect(postgres.admin_url, "bench", autocommit=True) as connection,
+            ):
+                try:
+                    yield Arrived(connection)
+                finally:
+                    process.terminate()
+
+    return start
+
+
+def _prepare(postgres: EmbeddedPostgres, password: str, ref: GatewayRef) -> None:
+    migrate(postgres.admin_url)
+    set_password(postgres.admin_url, _LOGIN, password)
+    community = estate.Community(
+        community_id=ref.community,
+        name=ref.community,
+        area_id="bench",
+        gateways=[estate.Gateway(gateway_id=ref.gateway)],
+    )
+    area = estate.Area(area_id="bench", kind="city", name="bench")
+    with connect(postgres.admin_url, "bench", role=OWNER) as connection:
+        estate.save(connection, estate.Estate(areas=[area], communities=[community]))

@@ -1,0 +1,68 @@
+"""Does it stay fast: with a million series, after a hundred million rows, and in memory under a flood."""
+
+import time
+
+from watchkeep_core.database import OWNER, connect
+from watchkeep_core.topics import GatewayRef
+from watchkeep_ingest.bench import lab, throughput
+from watchkeep_ingest.bench.lab import Target
+from watchkeep_ingest.bench.load import packets
+
+MANY = 1_000_000
+FLEET = 200
+"""Gateways that share the million points: 5,000 of each, the most a birth holds."""
+
+_FLEET_SQL = """
+INSERT INTO gateways (community_id, gateway_id)
+    SELECT %(community)s, 'm' || n FROM generate_series(0, %(fleet)s - 1) AS n ON CONFLICT DO NOTHING;
+INSERT INTO equipment (community_id, equipment_id, kind, name)
+    SELECT %(community)s, 'many-' || n, 'unknown', '' FROM generate_series(0, %(fleet)s - 1) AS n
+    ON CONFLICT DO NOTHING;
+INSERT INTO points (community_id, equipment_id, metric, unit, gateway_id)
+    SELECT %(community)s, 'many-' || n / %(points)s, 'm' || n %% %(points)s, 'x', 'm' || n / %(points)s
+    FROM generate_series(0, %(many)s - 1) AS n ON CONFLICT DO NOTHING;
+INSERT INTO aliases (community_id, gateway_id, epoch, alias, series_id)
+    SELECT community_id, gateway_id, %(epoch)s, substr(metric, 2)::integer, series_id FROM points
+    WHERE equipment_id LIKE 'many-%%';
+"""
+
+
+def series(target: Target, rows: int) -> dict[str, float]:
+    """Live rows/s at a million series and at a thousand, beside what bare COPY loses."""
+    few, bare_few = throughput.live(target, rows, 100)["rate"], throughput.bare_copy(target, rows)
+    epoch = lab.new_epoch("many")
+    points = MANY // FLEET
+    row = {"community": lab.COMMUNITY, "fleet": FLEET, "points": points, "many": MANY, "epoch": epoch}
+    with connect(target.admin_url, "bench", role=OWNER) as conn:
+        cursor = conn.cursor()
+        for statement in filter(str.strip, _FLEET_SQL.split(";")):
+            cursor.execute(statement.encode(), row)
+    fleet = [GatewayRef(lab.COMMUNITY, f"m{number}") for number in range(FLEET)]
+    load = packets(fleet, epoch, rows, 100, points)
+    bare_many = throughput.bare_copy(target, rows, MANY)
+    with lab.worker(target):
+        start = throughput.before(target)
+        warm = 2 * FLEET * 100  # readings: at its start a worker reads every gateway's aliases
+        with lab.publishing(target, load):
+            with connect(target.ingest_url, "bench", autocommit=True) as conn:
+                lab.wait_for(lambda: lab.accounted(conn, "stored") - start >= warm, lab.START_S)
+            many = lab.rate_until(target, "stored", start + warm, rows - warm)
+    return {"few": few, "many": many, "bare_few": bare_few, "bare_many": bare_many}
+
+
+def fill(target: Target, rows: int) -> None:
+    """Rows of the last days, so that the partitions and their indexes are as large as they will be."""
+    throughput.bare_copy(target, rows)
+
+
+def flood(target: Target, seconds: float = 20.0) -> float:
+    """Highest resident size in MB of a worker that gets 1,000-reading messages without bounds."""
+    epoch = lab.new_epoch("flood")
+    load = lab.encode_load(epoch, 4_000_000, 1000)
+    with lab.worker(target) as pid:
+        lab.be_born(target, epoch)
+        with lab.publishing(target, load) as sender:
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline and sender.is_alive():
+                sender.join(0.2)
+        return lab.memory_mb(pid)

@@ -1,0 +1,134 @@
+"""Keeps the storage in order beside the writers: partitions ahead, rollups, retention. One worker of all at a time."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from psycopg import Connection
+from psycopg.errors import LockNotAvailable
+
+from watchkeep_core.errors import WatchkeepError
+from watchkeep_core.logs import get_logger
+from watchkeep_core.service import Stop
+from watchkeep_core.storage.backends import Backend, backend_of
+from watchkeep_core.storage.enrolment import enrol
+from watchkeep_core.storage.levels import LEVELS, Level, save_keep
+from watchkeep_core.storage.retention import drop_expired
+from watchkeep_core.storage.rollups import Budget
+from watchkeep_core.storage.status import rollup_lag
+from watchkeep_core.vocabulary import load
+from watchkeep_ingest import metrics
+
+log = get_logger(__name__)
+
+_LOCK = "SELECT pg_try_advisory_lock(hashtext('watchkeep.upkeep'))"
+
+_PASS_S = 60.0
+"""Between two passes; with SETTLE of the rollups, late readings show after two minutes at most when nothing waits."""
+
+_BUDGET_S = 50.0
+"""How long a pass may take before retention has its turn; the next pass, which then comes at once, does the rest."""
+
+_RETENTION_S = 600.0
+
+_AHEAD_DAYS = 3
+"""Days whose partitions are made ahead: the writers make what is missing too, but while they hold a batch."""
+
+
+class Upkeep:
+    """Its thread holds the advisory lock of one connection; a worker that dies frees it."""
+
+    def __init__(self, connect: Callable[[], Connection], keep: dict[Level, timedelta], stop: Stop) -> None:
+        """`connect` gives connections in autocommit mode."""
+        self._connect = connect
+        self._keep = keep
+        self._stop = stop
+        self._counters = [metric.id for metric in load().metrics.values() if metric.value == "counter"]
+        self._retained_s = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """After the stop; true when it has ended. One in a long statement may be left: all it does can be done again.
+
+        It is not cancelled from here: `cancel` beside the own `close` of the thread has been seen to hang both.
+        """
+        if self._thread.ident is None:
+            return True  # never started
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with self._connect() as conn:
+                    self._serve(conn)
+            except Exception as error:  # the writers go on; the next pass tries again
+                if self._stop.is_set():
+                    return
+                metrics.UPKEEP_FAILURES.inc()
+                text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+                ours = not isinstance(error, psycopg.Error | WatchkeepError)  # a bug: its trace is needed
+                log.warning("upkeep_failed", error=text, exc_info=ours)
+                self._stop.wait(random.uniform(0.5, 1) * _PASS_S)  # noqa: S311 - spreads load, no secret
+
+    def _serve(self, conn: Connection) -> None:
+        """Until the stop, or until the connection is lost."""
+        # The lock of a worker whose machine vanished is free again after half a minute, not after two hours.
+        conn.execute("SET tcp_keepalives_idle = 15")
+        conn.execute("SET tcp_keepalives_interval = 5")
+        conn.execute("SET tcp_keepalives_count = 3")
+        while not self._stop.is_set():
+            row = conn.execute(_LOCK).fetchone()
+            if row is None or not row[0]:
+                self._stop.wait(_PASS_S)
+                continue
+            wait_s = 0.0
+            while not self._stop.wait(wait_s):
+                wait_s = _PASS_S if self.work(conn, datetime.now(UTC)) else 0.0
+
+    def work(self, conn: Connection, now: datetime) -> bool:
+        """One pass; false when more is waiting already."""
+        start_s = time.monotonic()
+        backend = backend_of(conn)
+        with conn.transaction():
+            save_keep(conn, self._keep)
+            backend.make_ahead(conn, [now.date() + timedelta(days=n) for n in range(-1, _AHEAD_DAYS + 1)])
+            enrol(conn, self._counters, wide_marks=backend.name == "timescaledb-community")
+        complete = self._roll(conn, backend, now)
+        if start_s - self._retained_s >= _RETENTION_S:
+            self._retained_s = start_s
+            self._retain(conn, now)
+        lag_s, waiting = rollup_lag(conn, now)
+        metrics.ROLLUP_LAG.set(lag_s)
+        metrics.ROLLUP_WAITING.set(waiting)
+        metrics.UPKEEP_SECONDS.observe(time.monotonic() - start_s)
+        return complete
+
+    def _roll(self, conn: Connection, backend: Backend, now: datetime) -> bool:
+        try:
+            done = backend.roll(conn, now, Budget(self._stop, _BUDGET_S))
+        except LockNotAvailable:  # a writer's transaction is longer than the seal waits
+            metrics.UPKEEP_FAILURES.inc()
+            return True
+        metrics.ROLLUP_LATE.inc(done.late_hours)
+        if done.hours or done.late_hours:
+            log.info("rolled_up", windows=done.windows, hours=done.hours, late_hours=done.late_hours)
+        return done.complete
+
+    def _retain(self, conn: Connection, now: datetime) -> None:
+        for level in LEVELS:
+            try:
+                with conn.transaction():
+                    dropped, kept = drop_expired(conn, level, now)
+            except LockNotAvailable:
+                log.info("retention_waits", level=level)
+                continue
+            if dropped:
+                metrics.PARTS_DROPPED.labels(level).inc(dropped)
+                log.info("expired_dropped", level=level, parts=dropped, kept_for_replay=kept)
