@@ -1,6 +1,7 @@
 """The seam to the broker for what is said after a commit: `ack`, `rows`, `cmd`."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from watchkeep_core import topics
@@ -35,8 +36,14 @@ class MemoryOutbox:
 class Herald:
     """Says what a committed batch means to gateways and to analytics."""
 
-    def __init__(self, lane: Lane, outbox: Outbox, ack_every_s: float = 0.0) -> None:
-        """`ack_every_s`: acks of small batches are gathered for so long; only the newest of a gateway counts."""
+    def __init__(
+        self, lane: Lane, outbox: Outbox, ack_every_s: float = 0.0, now_s: Callable[[], float] = time.time
+    ) -> None:
+        """`ack_every_s`: acks of small batches are gathered for so long; only the newest of a gateway counts.
+
+        `now_s` is the server's clock, by which gateways measure theirs.
+        """
+        self._now_s = now_s
         self._lane: Lane = lane
         self._ack_every_s = ack_every_s
         self._flushed_s = float("-inf")
@@ -47,7 +54,8 @@ class Herald:
         """Acks that do not get out are kept for the next call; rows are not (their batch number will be missed)."""
         for (source, epoch), seq in outcome.acks.items():
             topic = topics.ack(source, self._lane)
-            self._unsent[topic] = (topics.partition_of(source.community), encode(Ack(epoch=epoch, seq=seq)))
+            ack = Ack(epoch=epoch, seq=seq, t=round(self._now_s() * 1000))
+            self._unsent[topic] = (topics.partition_of(source.community), encode(ack))
         self.flush()
         for partition, payload in outcome.rows:
             if not self._send(partition, topics.rows(partition), payload, bulky=True):
