@@ -12,11 +12,13 @@ from rich.table import Table
 
 from watchkeep_cli.acl import LOAD_USER, AclRule, default_acl, load_acl
 from watchkeep_cli.bench_gateway import server_side
+from watchkeep_cli.bench_page import page
 from watchkeep_cli.broker import start_broker
 from watchkeep_cli.ports import free_port
 from watchkeep_cli.postgres import start_postgres
 from watchkeep_core.bench import Result
 from watchkeep_core.commands import print_json
+from watchkeep_core.database import queries
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.schema.migrate import migrate, set_password
 
@@ -86,6 +88,51 @@ def dispatch(
 
 
 @app.command()
+def detect(
+    data: Annotated[
+        Path | None, typer.Option(envvar="WATCHKEEP_TEST_DATA", help="Folder with nab, skab and batadal.")
+    ] = None,
+    pieces: Annotated[int, typer.Option(min=7, help="Fleet: pieces of equipment.")] = 1_000,
+    days: Annotated[int, typer.Option(min=21, max=365, help="Fleet: days; two weeks of them are warm-up.")] = 45,
+    seed: Annotated[int, typer.Option(help="Of the fleet, its faults, and the half-splits.")] = 20_261_122,
+    only: Annotated[list[str] | None, typer.Option(help="These groups only: nab, skab, batadal, fleet, cost.")] = None,
+    json: Json = False,
+) -> None:
+    """Warnings against labels: NAB, SKAB, BATADAL by their own rules; a simulated fleet with faults; cost."""
+    module = importlib.import_module("watchkeep_analytics.bench")
+    made = importlib.import_module("watchkeep_cli.bench_detect")
+    if unknown := set(only or ()) - set(module.GROUPS):
+        raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(module.GROUPS)}")
+    wanted = only or list(module.GROUPS)
+    fleet = made.fleet(pieces, days, seed) if "fleet" in wanted else {}
+    result: Result = module.run_bench(
+        data, fleet, made.learnt(), seed=seed, groups=wanted, say=lambda text: typer.echo(text, err=True)
+    )
+    show(result, json=json)
+
+
+@app.command()
+def orders(
+    count: Annotated[int, typer.Option("--orders", min=10_000, help="Orders in the database.")] = 1_000_000,
+    runs: Annotated[int, typer.Option(min=5, help="How often each query is asked; its 95th percentile counts.")] = 40,
+    json: Json = False,
+) -> None:
+    """Lists and indicators over a million orders, as people under row-level security."""
+    module = importlib.import_module("watchkeep_dispatch.bench_orders")
+    lists = queries("watchkeep_console", "sql/reads.sql")
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+        start_postgres(Path(folder, "postgres")) as postgres,
+    ):
+        migrate(postgres.admin_url)
+        login = secrets.token_urlsafe(24)
+        set_password(postgres.admin_url, "watchkeep_console", login)
+        console = postgres.url("watchkeep_console", login)
+        result: Result = module.run_bench(module.Target(postgres.admin_url, console, lists), orders=count, runs=runs)
+    show(result, json=json)
+
+
+@app.command()
 def gateway(
     points: Annotated[int, typer.Option(min=100, help="Points of the gateway, each a float32 register pair.")] = 5_000,
     seconds: Annotated[float, typer.Option(min=1, help="Of each measure of polling.")] = 10.0,
@@ -147,6 +194,14 @@ def storage(
         start_postgres(Path(folder, "postgres")) as postgres,
     ):
         show(module.run_bench(postgres.admin_url, rows=rows, runs=runs), json=json)
+
+
+@app.command(name="page")
+def print_page(
+    files: Annotated[list[Path], typer.Argument(help="What --json printed, in the order of the page.")],
+) -> None:
+    """The page of all results in Markdown: bench/results/*.json > docs/benchmarks.md."""
+    typer.echo(page(files), nl=False)
 
 
 def show(result: Result, *, json: bool) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,14 +12,22 @@ from threading import Lock
 
 from psycopg import Connection
 
+from watchkeep_cli.demo.figures import healthy
+from watchkeep_cli.ports import free_port
 from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
 from watchkeep_core import estate
 from watchkeep_core.broker import BrokerAddress
 from watchkeep_core.database import OWNER, connect
+from watchkeep_core.errors import TransientError
 from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_core.topics import GatewayRef, partition_of
 
+START_S = 60.0
 _LOGIN = "watchkeep_ingest"
+
+
+class IngestDidNotStart(TransientError):
+    """The measurement is void."""
 
 
 class Arrived:
@@ -51,11 +60,13 @@ def server_side(broker: BrokerAddress, password: str, ref: GatewayRef) -> Callab
             start_postgres(Path(folder)) as postgres,
         ):
             _prepare(postgres, password, ref)
+            health = free_port("127.0.0.1")
             given = {
                 "DATABASE_URL": postgres.url(_LOGIN, password),
                 "MQTT_URL": str(broker),
                 "MQTT_PASSWORD": password,
                 "PARTITIONS": str(partition_of(ref.community)),
+                "HEALTH_PORT": str(health),
                 "FLOOD_READINGS_PER_S": "0",
                 "UNCLAIMED_CAP": "100000",
                 "LOG_LEVEL": "warning",
@@ -66,11 +77,21 @@ def server_side(broker: BrokerAddress, password: str, ref: GatewayRef) -> Callab
                 connect(postgres.admin_url, "bench", autocommit=True) as connection,
             ):
                 try:
+                    _await_ready(process, health)
                     yield Arrived(connection)
                 finally:
                     process.terminate()
 
     return start
+
+
+def _await_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
+    """Until its sessions stand: what is published before reaches nobody, and is sent again a minute later only."""
+    deadline = time.monotonic() + START_S
+    while not healthy(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise IngestDidNotStart("ingest did not come up")
+        time.sleep(0.1)
 
 
 def _prepare(postgres: EmbeddedPostgres, password: str, ref: GatewayRef) -> None:

@@ -32,7 +32,7 @@ class GatewaySettings(BrokerSettings):
     """Up to this long is waited, at random, before the first connect: for fleets that get their power back together."""
     reconnect_jitter_s: float = Field(default=30.0, ge=0, le=600)
     """Up to this long is waited, at random, before each reconnect: thousands of gateways lose a broker together."""
-    max_messages_per_s: float = Field(default=200.0, gt=0)
-    """Pace of the data lane, so that a backlog does not flood broker and database."""
+    max_messages_per_s: float = Field(default=1000.0, gt=0)
+    """Pace of the data lane, so that a backlog does not flood broker and database. Events are not held back by it."""
     resend_after_s: float = Field(default=60.0, gt=0)
     """Without progress of `ack` for this long everything unacknowledged is published again; doubles up to an hour."""

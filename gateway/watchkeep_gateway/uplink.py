@@ -51,7 +51,7 @@ class UplinkRules:
     declared: Mapping[PointKey, float | None] | None = None
     """Expected intervals in s, for the birth."""
     resend_after_s: float = 60.0
-    max_messages_per_s: float = 200.0
+    max_messages_per_s: float = 1000.0
     server_clock: ServerClock = field(default_factory=ServerClock)
     stamp_lead_ms: Callable[[], float] = lambda: 0.0
     """By how much stamps are ahead of the clock just now."""

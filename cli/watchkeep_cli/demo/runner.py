@@ -225,6 +225,8 @@ class Demo:
             values[f"WATCHKEEP_{part.upper()}_DATABASE_URL"] = self._postgres.url(
                 login, self._secrets.get(f"db:{login}")
             )
+        # This login may read what a score needs.
+        values["WATCHKEEP_SIM_SCORE_DATABASE_URL"] = values["WATCHKEEP_DISPATCH_DATABASE_URL"]
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
         replace_private(self._folder / "env", "".join(lines))
 

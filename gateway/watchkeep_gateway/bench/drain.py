@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -44,6 +44,9 @@ CONFIG = f"""
 community = "{REF.community}"
 id = "{REF.gateway}"
 
+[spool]
+max_bytes = 1_000_000_000_000
+
 [[mqtt_bridge]]
 
 [[device]]
@@ -73,22 +76,22 @@ def measures(target: Target, *, backlog: int) -> list[Measure]:
 
 def fill(folder: Path, backlog: int) -> int:
     """Write a spool of about `backlog` readings, as a gateway would that read 5,000 points a second; how many."""
-    opened = open_spool(folder, REF)
     units = {metric.id: metric.unit for metric in vocabulary.load().metrics.values()}
     rules = Rules(REF.gateway, units, SpoolTable(min_free_bytes=0))
-    state, now_ms = load_state(opened.connection, time.monotonic()), time.time_ns() // 1_000_000
+    now_ms = time.time_ns() // 1_000_000
     per_message = LIFTS_PER_MESSAGE * len(METRICS)
     messages = max(1, backlog // per_message)
     first_ms = now_ms - 1000 * (messages * LIFTS_PER_MESSAGE // LIFTS + 1)
-    for start in range(0, messages, MESSAGES_PER_COMMIT):
-        opened.connection.execute("BEGIN IMMEDIATE")
-        transaction = Transaction(opened.connection, state, rules, now_ms)
-        for number in range(start, min(start + MESSAGES_PER_COMMIT, messages)):
-            transaction.deliver([Delivery(tuple(_readings(number, first_ms)))])
-        transaction.save()
-        opened.connection.execute("COMMIT")
-        state = transaction.result()
-    opened.close()
+    with closing(open_spool(folder, REF)) as opened:
+        state = load_state(opened.connection, time.monotonic())
+        for start in range(0, messages, MESSAGES_PER_COMMIT):
+            opened.connection.execute("BEGIN IMMEDIATE")
+            transaction = Transaction(opened.connection, state, rules, now_ms)
+            for number in range(start, min(start + MESSAGES_PER_COMMIT, messages)):
+                transaction.deliver([Delivery(tuple(_readings(number, first_ms)))])
+            transaction.save()
+            opened.connection.execute("COMMIT")
+            state = transaction.result()
     return messages * per_message
 
 
@@ -109,27 +112,25 @@ class _Found:
 
 
 def _drained(target: Target, folder: Path, database: Database, held: int) -> _Found:
-    """From the first commit that is seen to the last; what the first commit held does not count."""
+    """From the first message that the broker took to the commit of the last reading; 5,000 points are new to ingest."""
     found = _Found()
     with running_gateway(target, folder, CONFIG) as gateway, _device(target) as device:
-        first = _wait(database, 1)
-        if first == held:
-            raise BenchFailed("the backlog was gone before it could be measured: take a larger --backlog")
+        gateway.wait_for('watchkeep_gateway_published_total{lane="data"}')
         began_s, before = time.perf_counter(), gateway.scrape()
-        over = threading.Event()
-        with _telling(device, database, over, found.events_s):
+        with _telling(device, database, found.events_s):
             _wait(database, held)
-            over.set()
-        found.rate = (held - first) / (time.perf_counter() - began_s)
-        after = gateway.scrape()
+            took_s, after = time.perf_counter() - began_s, gateway.scrape()
+        if database.readings() != held:
+            raise BenchFailed(f"{database.readings()} readings are in the database, {held} were on the spool")
+        found.rate = held / took_s
         cpu_s = after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"]
-        found.cpu_us = cpu_s / (held - first) * 1e6
+        found.cpu_us = cpu_s / held * 1e6
         found.rss_mb = _most_mb(gateway.process.pid)
     return found
 
 
-def _wait(database: Database, wanted: int) -> int:
-    """Until so many readings are committed; how many there are. Raises BenchFailed when nothing moves any more."""
+def _wait(database: Database, wanted: int) -> None:
+    """Until so many readings are committed. Raises BenchFailed when nothing moves any more."""
     last, moved_s = 0, time.monotonic()
     while (there := database.readings()) < wanted:
         if there > last:
@@ -137,7 +138,6 @@ def _wait(database: Database, wanted: int) -> int:
         elif time.monotonic() - moved_s > STALL_S:
             raise BenchFailed(f"{there} of {wanted} readings are in the database, and nothing moves")
         time.sleep(10 * LOOK_S)
-    return there
 
 
 @contextmanager
@@ -152,9 +152,9 @@ def _device(target: Target) -> Iterator[Connection]:
 
 
 @contextmanager
-def _telling(device: Connection, database: Database, over: threading.Event, took_s: list[float]) -> Iterator[None]:
-    """One event after the other in a thread, until `over`."""
-    failures: list[BenchFailed] = []
+def _telling(device: Connection, database: Database, took_s: list[float]) -> Iterator[None]:
+    """One event after the other in a thread, while the block runs."""
+    over, failures = threading.Event(), list[BenchFailed]()
 
     def tell() -> None:
         try:
@@ -166,8 +166,11 @@ def _telling(device: Connection, database: Database, over: threading.Event, took
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
     if failures:
         raise failures[0]
 

@@ -36,7 +36,7 @@ class RunningGateway:
         while self.scrape().get(series, 0.0) == 0:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise BenchFailed("the gateway did not come up")
-            time.sleep(0.2)
+            time.sleep(0.05)
 
 
 @contextmanager
