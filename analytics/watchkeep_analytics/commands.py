@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from watchkeep_analytics import rules as rule_table
+from watchkeep_analytics import rule_commands
 from watchkeep_analytics import score as scoring
 from watchkeep_analytics.service import run as serve
 from watchkeep_analytics.settings import AnalyticsSettings
@@ -43,10 +43,6 @@ def score(
     print_json({"file": file.name, "rows": len(t_us), **scoring.summary(scoring.detect(t_us, value), windows)})
 
 
-@app.command()
-def rules(
-    missing: Annotated[bool, typer.Option("--missing", help="Only conditions that nothing finds yet.")] = False,
-) -> None:
-    """Print every condition with the rule or detector that finds it, and its basis."""
-    rows = [row for row in rule_table.table() if not (missing and row.covered_by)]
-    print_json([row._asdict() for row in rows])
+app.add_typer(rule_commands.app, name="rules")
+app.command("try")(rule_commands.try_)
+app.command("backtest")(rule_commands.backtest)

@@ -12,6 +12,7 @@ from watchkeep_analytics.batch import Ints
 from watchkeep_analytics.engine import Counts, Engine, GatewayState
 from watchkeep_analytics.lanes import Every, LaneWorker
 from watchkeep_analytics.progress import Rows
+from watchkeep_analytics.rulebook import Rulebook
 from watchkeep_analytics.sessions import Inbox, Message
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.suppression import Modes
@@ -35,6 +36,8 @@ class DataLane(LaneWorker):
         self._engines = {partition: Engine(modes) for partition in settings.partitions}
         self._gone: dict[int, set[int]] = {partition: set() for partition in settings.partitions}
         self._gateways: dict[tuple[str, str], GatewayState] = {}
+        self._refused = 0
+        self._rulebook = Rulebook()
         self._look = Every(5.0)
         self._counted = Counts()
 
@@ -43,11 +46,14 @@ class DataLane(LaneWorker):
         for partition, engine in self._engines.items():
             self._done[partition], states = progress.load_states(conn, self.lane, partition)
             engine.load(states)
+            names = [name for name in self._replays if partition_of(name) == partition]
+            engine.adopt(register.standing(conn, names, engine.lost))
 
     def refresh(self, conn: Connection) -> None:
         self._replays = register.communities(conn, self.settings.partitions)
         _, self._names = register.equipment(conn, self._replays)
         self._modes.plan(register.windows(conn))
+        self._rulebook = register.rulebook(conn)
         for partition in self._engines:
             self._refresh_one(conn, partition)
 
@@ -90,6 +96,9 @@ class DataLane(LaneWorker):
             return
         if self._look.due():
             self._gateways = register.gateway_states(conn)
+            told, self._refused = register.clocks(conn, self._refused)
+            for engine in self._engines.values():
+                engine.clocks.tell(told)
         for engine in self._engines.values():
             self._pending += engine.tick(moment, self._gateways)
         self._publish_counts()
@@ -126,7 +135,7 @@ class DataLane(LaneWorker):
         names = [name for name in self._replays if partition_of(name) == partition]
         engine = self._engines[partition]
         if names or engine.registry.size:
-            self._pending += engine.update(register.points(conn, names), register.limits(conn, names))
+            self._pending += engine.update(register.points(conn, names), register.limits(conn, names), self._rulebook)
 
     def _publish_counts(self) -> None:
         now = Counts()

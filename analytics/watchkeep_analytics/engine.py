@@ -9,12 +9,26 @@ import numpy as np
 from watchkeep_analytics.batch import NEVER, Batch, Floats, Ints, order
 from watchkeep_analytics.detectors import Detector
 from watchkeep_analytics.detectors.baseline import Baseline
+from watchkeep_analytics.detectors.battery import Battery
+from watchkeep_analytics.detectors.clocks import Clocks
+from watchkeep_analytics.detectors.combinations import Combinations
+from watchkeep_analytics.detectors.counters import Counters
+from watchkeep_analytics.detectors.drift import Drift
 from watchkeep_analytics.detectors.elevator import Elevator
 from watchkeep_analytics.detectors.flatline import Flatline
 from watchkeep_analytics.detectors.impossible import Impossible
 from watchkeep_analytics.detectors.limits import Limits
+from watchkeep_analytics.detectors.night_flow import NightFlow
+from watchkeep_analytics.detectors.rails import Rails
+from watchkeep_analytics.detectors.rates import Rates
+from watchkeep_analytics.detectors.ratios import Ratios
+from watchkeep_analytics.detectors.rides import Rides
 from watchkeep_analytics.detectors.silence import Silence
+from watchkeep_analytics.detectors.spikes import Spikes
+from watchkeep_analytics.detectors.starts import Starts
+from watchkeep_analytics.orphans import Orphans
 from watchkeep_analytics.registry import LimitRow, PointRow, Registry
+from watchkeep_analytics.rulebook import Rulebook
 from watchkeep_analytics.signals import Moment, Signal
 from watchkeep_analytics.suppression import Modes, Suppression
 from watchkeep_core import vocabulary
@@ -52,21 +66,28 @@ class Engine:
         self.registry = Registry()
         self.counts = Counts()
         self.silence = Silence(self.registry)
+        self.clocks = Clocks(self.registry)
+        self.rails = Rails(self.registry)
         self.impossible = Impossible(self.registry)
         others = make(self.registry) if make else _usual(self.registry)
-        self.detectors: list[Detector] = [self.impossible, self.silence, *others]
+        self.detectors: list[Detector] = [self.impossible, self.rails, self.silence, self.clocks, *others]
         self._modes = modes
         self._suppression = Suppression(modes)
         self._mode_rows = np.zeros(0, np.bool_)
         self._register = 0
+        self._orphans = Orphans()
+        self.lost: list[str] = [detector.name for detector in self.detectors]
+        """Detectors that began anew."""
 
-    def update(self, points: Sequence[PointRow], limits: Sequence[LimitRow]) -> list[Signal]:
-        """The register as it is now; nothing is done when it has not changed."""
-        fingerprint = hash((tuple(points), tuple(limits)))
+    def update(
+        self, points: Sequence[PointRow], limits: Sequence[LimitRow], rulebook: Rulebook | None = None
+    ) -> list[Signal]:
+        """The register and the rules as they are now; nothing is done when they have not changed."""
+        fingerprint = hash((tuple(points), tuple(limits), rulebook))
         if fingerprint == self._register:
             return []
         self._register = fingerprint
-        self.registry.update(points, limits)
+        self.registry.update(points, limits, rulebook)
         metrics = vocabulary.load().metrics
         telling = {name for name, metric in metrics.items() if any(s.suppresses for s in metric.states.values())}
         self._mode_rows = np.array([metric in telling for metric in self.registry.metrics], np.bool_)
@@ -94,9 +115,10 @@ class Engine:
         self._note_modes(fresh)
         lower, upper = self.registry["lower"][fresh.row], self.registry["upper"][fresh.row]
         possible = fresh.where((fresh.value >= lower) & (fresh.value <= upper))
+        sound = possible.where(~self.rails.at_end(possible))
         found: list[Signal] = []
         for detector in self.detectors:
-            seen = fresh if detector is self.impossible else possible
+            seen = fresh if detector is self.impossible else possible if detector is self.rails else sound
             found += self._guard(detector, lambda d=detector, b=seen: d.observe(b))  # type: ignore[misc]
         return self._pass(found)
 
@@ -106,7 +128,11 @@ class Engine:
             return []
         moment = self.moment(now_us, gateways)
         found = [hit for detector in self.detectors for hit in self._guard(detector, lambda d=detector: d.tick(moment))]  # type: ignore[misc]
-        return self._pass(found) + self._suppression.release(now_us)
+        return self._pass(found) + self._suppression.release(now_us) + self._orphans.over(self._judged_us)
+
+    def adopt(self, openings: Sequence[Signal]) -> None:
+        """Openings of detectors that began anew: closed when they are over (see orphans)."""
+        self._orphans = Orphans(openings)
 
     def blind(self, now_us: int) -> None:
         """Nothing could be seen until now: silence counts from here on."""
@@ -148,6 +174,7 @@ class Engine:
             if version == detector.version:
                 try:
                     detector.load(data)
+                    self.lost.remove(detector.name)
                 except ValueError as error:
                     log.warning("state_not_restored", detector=detector.name, why=str(error))
         if "registry" in states:
@@ -159,7 +186,24 @@ class Engine:
     def nbytes(self) -> int:
         return sum(detector.nbytes for detector in self.detectors)
 
+    def _judged_us(self, signal: Signal) -> int:
+        """How far what the signal is about was judged; NEVER when its detector is not ready, or nothing came."""
+        registry = self.registry
+        if signal.series is not None:
+            rows = registry.find(np.array([signal.series]))
+        else:
+            item = registry.equipment_of(signal.community, signal.equipment)
+            of = [g.community == signal.community and g.equipment == signal.equipment for g in registry.gateways]
+            own = [] if item is None else list(item.points.values())
+            rows = np.r_[np.array(own, np.int64), np.flatnonzero(np.array(of, np.bool_)[registry["gateway"]])]
+        rows = rows[rows >= 0]
+        detector = next((d for d in self.detectors if d.name == signal.detector), None)
+        if detector is None or len(rows) == 0 or not detector.ready(int(rows[0])):
+            return NEVER
+        return int(registry["last_us"][rows].max())
+
     def _pass(self, found: list[Signal]) -> list[Signal]:
+        self._orphans.see(found)
         return self._suppression.filter(sorted(found, key=lambda signal: signal.event_us))
 
     def _note_modes(self, batch: Batch) -> None:
@@ -182,7 +226,9 @@ class Engine:
 
 
 def _usual(registry: Registry) -> list[Detector]:
-    return [Limits(registry), Elevator(registry), Flatline(registry), Baseline(registry)]
+    rules = (Limits, Combinations, Rates, Starts, Ratios, Elevator, Rides, NightFlow)
+    health = (Spikes, Counters, Battery, Drift, Flatline)
+    return [kind(registry) for kind in (*rules, *health, Baseline)]
 
 
 def _plain(signal: Signal, evidence: dict[str, object]) -> dict[str, object]:

@@ -7,15 +7,21 @@ from typing import Any
 from psycopg import Connection
 
 from watchkeep_analytics.batch import NEVER
+from watchkeep_analytics.detectors.clocks import Refused, Told
 from watchkeep_analytics.engine import GatewayState
 from watchkeep_analytics.registry import LimitRow, PointRow
+from watchkeep_analytics.rulebook import Row, Rulebook, RuleError, convert
+from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.suppression import Window
 from watchkeep_analytics.warnings import Named
 from watchkeep_core import vocabulary
 from watchkeep_core.clock import to_us
 from watchkeep_core.database import queries
+from watchkeep_core.logs import get_logger
 from watchkeep_core.rows import CommittedEvent
 from watchkeep_core.topics import partition_of
+
+log = get_logger(__name__)
 
 _SQL = queries("watchkeep_analytics", "register.sql")
 
@@ -52,11 +58,55 @@ def gateway_states(conn: Connection) -> dict[tuple[str, str], GatewayState]:
     }
 
 
+def clocks(conn: Connection, after: int) -> tuple[Told, int]:
+    """What is known of clocks, and up to which refused reading; `after` is that of the last look, 0 = none yet."""
+    refused: dict[tuple[str, str], Refused] = {}
+    for community, item, received_s, skew_s, quarantine_id in conn.execute(_SQL["refused"], {"after": after}):
+        refused[community, item] = Refused(skew_s, round(received_s * 1e6))
+        after = max(after, quarantine_id)
+    devices = {(community, item): skew_s for community, item, skew_s in conn.execute(_SQL["device_clocks"])}
+    gateways = {(community, gateway): skew_s for community, gateway, skew_s in conn.execute(_SQL["gateway_clocks"])}
+    return Told(devices, gateways, refused), after
+
+
+def rulebook(conn: Connection) -> Rulebook:
+    """The rules as they are set now; a row that is no longer one (an older version wrote it) is left out, and told."""
+    edits: list[Row] = []
+    for section, definition in conn.execute(_SQL["rules"]):
+        try:
+            edits.append(convert(section, definition))
+        except RuleError as error:
+            log.warning("rule_left_out", why=str(error))
+    return Rulebook(edits)
+
+
 def windows(conn: Connection) -> tuple[Window, ...]:
     return tuple(
         Window(community, item, to_us(begin), to_us(end), reason)
         for community, item, begin, end, reason in conn.execute(_SQL["windows"])
     )
+
+
+def standing(conn: Connection, names: Sequence[str], detectors: Sequence[str]) -> list[Signal]:
+    """Openings of these detectors that hold warnings open."""
+    found = conn.execute(_SQL["standing"], {"communities": list(names), "detectors": list(detectors)})
+    return [
+        Signal(
+            community=community,
+            equipment=item,
+            condition=condition,
+            tier=tier,
+            active=True,
+            detector=detector,
+            version=version,
+            event_us=to_us(at),
+            source=str(evidence.get("source", "")),
+            text="forgotten",
+            series=series,
+            evidence={name: value for name, value in evidence.items() if name != "source"},
+        )
+        for community, item, series, condition, tier, detector, version, at, evidence in found
+    ]
 
 
 def last_modes(conn: Connection) -> list[CommittedEvent]:

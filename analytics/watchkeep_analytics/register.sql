@@ -23,6 +23,24 @@ SELECT community_id, equipment_id, kind, name, name_en FROM equipment
 -- name: gateway_states
 SELECT community_id, gateway_id, online, last_message_at, offline_since FROM gateway_status
 
+-- name: device_clocks
+-- Seconds; + = behind. A device whose clock was never off has no row.
+SELECT community_id, equipment_id, skew_ms / 1000 FROM device_clocks WHERE skew_ms <> 0
+
+-- name: gateway_clocks
+-- By how much a gateway itself finds its clock off, in seconds; + = behind, as for devices.
+SELECT community_id, gateway_id, -(clock ->> 'server_offset_ms')::float8 / 1000 FROM gateway_status
+WHERE online AND jsonb_typeof(clock -> 'server_offset_ms') = 'number'
+
+-- name: refused
+-- Readings with stamps that ingest could not believe, since the last look; a quarter of an hour at most.
+SELECT p.community_id, p.equipment_id, extract(epoch FROM max(q.received_at))::float8,
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM q.received_at - q.ts))::float8,
+       max(q.quarantine_id)
+FROM quarantine q JOIN points p USING (series_id)
+WHERE q.quarantine_id > %(after)s AND q.received_at > now() - interval '15 minutes'
+GROUP BY p.community_id, p.equipment_id
+
 -- name: windows
 SELECT community_id, coalesce(equipment_id, ''), lower(during), upper(during), reason
 FROM maintenance_windows WHERE upper(during) > now() - interval '7 days' AND NOT lower_inf(during)
@@ -33,3 +51,16 @@ SELECT DISTINCT ON (community_id, equipment_id, condition)
        event_id, community_id, equipment_id, condition, active, ts, received_at, trusted
 FROM events WHERE condition = ANY (%(conditions)s)
 ORDER BY community_id, equipment_id, condition, event_id DESC
+
+-- name: rules
+SELECT section, definition || jsonb_build_object('id', rule_id, 'community', community_id, 'equipment', equipment_id)
+FROM detection_rules ORDER BY rule_id, community_id, equipment_id
+
+-- name: standing
+-- What holds warnings open, as its detector last said it.
+SELECT community_id, equipment_id, series_id, condition, tier, detector, version, event_at, evidence
+FROM (SELECT DISTINCT ON (s.warning_id, s.detector, s.series_id, s.evidence ->> 'source') s.*
+      FROM signals s JOIN warnings w USING (warning_id)
+      WHERE w.status = 'open' AND w.community_id = ANY (%(communities)s)
+      ORDER BY s.warning_id, s.detector, s.series_id, s.evidence ->> 'source', s.event_at DESC, s.signal_id DESC) latest
+WHERE active AND detector = ANY (%(detectors)s)

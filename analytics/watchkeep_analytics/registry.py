@@ -1,12 +1,17 @@
 """What is known of each series of one partition: arrays with one row per series, in order of first sight."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from watchkeep_analytics.batch import NEVER, Ints
+from watchkeep_analytics.rulebook import Condition, Rulebook
 from watchkeep_analytics.table import Column, Spec, Table
+from watchkeep_core import vocabulary
+from watchkeep_core.vocabulary import Parameter
+
+R = TypeVar("R", bound=Condition)
 
 NUMBER, STATE, COUNTER = 0, 1, 2
 _VALUES = {"number": NUMBER, "state": STATE, "counter": COUNTER}
@@ -99,6 +104,7 @@ class Registry:
         self.equipment: list[Equipment] = []
         self.gateways: list[Gateway] = []
         self.limits: Sequence[LimitRow] = ()
+        self.rulebook = Rulebook()
         self._equipment_of: dict[tuple[str, str], int] = {}
         self._gateway_of: dict[tuple[str, str], int] = {}
 
@@ -115,18 +121,39 @@ class Registry:
         inside = (series >= 0) & (series < len(self._row_of))
         return np.where(inside, self._row_of[np.where(inside, series, 0)], -1)
 
+    def row_of(self, series: int) -> int:
+        """Row of one series id, -1 for an unknown one."""
+        return int(self._row_of[series]) if 0 <= series < len(self._row_of) else -1
+
     def equipment_at(self, row: int) -> Equipment:
         return self.equipment[int(self._rows["equipment"][row])]
+
+    def equipment_of(self, community: str, id: str) -> Equipment | None:
+        number = self._equipment_of.get((community, id))
+        return None if number is None else self.equipment[number]
+
+    def figure(self, id: str) -> Parameter:
+        """A figure that rules are made with: as a manager has set it, else as the vocabulary has it."""
+        return self.rulebook.figures.get(id) or vocabulary.load().parameters[id]
 
     def sibling(self, row: int, metric: str) -> int:
         """Row of another metric of the same equipment, -1 when there is none."""
         return self.equipment_at(row).points.get(metric, -1)
 
-    def update(self, points: Iterable[PointRow], limits: Sequence[LimitRow]) -> None:
+    def update(self, points: Iterable[PointRow], limits: Sequence[LimitRow], rulebook: Rulebook | None = None) -> None:
         """Take over the register as it is now; rows of known points stay where they are."""
         for point in points:
             self._put(point)
-        self.limits = limits
+        if rulebook is not None:
+            self.rulebook = rulebook
+        self.limits = [edited for limit in limits if (edited := self._edited(limit)) is not None]
+
+    def rules(self, type_: type[R]) -> Iterator[tuple[int, R]]:
+        """(number of the equipment, rule of this type in force for it); its points may be missing."""
+        for number, item in enumerate(self.equipment):
+            for rule in self.rulebook.of(item.kind, item.community, item.id):
+                if isinstance(rule, type_):
+                    yield number, rule
 
     def advance(self, rows: Ints, t_us: Ints) -> None:
         """Per-series time moves forward only."""
@@ -145,8 +172,23 @@ class Registry:
         times.load(data, self.find)
         np.maximum(self["last_us"], times["last_us"], out=self["last_us"])
 
+    def _edited(self, limit: LimitRow) -> LimitRow | None:
+        """As a manager has set it; None = switched off."""
+        row = self.row_of(limit.series)
+        if row < 0 or not self.rulebook.edits:
+            return limit
+        item = self.equipment_at(row)
+        id = f"{item.kind}.{self.metrics[row]}.{limit.condition}.{limit.side}.{limit.tier}"
+        wild = id.replace(item.kind, "*", 1)
+        edit = self.rulebook.limit(id, item.community, item.id) or self.rulebook.limit(wild, item.community, item.id)
+        if edit is None:
+            return limit
+        figures = {name: getattr(edit, name) for name in ("value", "clear", "for_s", "clear_for_s")}
+        set_ = {name: value for name, value in figures.items() if value is not None}
+        return limit._replace(**set_, basis=edit.basis, mark=edit.mark) if edit.enabled else None
+
     def _put(self, point: PointRow) -> None:
-        row = int(self.find(np.array([point.series]))[0])
+        row = self.row_of(point.series)
         if row < 0:
             row = self._rows.size
             self._rows.grow(row + 1)

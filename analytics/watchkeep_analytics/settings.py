@@ -8,6 +8,12 @@ from watchkeep_core.settings import BrokerSettings, DatabaseSettings
 from watchkeep_core.topics import PARTITIONS
 
 
+class RulesSettings(DatabaseSettings):
+    """What the verbs on rules need of the same settings."""
+
+    part: ClassVar[str] = "analytics"
+
+
 class AnalyticsSettings(DatabaseSettings, BrokerSettings):
     """Read from WATCHKEEP_ANALYTICS_*, and [analytics] of the file."""
 

@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta, timezone
 from functools import cache
 from importlib.resources import files
@@ -46,6 +46,8 @@ def fields(signal: Signal, language: Language, name: str = "") -> dict[str, str]
         "for_s": number(limit.get("for_s")),
         "low": number(expected.get("low")),
         "high": number(expected.get("high")),
+        "value": number(expected.get("value")),
+        "clauses": _clauses(evidence.get("clauses") or (), language),
         "driver": _driver(evidence.get("driver"), language),
         "rarity": number(evidence.get("rarity")),
         "samples": number(evidence.get("samples")),
@@ -89,6 +91,34 @@ def _actual(evidence: Mapping[str, Any], language: Language) -> str:
 def _driver(driver: object, language: Language) -> str:
     part = catalogue()[PARTS].get(str(driver))
     return str(part[language]) if part else _metric(driver, language)
+
+
+_OPS = {
+    "above": {
+        "zh": "{metric} {value}{unit}（高于 {limit}{unit}）",
+        "en": "{metric} {value}{unit} (above {limit}{unit})",
+    },
+    "below": {
+        "zh": "{metric} {value}{unit}（低于 {limit}{unit}）",
+        "en": "{metric} {value}{unit} (below {limit}{unit})",
+    },
+    "equals": {"zh": "{metric}为“{value}”", "en": "{metric} “{value}”"},
+    "unchanged": {"zh": "{metric}不变（{value}）", "en": "{metric} unchanged ({value})"},
+}
+
+
+def _clauses(clauses: Iterable[Mapping[str, Any]], language: Language) -> str:
+    """Several readings, each with what is wrong with it."""
+    said = []
+    for clause in clauses:
+        metric = _metric(clause["metric"], language)
+        if clause["minus"]:
+            metric = f"{metric} − {_metric(clause['minus'], language)}"
+        value = _actual({"metric": clause["metric"], "actual": clause["value"]}, language)
+        unit = _unit(clause["unit"])
+        template = _OPS[clause["op"]][language]
+        said.append(template.format(metric=metric, value=value, unit=unit, limit=number(clause["limit"])))
+    return ("，" if language == "zh" else ", ").join(said) or _UNKNOWN
 
 
 def _time(us: object) -> str:

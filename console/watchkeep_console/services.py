@@ -20,6 +20,8 @@ from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.duties import Lists
 
 LOGINS_PER_MINUTE = 10
+REPORTS_PER_HOUR = 20
+"""From one address without a login: a whole house may share one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Services:
     """How cases that people file are judged and timed; nothing waits."""
     logins_by_address: Limiter
     logins_by_account: Limiter
+    reports_by_address: Limiter
 
     @contextmanager
     def acting(self, person_id: str) -> Iterator[Connection]:
@@ -63,4 +66,5 @@ def build(settings: ConsoleSettings, clock: Clock | None = None, enrolling: Enro
         rules=Rules(load(), Lists(), {}, calendar=settings.calendar()),
         logins_by_address=Limiter(LOGINS_PER_MINUTE * 3, 60),
         logins_by_account=Limiter(LOGINS_PER_MINUTE, 60),
+        reports_by_address=Limiter(REPORTS_PER_HOUR, 3600),
     )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 from psycopg import Connection
@@ -15,7 +16,7 @@ from watchkeep_console.identity import Session
 from watchkeep_console.permissions import Person
 from watchkeep_console.services import Services
 from watchkeep_core.database import queries
-from watchkeep_dispatch import filing, intake, work_order
+from watchkeep_dispatch import filing, intake, joint, work_order
 from watchkeep_dispatch.actions import Done, Evidence, Request
 from watchkeep_dispatch.errors import (
     DispatchError,
@@ -29,6 +30,7 @@ from watchkeep_dispatch.errors import (
 )
 from watchkeep_dispatch.lifecycle import DESK, TRANSITIONS, next_state
 from watchkeep_dispatch.notify.outbox import announce_test
+from watchkeep_dispatch.notify.receipts import note_seen
 
 KEY = "Idempotency-Key"
 _SQL = queries("watchkeep_console", "sql/identity.sql")
@@ -50,10 +52,14 @@ _PLAIN: Mapping[str, Callable[[Connection, int, Request], Done]] = {
     "dismiss": work_order.dismiss,
     "merge": work_order.merge,
     RAISE: work_order.raise_class,
+    "extend": work_order.extend,
+    "assign": work_order.assign,
+    "assist": joint.assist,
     "enter_ledger": work_order.enter_ledger,
     "strike": work_order.strike,
 }
-ACTIONS = frozenset({*_WITH_EVIDENCE, *_PLAIN})
+CALL_BACK = "call_back"
+ACTIONS = frozenset({*_WITH_EVIDENCE, *_PLAIN, CALL_BACK})
 _GUARD_FIELDS = {
     "reason": "note",
     "proposed_party": "org_id",
@@ -78,6 +84,12 @@ class Act:
     into_case_id: int | None = None
     to_class: str = ""
     evidence: tuple[Evidence, ...] = ()
+    assignee: str | None = None
+    """Login of the person an order is given to."""
+    due: datetime | None = None
+    """The new finish deadline of an extension."""
+    reached: bool = True
+    satisfied: bool | None = None
 
     def digest(self, case_id: int) -> bytes:
         """What an idempotency key stands for."""
@@ -98,6 +110,13 @@ def actions(person: Person, case: m.Case) -> list[str]:
         and roles & set(row.actors)
         and ("own_order" not in row.guards or case.order_org_id in person.organisations)
     ]
+
+
+def open_case(conn: Connection, person: Person, case_id: int, now: datetime) -> m.CaseDetail:
+    """A case with what the person may do; what told them of it counts as read. Raises NotFound."""
+    found = reads.case_detail(conn, case_id, actions(person, reads.case(conn, case_id)))
+    note_seen(conn, case_id, person.person_id, now)
+    return found
 
 
 def order_actions(person: Person, conn: Connection, order: m.Order) -> list[str]:
@@ -126,14 +145,19 @@ def act(house: Services, session: Session, case_id: int, wanted: Act, key: str |
             key=f"{session.person.person_id}:{key}" if key else None,
             reason=wanted.note,
             org_id=wanted.org_id,
-            approver_id=_person_id(conn, wanted.approver),
+            approver_id=person_id(conn, wanted.approver),
             into_case_id=wanted.into_case_id,
             to_class=wanted.to_class,
+            assignee_id=person_id(conn, wanted.assignee, "assignee"),
+            due=wanted.due,
             calendar=house.rules.calendar,
         )
         with_evidence = _WITH_EVIDENCE.get(wanted.action)
         if with_evidence:
             done = with_evidence(conn, case_id, request, wanted.evidence)
+        elif wanted.action == CALL_BACK:
+            reached, satisfied = wanted.reached, wanted.satisfied
+            done = work_order.call_back(conn, case_id, request, reached=reached, satisfied=satisfied)
         else:
             done = _PLAIN[wanted.action](conn, case_id, request)
         return m.Done(kind="case", id=case_id, state=done.state, version=done.version, case_id=case_id)
@@ -145,10 +169,31 @@ def act_on_order(house: Services, session: Session, order_id: int, wanted: Act, 
     """As `act`, for whoever knows the order only: its case moves. Refuses an order that is no longer the open one."""
     with house.identity.acting(session) as conn:
         order = reads.order(conn, order_id)
-    if order.closed_at is not None or not order.lead:
+    if order.closed_at is None and not order.lead:
+        return _help(house, session, order, wanted, key)
+    if order.closed_at is not None:
         raise Conflict("order_closed", f"order {order_id} is over; look at its case", version=order.version)
     done = act(house, session, order.case_id, wanted, key)
     return done.model_copy(update={"kind": "order", "id": order_id})
+
+
+def _help(house: Services, session: Session, order: m.Order, wanted: Act, key: str | None) -> m.Done:
+    """A step of an organisation that helps: accept, arrive, finish, or end by who called it in."""
+    if session.person.scopes is not None and "case:act" not in session.person.scopes:
+        raise Forbidden("case:act")
+
+    def step(conn: Connection) -> m.Done:
+        request = Request(
+            person_id=session.person.person_id,
+            now=house.clock.now(),
+            key=f"{session.person.person_id}:{key}" if key else None,
+            reason=wanted.note,
+            calendar=house.rules.calendar,
+        )
+        done = joint.step(conn, order.order_id, wanted.action, request, wanted.evidence)
+        return m.Done(kind="order", id=order.order_id, state=done.state, version=done.version, case_id=done.case_id)
+
+    return _once(house, session, key, wanted.digest(order.order_id), step)
 
 
 def dismiss(house: Services, session: Session, warning_id: int, reason: str, key: str | None = None) -> m.Done:
@@ -232,10 +277,10 @@ def _once(
             conn.execute(_SQL["keep_answer"], answer)
             return done
     except DispatchError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
 
 
-def _refusal(error: DispatchError) -> ConsoleError:
+def refusal(error: DispatchError) -> ConsoleError:
     match error:
         case NoSuchCase():
             return NotFound("case", error.id)
@@ -256,13 +301,13 @@ def _refusal(error: DispatchError) -> ConsoleError:
     return Conflict("refused", str(error))
 
 
-def _person_id(conn: Connection, login: str | None) -> str | None:
-    """Raises Invalid(`approver`) for somebody this person does not know."""
+def person_id(conn: Connection, login: str | None, field: str = "approver") -> str | None:
+    """Raises Invalid(`field`) for somebody this person does not know."""
     if not login:
         return None
     row = conn.execute("SELECT person_id::text FROM people WHERE login = lower(%s) AND active", [login]).fetchone()
     if row is None:
-        raise Invalid("approver", f"no person {login!r}")
+        raise Invalid(field, f"no person {login!r}")
     found: str = row[0]
     return found
 

@@ -1,21 +1,23 @@
 """One step of a case by a person: who may, under which guards, and the step itself; goes by lifecycle.TRANSITIONS."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from psycopg import Connection, sql
 from psycopg.rows import class_row
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
+from watchkeep_dispatch import evidence_files, rota
 from watchkeep_dispatch.clocks import DEFAULT_CALENDAR, WorkCalendar
 from watchkeep_dispatch.duty_file import EVIDENCE
 from watchkeep_dispatch.errors import GuardFailed, KeyReused, NoSuchCase, NotAllowed, StaleVersion
-from watchkeep_dispatch.lifecycle import FINAL, GUARDS, Transition, next_state, transition
+from watchkeep_dispatch.lifecycle import FINAL, GUARDS, Transition, next_state, rank, transition
 from watchkeep_dispatch.orders import Case, load_case, note
 
+VERIFY_WITHIN = (timedelta(days=1), "working_days")
+"""From the handler's report to its check (DOMAIN §6, CP)."""
 ORDER_ENDS = (*FINAL, "returned", "rework", "ledger")
 """A case that comes into one of these states has done with its present order."""
 
@@ -39,13 +41,20 @@ class Request:
     """The case that a merge goes into."""
     to_class: str = ""
     """The class that a case is raised to."""
+    assignee_id: str | None = None
+    """The person an order is given to."""
+    due: datetime | None = None
+    """The new finish deadline of an extension."""
     calendar: WorkCalendar = DEFAULT_CALENDAR
     """Working hours that new deadlines count in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One piece of evidence; `kind` is one of duty_file.EVIDENCE, `content` a file's bytes."""
+    """One piece of evidence; `kind` is one of duty_file.EVIDENCE, `content` the bytes of a photo.
+
+    `media_type` is what the sender says; what is stored is told by the content.
+    """
 
     kind: str
     note: str = ""
@@ -73,6 +82,7 @@ class LeadOrder:
     state: str
     dispatched_at: datetime
     arrived_at: datetime | None
+    respond_due: datetime | None
     arrive_due: datetime | None
     finish_due: datetime | None
 
@@ -87,6 +97,10 @@ class CaseFacts:
     was_on_site: bool
     needed: list[str]
     returned_by: list[str]
+    cleared_at: datetime | None
+    """When the last of its warnings cleared."""
+    clear_for: timedelta | None
+    open_helpers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,9 @@ class Step:
     roles: frozenset[str]
     organisations: frozenset[str]
     request: Request
+    licensed: bool = True
+    approver_roles: frozenset[str] = frozenset()
+    """Roles of the named approver towards this case."""
 
 
 def act(
@@ -145,22 +162,48 @@ def check(step: Step) -> None:
 def add_evidence(
     conn: Connection, case: Case, order_id: int | None, person_id: str, pieces: Iterable[Evidence]
 ) -> None:
-    """Store evidence with its SHA-256. Raises GuardFailed for an unknown kind."""
+    """Store evidence: photos checked and made smaller, scanned codes compared with the equipment's own.
+
+    Raises GuardFailed: `evidence` for an unknown kind, `photo`, `scan`.
+    """
     for piece in pieces:
         if piece.kind not in EVIDENCE:
             raise GuardFailed("evidence", f"no kind {piece.kind!r}; known: {', '.join(EVIDENCE)}")
+        image = evidence_files.photo(piece.content) if piece.content is not None else None
         row = {
             "case_id": case.case_id,
             "order_id": order_id,
             "kind": piece.kind,
             "note": piece.note,
-            "media_type": piece.media_type,
-            "content": piece.content,
-            "sha256": hashlib.sha256(piece.content).digest() if piece.content is not None else None,
+            "media_type": image.media_type if image else "",
+            "content": image.content if image else None,
+            "sha256": image.sha256 if image else None,
+            "original": image.original_sha256 if image else None,
+            "latitude": image.latitude if image else None,
+            "longitude": image.longitude if image else None,
+            "taken_at": image.taken_at if image else None,
+            "matches": _scan_matches(conn, case, piece) if piece.kind == "scan" else None,
             "person": person_id,
             "now": case.now,
         }
         conn.execute(_sql("add_evidence"), row)
+
+
+def _scan_matches(conn: Connection, case: Case, piece: Evidence) -> bool | None:
+    """Whether a code is on the label of the case's equipment; None for a case about a place. Raises GuardFailed."""
+    if case.equipment_id is None:
+        return None
+    asked = {
+        "community": case.community_id,
+        "equipment": case.equipment_id,
+        "code": evidence_files.scanned(piece.note),
+    }
+    found = conn.execute(_sql("scan_matches"), asked).fetchone()
+    if found is None:  # equipment that the register does not know has no label
+        return None
+    if not found[0]:
+        raise GuardFailed("scan", "the code is not that of this equipment")
+    return True
 
 
 _GUARDS: Mapping[str, Callable[[Step], bool]] = {
@@ -169,16 +212,27 @@ _GUARDS: Mapping[str, Callable[[Step], bool]] = {
         s.request.org_id is not None and s.order is not None and s.request.org_id != s.order.org_id
     ),
     "own_order": lambda s: s.order is not None and s.order.org_id in s.organisations,
+    "licensed": lambda s: s.licensed,
     "arrived": lambda s: s.order is not None and (s.order.arrived_at is not None or s.order.arrive_due is None),
+    "helpers_done": lambda s: s.facts.open_helpers == 0,
     "evidence": lambda s: set(s.facts.needed) <= set(s.facts.evidence),
-    "approver": lambda s: s.request.approver_id not in (None, s.request.person_id),
+    "approver": lambda s: (
+        s.request.approver_id not in (None, s.request.person_id, *s.facts.handlers)
+        and rank(s.approver_roles) > rank(s.roles)
+    ),
     "not_handler": lambda s: s.request.person_id not in s.facts.handlers,
     "sensor_normal": lambda s: s.facts.open_warnings == 0,
+    "clear_long_enough": lambda s: clear_long_enough(s.facts, s.case.now),
     "confirmed_on_site": lambda s: not s.case.life_safety or s.facts.was_on_site,
     "another_party": lambda s: s.request.org_id is not None and s.request.org_id not in s.facts.returned_by,
     "into_open_case": lambda s: s.request.into_case_id not in (None, s.case.case_id),
     "recurs_soon": lambda s: False,  # the service alone reopens, when it judges a warning
 }
+
+
+def clear_long_enough(facts: CaseFacts, now: datetime) -> bool:
+    """Whether the sensor has been normal for as long as the duty asks. Pure."""
+    return facts.clear_for is None or facts.cleared_at is None or now - facts.cleared_at >= facts.clear_for
 
 
 def _repeated(conn: Connection, action: str, case_id: int, key: str | None) -> bool:
@@ -197,7 +251,13 @@ def _step(conn: Connection, row: Transition, case: Case, request: Request, evide
     if facts is None:
         raise NoSuchCase("case", case.case_id)
     roles, organisations = _roles(conn, case, request.person_id, order)
-    return Step(row, case, order, facts, roles, organisations, request)
+    approver = _roles(conn, case, request.approver_id, order)[0] if request.approver_id else frozenset[str]()
+    licensed = (
+        "licensed" not in row.guards
+        or order is None
+        or rota.licensed(conn, request.person_id, order.org_id, case.community_id, case.equipment_id)
+    )
+    return Step(row, case, order, facts, roles, organisations, request, licensed, approver)
 
 
 def _roles(
@@ -229,8 +289,11 @@ def _complete(conn: Connection, step: Step) -> Done:
             "now": case.now,
             "person": request.person_id,
             "ends": to in ORDER_ENDS,
+            "verify_due": request.calendar.deadline(case.now, *VERIFY_WITHIN) if step.row.action == "finish" else None,
         }
         conn.execute(_sql("step_order"), order)
+    if final or to == "ledger":
+        conn.execute(_sql("end_helpers"), {"case_id": case.case_id, "to": to, "now": case.now})
     order_id = step.order.order_id if step.order else None
     note(
         conn,

@@ -13,13 +13,14 @@ from typing import Any
 
 import psycopg
 
-from watchkeep_core import bench, estate
+from watchkeep_core import bench, estate, logs
 from watchkeep_core.database import connect, queries
 from watchkeep_core.errors import TransientError
 from watchkeep_core.estate import Area, Community, Contract, Equipment, Estate, Organisation
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
 from watchkeep_dispatch import duties
+from watchkeep_dispatch.notify.bench_sink import webhook_sink
 from watchkeep_dispatch.service import run
 from watchkeep_dispatch.settings import DispatchSettings
 
@@ -52,7 +53,13 @@ def run_bench(target: Target, *, burst: int, seconds: int, crossings: int) -> be
     with connect(target.dispatch, "bench") as conn:
         duties.load_default(conn, datetime(2026, 1, 1, tzinfo=UTC))
     measures = []
-    with _service(target):
+    with webhook_sink() as url, _service(target):
+        with connect(target.admin, "bench") as conn:
+            conn.execute(
+                "INSERT INTO notification_channels (org_id, name, url, per_minute)"
+                " VALUES ('lift', 'webhook', %(url)s, NULL), ('property', 'group', %(url)s, 20)",
+                {"url": url},
+            )
         measures += _burst(target, burst)
         _forget(target)
         measures += _steady(target, seconds)
@@ -80,14 +87,18 @@ def _burst(target: Target, count: int) -> list[bench.Measure]:
         _warn(target, [(f"c{urgent % COMMUNITIES}", "lift-39")], [URGENT])
         urgent += 1
         time.sleep(0.5)
+    judged = time.monotonic() - began
+    _drained(target, _UNSENT)
     drained = time.monotonic() - began
     return [
-        bench.at_most(f"burst of {count:,}: drained", "s", 60.0, [drained]),
-        bench.at_least("burst: warnings judged per second", "1/s", None, [count / drained]),
+        bench.at_most(f"burst of {count:,}: all judged", "s", None, [judged]),
+        bench.at_most(f"burst of {count:,}: drained, all handed over to a webhook", "s", 60.0, [drained]),
+        bench.at_least("burst: warnings judged per second", "1/s", None, [count / judged]),
         bench.at_least(
-            "burst: ÷ bare inserts of the same rows, one transaction each", "ratio", None, [count / drained / bare]
+            "burst: ÷ bare inserts of the same rows, one transaction each", "ratio", None, [count / judged / bare]
         ),
         bench.at_most("burst: life safety, warning → order, p99", "s", 1.0, [_quantile(target, _TO_ORDER, URGENT)]),
+        bench.at_most("burst: life safety, → handed over, worst", "s", 1.0, [_quantile(target, _TO_SENT, URGENT, 1.0)]),
     ]
 
 
@@ -102,10 +113,13 @@ def _steady(target: Target, seconds: int) -> list[bench.Measure]:
             ]
             _warn(target, places, [ORDINARY[number * 10 // (COMMUNITIES * LIFTS) % len(ORDINARY)]] * 10)
             time.sleep(max(0.0, began + (number + 1) * 0.1 - time.monotonic()))
-    _drained(target, "SELECT count(*) FROM notifications WHERE status = 'queued'")
+    _drained(target, _UNSENT)
     return [
         bench.at_most("100 warnings/s: → order, p99", "s", None, [_quantile(target, _TO_ORDER)]),
-        bench.at_most("100 warnings/s: → notification handed over, p99", "s", 1.0, [_quantile(target, _TO_SENT)]),
+        bench.at_most("100 warnings/s: order → handed over, p99", "s", None, [_quantile(target, _AFTER_ORDER)]),
+        bench.at_most(
+            "100 warnings/s: → notification handed over to a webhook, p99", "s", 1.0, [_quantile(target, _TO_SENT)]
+        ),
     ]
 
 
@@ -115,11 +129,13 @@ def _storm(target: Target, crossings: int) -> list[bench.Measure]:
     began = time.monotonic()
     _warn(target, places, [ORDINARY[0]] * crossings, status="cleared")
     _warn(target, [("storm", "panel")], ["fire_alarm"])
-    alarm = _until(target, "SELECT count(*) FROM orders o JOIN cases USING (case_id) WHERE condition = 'fire_alarm'", 1)
+    alarm = _until(
+        target, "SELECT count(*) FROM orders JOIN cases c USING (case_id) WHERE c.condition = 'fire_alarm'", 1
+    )
     told = _until(
         target,
         "SELECT count(*) FROM notifications n JOIN cases c USING (case_id) WHERE c.condition = 'fire_alarm'"
-        " AND n.status = 'sent'",
+        " AND n.status = 'sent' AND n.channel <> 'in_app'",
         1,
     )
     while _waiting(target):
@@ -129,7 +145,7 @@ def _storm(target: Target, crossings: int) -> list[bench.Measure]:
     drained = time.monotonic() - began
     orders = _number(
         target,
-        "SELECT count(*) FROM orders JOIN cases USING (case_id) WHERE condition = %(condition)s",
+        "SELECT count(*) FROM orders JOIN cases c USING (case_id) WHERE c.condition = %(condition)s",
         {"condition": ORDINARY[0]},
     )
     return [
@@ -152,7 +168,9 @@ def _service(target: Target) -> Iterator[None]:
 
 
 def _run(url: str) -> None:
-    run(load(DispatchSettings, {}, database_url=url, log_level="error"), Stop().install())
+    logs.configure("dispatch", "error")
+    how = {"log_level": "error", "notify_allow": "127.0.0.1/32"}
+    run(load(DispatchSettings, {}, database_url=url, **how), Stop().install())
 
 
 def _warn(target: Target, places: Sequence[tuple[str, str]], conditions: Sequence[str], status: str = "open") -> None:
@@ -187,20 +205,32 @@ def _bare(target: Target, count: int) -> float:
 
 
 _TO_ORDER = """
-    SELECT coalesce(percentile_cont(0.99) WITHIN GROUP (
+    SELECT coalesce(percentile_cont(%(share)s) WITHIN GROUP (
                ORDER BY extract(epoch FROM o.dispatched_at - w.detected_at)), 0)
     FROM warnings w JOIN case_warnings x USING (warning_id) JOIN orders o USING (case_id)
     WHERE x.role = 'cause' AND (%(condition)s::text IS NULL OR w.condition = %(condition)s)
 """
 _TO_SENT = """
-    SELECT coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM n.sent_at - w.detected_at)), 0)
+    SELECT coalesce(percentile_cont(%(share)s) WITHIN GROUP (ORDER BY extract(epoch FROM n.sent_at - w.detected_at)), 0)
     FROM warnings w JOIN case_warnings x USING (warning_id) JOIN notifications n USING (case_id)
-    WHERE x.role = 'cause' AND n.sent_at IS NOT NULL AND (%(condition)s::text IS NULL OR w.condition = %(condition)s)
+    WHERE x.role = 'cause' AND n.sent_at IS NOT NULL AND n.channel <> 'in_app' AND n.kind = 'order_dispatched'
+      AND (%(condition)s::text IS NULL OR w.condition = %(condition)s)
 """
 
 
-def _quantile(target: Target, query: str, condition: str | None = None) -> float:
-    return _number(target, query, {"condition": condition})
+_AFTER_ORDER = """
+    SELECT coalesce(percentile_cont(%(share)s) WITHIN GROUP (
+               ORDER BY extract(epoch FROM n.sent_at - o.dispatched_at)), 0)
+    FROM notifications n JOIN orders o USING (order_id)
+    WHERE n.sent_at IS NOT NULL AND n.channel <> 'in_app' AND n.kind = 'order_dispatched'
+      AND %(condition)s::text IS NULL
+"""
+_UNSENT = "SELECT count(*) FROM notifications WHERE status = 'queued' AND org_id = 'lift'"
+"""What the property company's group hears of waits, and comes together, twenty messages a minute."""
+
+
+def _quantile(target: Target, query: str, condition: str | None = None, share: float = 0.99) -> float:
+    return _number(target, query, {"condition": condition, "share": share})
 
 
 def _waiting(target: Target) -> float:
@@ -233,9 +263,17 @@ def _drained(target: Target, query: str) -> None:
 
 def _forget(target: Target) -> None:
     """Cases and warnings of the last measure; the register stays."""
-    _drained(target, "SELECT count(*) FROM notifications WHERE status = 'queued'")
-    with connect(target.admin, "bench") as conn:
-        conn.execute("TRUNCATE warnings, cases, storms CASCADE")
+    _drained(target, _UNSENT)
+    while True:
+        with connect(target.admin, "bench") as conn:
+            try:
+                conn.execute("SET LOCAL session_replication_role = replica")  # past the triggers of append-only tables
+                conn.execute("SET LOCAL lock_timeout = '500ms'")
+                conn.execute("TRUNCATE warnings, cases, storms CASCADE")
+            except psycopg.errors.LockNotAvailable:  # the service looks at the same tables; it goes first
+                conn.rollback()
+                continue
+        return
 
 
 def _server(target: Target) -> str:
@@ -254,7 +292,9 @@ def _estate() -> Estate:
             name=name,
             area_id="town",
             property_org_id="property",
-            contracts=[Contract(contract_id=f"lift-{name}", kind="lift_maintainer", provider_org_id="lift", **valid)],
+            contracts=[
+                Contract(contract_id=f"lift-{name}", kind="lift_maintainer", provider_org_id="lift", **valid),
+            ],
             equipment=[
                 *(Equipment(equipment_id=f"lift-{n}", kind="elevator", name=f"{n}号梯") for n in range(lifts)),
                 Equipment(equipment_id="panel", kind="fire_alarm_panel", name="主机"),

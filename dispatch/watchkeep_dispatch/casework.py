@@ -20,7 +20,10 @@ from watchkeep_dispatch.errors import DispatchError
 from watchkeep_dispatch.orders import Case, load_case, note, org_name, tell
 from watchkeep_dispatch.routing import Choice, Duty, choose
 
-SAME_EVENT = (("entrapment", "entrapment_in_zone", "entrapment_off_zone"),)
+SAME_EVENT = (
+    ("entrapment", "entrapment_in_zone", "entrapment_off_zone", "alarm_button"),
+    ("ucm", "door_open_running"),
+)
 """Conditions that are one event told by several witnesses (ADR 0008): of each group one case is open per equipment."""
 
 
@@ -40,7 +43,7 @@ class Rules:
     storm_equipment: int = 40
     """So many pieces of equipment of one community within `storm_within` are a storm (CP)."""
     storm_within: timedelta = timedelta(minutes=10)
-    storm_hold: timedelta = timedelta(minutes=15)
+    storm_hold: timedelta = timedelta(minutes=5)
     """Longest time a storm holds back a warning that stays open."""
     fold_wait: timedelta = timedelta(0)
     """A possible symptom of other equipment waits this long for its cause."""

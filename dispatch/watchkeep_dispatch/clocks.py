@@ -10,18 +10,12 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from itertools import pairwise
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import chinese_calendar
+from watchkeep_dispatch.workdays import NO_SPECIAL_DAYS, SpecialDays
 
-from watchkeep_core.logs import get_logger
-
-_log = get_logger(__name__)
-
-_SATURDAY = 5
 _HOURS = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)")
 
 YELLOW_SHARE = 0.75
@@ -36,9 +30,11 @@ class WorkCalendar:
 
     hours: tuple[tuple[time, time], ...]
     zone: ZoneInfo
+    special: SpecialDays = NO_SPECIAL_DAYS
+    """Days off and worked that the holiday list does not know."""
 
     @classmethod
-    def parse(cls, hours: str, zone: str) -> Self:
+    def parse(cls, hours: str, zone: str, special: SpecialDays = NO_SPECIAL_DAYS) -> Self:
         """`08:30-12:00,13:30-17:30` and a zone name. Raises ValueError."""
         spans = []
         for part in hours.split(","):
@@ -50,7 +46,7 @@ class WorkCalendar:
         if any(a >= b for a, b in pairwise(ends)):
             raise ValueError(f"working hours {hours!r} are not in ascending order")
         try:
-            return cls(tuple(spans), ZoneInfo(zone))
+            return cls(tuple(spans), ZoneInfo(zone), special)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"no time zone {zone!r}") from None
 
@@ -74,7 +70,7 @@ class WorkCalendar:
             return start + (due - start) * YELLOW_SHARE
         local = due.astimezone(self.zone)
         day = local.date() - timedelta(days=1)
-        while not is_workday(day):
+        while not self.special.is_workday(day):
             day -= timedelta(days=1)
         return max(start, datetime.combine(day, local.time(), self.zone).astimezone(UTC))
 
@@ -82,13 +78,13 @@ class WorkCalendar:
         left = count
         while left > 0:
             day += timedelta(days=1)
-            left -= is_workday(day)
+            left -= self.special.is_workday(day)
         return datetime.combine(day, self.hours[-1][1], self.zone)
 
     def _after_hours(self, start: datetime, amount: timedelta) -> datetime:
         day, left = start.date(), amount
         while True:
-            if is_workday(day):
+            if self.special.is_workday(day):
                 for opens, closes in self.hours:
                     begin = max(start, datetime.combine(day, opens, self.zone))
                     end = datetime.combine(day, closes, self.zone)
@@ -102,18 +98,3 @@ class WorkCalendar:
 
 DEFAULT_CALENDAR = WorkCalendar.parse("08:30-12:00,13:30-17:30", "Asia/Shanghai")
 """The working hours of the settings' defaults."""
-
-
-@lru_cache(maxsize=4096)
-def is_workday(day: date) -> bool:
-    """Chinese holidays and make-up days; in years the list does not know yet, Monday to Friday (noted in the log)."""
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
-        _note_unknown_year(day.year)
-        return day.weekday() < _SATURDAY
-
-
-@lru_cache(maxsize=64)
-def _note_unknown_year(year: int) -> None:
-    _log.warning("holidays_unknown", year=year, fallback="Monday to Friday")

@@ -1,10 +1,13 @@
 """What all verbs of `watchkeep dispatch` share."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from psycopg import Connection
+from rich.console import Console
+from rich.table import Table
 
 from watchkeep_core import database, logs, settings
 from watchkeep_core.errors import SettingsError
@@ -14,6 +17,22 @@ DatabaseUrl = Annotated[
     str | None, typer.Option("--database-url", help="libpq URL of the login watchkeep_dispatch.", show_default=False)
 ]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.", show_default=False)]
+
+Shown = Annotated[Literal["json", "table"], typer.Option("--format", help="JSON for scripts, a table for people.")]
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on stdout; times to the minute, UTC."""
+    table = Table(*columns, title=title or None, title_justify="left")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    Console(soft_wrap=not Console().is_terminal, width=None if Console().is_terminal else 200).print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    return "" if value is None else str(value)
 
 
 def connected(database_url: str | None) -> Connection:

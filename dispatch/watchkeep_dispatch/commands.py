@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,12 +10,16 @@ from watchkeep_core import logs, settings, vocabulary
 from watchkeep_core.commands import print_json
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.service import Stop
-from watchkeep_dispatch import coverage as cover
-from watchkeep_dispatch import duties, lifecycle, parties, routing
-from watchkeep_dispatch.command_options import DatabaseUrl, LogLevel, connected
-from watchkeep_dispatch.duty_file import default_list
+from watchkeep_dispatch import duties, lifecycle, lifecycle_page, parties, routing, supervision_commands
+from watchkeep_dispatch.command_options import DatabaseUrl, LogLevel, Shown, connected, print_table
+from watchkeep_dispatch.complaints_commands import complaints_app
+from watchkeep_dispatch.duty_commands import duties_app, row_shown
+from watchkeep_dispatch.ledger_commands import agenda, fund_app, ledger_app
+from watchkeep_dispatch.notify.commands import channels_app, notifications_app
 from watchkeep_dispatch.notify.jobs import install_jobs
+from watchkeep_dispatch.preventive_commands import handover_app, told, visits_app
 from watchkeep_dispatch.quiet_commands import held_back, silence_app, window_app
+from watchkeep_dispatch.rota_commands import rota_app, skill_app
 from watchkeep_dispatch.service import run as run_service
 from watchkeep_dispatch.settings import DispatchSettings
 
@@ -23,10 +27,21 @@ app = typer.Typer(
     help="Turns warnings into cases and orders by the responsibility list, runs their clocks, tells people.",
     no_args_is_help=True,
 )
-duties_app = typer.Typer(help="The responsibility list (权责清单): who must do what, by when.", no_args_is_help=True)
 app.add_typer(duties_app, name="duties")
+app.add_typer(complaints_app, name="complaints")
+supervision_commands.register(app)
 app.add_typer(silence_app, name="silence")
 app.add_typer(window_app, name="window")
+app.add_typer(notifications_app, name="notifications")
+app.add_typer(channels_app, name="channels")
+app.add_typer(visits_app, name="visits")
+app.add_typer(handover_app, name="handover")
+app.command()(told)
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(fund_app, name="fund")
+app.command()(agenda)
+app.add_typer(rota_app, name="rota")
+app.add_typer(skill_app, name="skill")
 app.command(name="held-back")(held_back)
 
 
@@ -35,6 +50,7 @@ class Format(StrEnum):
 
     markdown = "markdown"
     mermaid = "mermaid"
+    page = "page"
 
 
 @app.command()
@@ -59,6 +75,7 @@ def explain(
     at: Annotated[
         datetime | None, typer.Option(help="Event time, UTC; default now.", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
     ] = None,
+    format: Shown = "json",
     database_url: DatabaseUrl = None,
 ) -> None:
     """Which rows of the list in force match a warning, which one wins and why, and who that is here."""
@@ -72,6 +89,9 @@ def explain(
     facts = parties.facts_of(site, condition, words)
     choice = routing.choose(listed.rows if listed else (), facts)
     assignment = parties.assign(choice.winner, site, facts)
+    if format == "table":
+        _explain_table(choice, assignment)
+        return
     print_json(
         {
             "list": {"list_id": listed.list_id, "name": listed.name} if listed else None,
@@ -85,7 +105,7 @@ def explain(
                 }
                 for m in choice.matches
             ],
-            "winner": _shown(choice.winner) if choice.winner else None,
+            "winner": row_shown(choice.winner) if choice.winner else None,
             "why": choice.why,
             "parties": assignment,
         }
@@ -94,10 +114,13 @@ def explain(
 
 @app.command(name="lifecycle")
 def show_lifecycle(
-    format: Annotated[Format, typer.Option(help="Table or state diagram.")] = Format.markdown,
+    format: Annotated[
+        Format, typer.Option(help="Table, state diagram, or the page docs/lifecycle.md.")
+    ] = Format.markdown,
 ) -> None:
     """The life of a case, from the one table that the code goes by."""
-    typer.echo(lifecycle.markdown() if format is Format.markdown else lifecycle.mermaid(), nl=False)
+    printed = {Format.markdown: lifecycle.markdown, Format.mermaid: lifecycle.mermaid, Format.page: lifecycle_page.page}
+    typer.echo(printed[format](), nl=False)
 
 
 @app.command(name="install-jobs")
@@ -108,43 +131,14 @@ def install(
     print_json({"procrastinate": install_jobs(admin_url)})
 
 
-@duties_app.command("load-default")
-def load_default(database_url: DatabaseUrl = None) -> None:
-    """Write and publish the packaged default list, unless it is there or a list of your own is in force."""
-    with connected(database_url) as conn:
-        print_json(duties.load_default(conn, datetime.now(UTC)))
-
-
-@duties_app.command("list")
-def list_versions(
-    rows: Annotated[int | None, typer.Option("--rows", help="Print the rows of this list id instead.")] = None,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """All versions of the list with their dates, or the rows of one."""
-    with connected(database_url) as conn:
-        print_json(duties.versions(conn) if rows is None else [_shown(row) for row in duties.rows_of(conn, rows)])
-
-
-@duties_app.command()
-def coverage(
-    list_id: Annotated[int | None, typer.Option(help="Id of a list; default the one in force.")] = None,
-    default: Annotated[bool, typer.Option("--default", help="The packaged default list; needs no database.")] = False,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Combinations without an owner, with two equal owners, or without a deadline. Exit code 1 when there are any."""
-    if default:
-        rows = default_list()[1]
-    else:
-        with connected(database_url) as conn:
-            listed = duties.in_force(conn, datetime.now(UTC)) if list_id is None else None
-            rows = duties.rows_of(conn, list_id) if list_id is not None else listed.rows if listed else ()
-    found = cover.coverage(rows, vocabulary.load())
-    print_json(found)
-    if found.no_owner or found.two_owners or found.no_deadline:
-        raise typer.Exit(1)
-
-
-def _shown(duty: routing.Duty) -> dict[str, Any]:
-    """A row without its empty columns."""
-    columns = {name: getattr(duty, name) for name in routing.Duty.__dataclass_fields__}
-    return {name: value for name, value in columns.items() if value not in (None, "", ())}
+def _explain_table(choice: routing.Choice, assignment: parties.Assignment) -> None:
+    typer.echo(choice.why)
+    rows = [
+        [m.duty.row_no, m.duty.title, m.duty.responsible, m.duty.case_class, *m.specificity, "✓" if not number else ""]
+        for number, m in enumerate(choice.matches)
+    ]
+    print_table("matched", ("row", "title", "responsible", "class", *routing.LEVELS, "wins"), rows)
+    named = [(name, getattr(assignment, name)) for name in ("lead", "first_responder", "responsible", "supervising")]
+    named += [("copied", party) for party in assignment.copied]
+    print_table("parties", ("as", "party", "organisation", "known from"),
+                [[name, found.party, found.org_id or "—", found.how] for name, found in named])  # fmt: skip

@@ -64,8 +64,7 @@ def assign_waiting(conn: Connection, now: datetime, calendar: WorkCalendar) -> i
         case = load_case(conn, case_id, now)
         if case is None:
             continue
-        returned = conn.execute(statements["case_facts"], [case_id]).fetchone()
-        refused = set(returned[-1]) if returned else set()
+        refused = {org_id for (org_id,) in conn.execute(statements["returned_by"], [case_id])}
         site = read_site(conn, case.community_id, case.equipment_id, case.event_at, now)
         stand_ins = (
             case.first_responder_id,

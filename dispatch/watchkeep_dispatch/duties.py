@@ -17,6 +17,9 @@ from watchkeep_dispatch.duty_file import default_list
 from watchkeep_dispatch.errors import DutyListError
 from watchkeep_dispatch.routing import Deadline, Duty
 
+PUBLISHERS = ("city_office", "authority_officer", "supervisor")
+"""Roles that put a list into force: the leading group's office and the authorities (seed plan items 1 and 14)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -65,7 +68,9 @@ def version_name(title: str, rows: Sequence[Duty]) -> str:
 
 
 def save_draft(conn: Connection, name: str, rows: Sequence[Duty], *, created_by: str | None) -> int:
-    """Write a new draft in the caller's transaction; returns its id."""
+    """Write a new draft in the caller's transaction; returns its id. Raises DutyListError when the name is taken."""
+    if conn.execute(_sql("list_by_name"), [name]).fetchone():
+        raise DutyListError(f"responsibility list {name!r} is there already; choose another name")
     found = conn.execute(_sql("save_list"), [name, created_by]).fetchone()
     list_id = int(found[0]) if found else 0
     with conn.cursor() as cursor:
@@ -74,20 +79,60 @@ def save_draft(conn: Connection, name: str, rows: Sequence[Duty], *, created_by:
     return list_id
 
 
-def publish(conn: Connection, list_id: int, now: datetime, *, person_id: str | None) -> None:
-    """Publish a draft from `now` on; the list in force so far ends then. Four eyes: not by the person who made it.
+def publish(
+    conn: Connection, list_id: int, now: datetime, *, person_id: str | None, since: datetime | None = None
+) -> None:
+    """Publish a draft from `since` (default `now`) on; the list in force then ends. Four eyes: not by who made it.
 
     Raises DutyListError.
     """
+    since = since or now
+    if since < now:
+        raise DutyListError(f"responsibility list {list_id}: cannot begin in the past ({since:%Y-%m-%d %H:%M} UTC)")
     conn.execute(_sql("lock_lists"))
     draft = conn.execute(_sql("draft"), [list_id]).fetchone()
     if draft is None:
         raise DutyListError(f"responsibility list {list_id} is no draft")
     if person_id is not None and draft[0] is not None and str(draft[0]) == person_id:
         raise DutyListError(f"responsibility list {list_id}: published by the person who made it; a second person must")
-    conn.execute(_sql("end_lists"), {"now": now})
-    conn.execute(_sql("publish"), {"list_id": list_id, "person_id": person_id, "now": now})
-    audit.record(conn, "duties.publish", "duty_list", str(list_id), person_id=person_id)
+    conn.execute(_sql("end_lists"), {"since": since})
+    conn.execute(_sql("publish"), {"list_id": list_id, "person_id": person_id, "now": now, "since": since})
+    detail = {"since": since.isoformat()}
+    audit.record(conn, "duties.publish", "duty_list", str(list_id), person_id=person_id, detail=detail)
+
+
+def withdraw(conn: Connection, list_id: int, *, person_id: str) -> None:
+    """Put a draft aside; it can no longer be published. Raises DutyListError."""
+    if conn.execute(_sql("withdraw"), [list_id]).fetchone() is None:
+        raise DutyListError(f"responsibility list {list_id} is no draft")
+    audit.record(conn, "duties.withdraw", "duty_list", str(list_id), person_id=person_id)
+
+
+def person(conn: Connection, login: str) -> str:
+    """The id of an active person. Raises DutyListError."""
+    found = conn.execute(_sql("person"), [login]).fetchone()
+    if found is None:
+        raise DutyListError(f"no person {login!r}")
+    return str(found[0])
+
+
+def may_publish(conn: Connection, person_id: str) -> bool:
+    """Whether somebody holds one of the roles that publish a list."""
+    found = conn.execute(_sql("may_publish"), [person_id, list(PUBLISHERS)]).fetchone()
+    return bool(found and found[0])
+
+
+def areas(conn: Connection) -> frozenset[str]:
+    """Ids of all areas of the register."""
+    return frozenset(area_id for (area_id,) in conn.execute(_sql("areas")))
+
+
+def read_list(conn: Connection, list_id: int) -> InForce:
+    """A list by its id, published or not. Raises DutyListError."""
+    found = conn.execute(_sql("list_by_id"), [list_id]).fetchone()
+    if found is None:
+        raise DutyListError(f"responsibility list {list_id} is not there")
+    return InForce(found[0], found[1], rows_of(conn, list_id))
 
 
 def in_force(conn: Connection, now: datetime) -> InForce | None:

@@ -29,6 +29,9 @@ _UNITS = {
 }
 _DEADLINE = re.compile(r"([1-9]\d{0,3}) (min|h|wh|wd|nd)")
 
+_SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_SPAN = re.compile(r"([1-9]\d{0,3}) (min|h|d)")
+
 Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -49,6 +52,7 @@ class _Row(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
     respond: str | None = None
     arrive: str | None = None
     finish: str | None = None
+    clear_for: str | None = None
 
 
 class _Entry(_Row, frozen=True):
@@ -85,7 +89,8 @@ def parse(content: bytes, vocabulary: Vocabulary) -> tuple[str, tuple[Duty, ...]
         for number, row in enumerate((row for entry in found.duty for row in _expand(entry)), 1)
     )
     for row in rows:
-        _check(row, vocabulary)
+        for column, problem in problems(row, vocabulary):
+            raise DutyListError(f"duty {row.title!r}: {column}: {problem}")
     return found.name, rows
 
 
@@ -96,6 +101,47 @@ def deadline(text: str) -> Deadline:
         raise DutyListError(f"deadline {text!r}: expected a number and one of {', '.join(_UNITS)}")
     unit, kind = _UNITS[found[2]]
     return Deadline(int(found[1]) * unit, kind)
+
+
+def deadline_text(due: Deadline) -> str:
+    """A deadline as `deadline` reads it, in the largest unit that holds it."""
+    units = reversed([(name, size) for name, (size, kind) in _UNITS.items() if kind == due.kind])
+    name, size = next((name, size) for name, size in units if due.amount % size == timedelta())
+    return f"{due.amount // size} {name}"
+
+
+def span(text: str) -> timedelta:
+    """`30 min`, `24 h`, `3 d` by the clock. Raises DutyListError."""
+    found = _SPAN.fullmatch(text)
+    if not found:
+        raise DutyListError(f"time {text!r}: expected a number and one of {', '.join(_SPANS)}")
+    return int(found[1]) * _SPANS[found[2]]
+
+
+def span_text(time: timedelta) -> str:
+    """A time as `span` reads it, in the largest unit that holds it."""
+    name, size = next(found for found in reversed(_SPANS.items()) if time % found[1] == timedelta())
+    return f"{time // size} {name}"
+
+
+def problems(row: Duty, words: Vocabulary) -> Iterator[tuple[str, str]]:
+    """Column and problem of everything that the vocabulary does not know, and of parties that are missing."""
+    checks: list[tuple[str, object, object]] = [
+        ("domain", row.domain, words.domains),
+        ("kind", row.kind, words.kinds),
+        ("condition", row.condition, words.conditions),
+        ("ownership", row.ownership, words.ownerships),
+    ]
+    for column in ("first_responder", "responsible", "supervising"):
+        party = getattr(row, column)
+        if party is None:
+            yield column, "must be set"
+        checks.append((column, party, words.parties))
+    checks += [("copied", party, words.parties) for party in row.copied]
+    checks += [("evidence", kind, EVIDENCE) for kind in row.evidence]
+    for column, value, known in checks:
+        if value is not None and value not in known:  # type: ignore[operator]  # dicts and a tuple
+            yield column, f"{value!r} is not in the vocabulary"
 
 
 def _expand(entry: _Entry) -> Iterator[Duty]:
@@ -110,7 +156,10 @@ def _row(entry: _Entry, variant: _Row, condition: str | None) -> Duty:
     columns: dict[str, Any] = own | changed
     columns["copied"] = tuple(party for party in columns["copied"] or () if party != columns["responsible"])
     try:
-        clocks = {name: deadline(columns[name]) if columns[name] else None for name in ("respond", "arrive", "finish")}
+        clocks: dict[str, Any] = {
+            name: deadline(columns[name]) if columns[name] else None for name in ("respond", "arrive", "finish")
+        }
+        clocks["clear_for"] = span(columns["clear_for"]) if columns["clear_for"] else None
     except DutyListError as error:
         raise DutyListError(f"duty {entry.title!r}: {error}") from None
     return Duty(
@@ -126,25 +175,3 @@ def _row(entry: _Entry, variant: _Row, condition: str | None) -> Duty:
         basis=entry.basis,
         mark=entry.mark,
     )
-
-
-def _check(row: Duty, words: Vocabulary) -> None:
-    checks: list[tuple[str, object, object]] = [
-        ("domain", row.domain, words.domains),
-        ("kind", row.kind, words.kinds),
-        ("condition", row.condition, words.conditions),
-        ("ownership", row.ownership, words.ownerships),
-    ]
-    for column, party in (
-        ("first_responder", row.first_responder),
-        ("responsible", row.responsible),
-        ("supervising", row.supervising),
-    ):
-        if party is None:
-            raise DutyListError(f"duty {row.title!r}: {column}: must be set")
-        checks.append((column, party, words.parties))
-    checks += [("copied", party, words.parties) for party in row.copied]
-    checks += [("evidence", kind, EVIDENCE) for kind in row.evidence]
-    for column, value, known in checks:
-        if value is not None and value not in known:  # type: ignore[operator]  # dicts and a tuple
-            raise DutyListError(f"duty {row.title!r}: {column}: {value!r} is not in the vocabulary")

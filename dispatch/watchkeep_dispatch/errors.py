@@ -9,6 +9,8 @@ DispatchError (PermanentError)
 ├── GuardFailed         a condition of the action is not met (422)
 ├── KeyReused           an idempotency key came with another request (422)
 ├── DutyListError       a responsibility list is wrong
+├── RotaError           a rota, a certificate or an assignment is not acceptable
+├── VisitPlanError      a plan of preventive work is wrong
 └── JobsMissing         the schema of the job queue is not installed
 ChannelUnavailable (TransientError)   a notification did not get out; trying again can help
 ChannelRefused (PermanentError)       its target is wrong
@@ -87,6 +89,18 @@ class QuietRefused(DispatchError):
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}")
         self.field = field
+
+
+class RotaError(DispatchError):
+    """A rota, a certificate or an assignment is not acceptable; `field` says what of it."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field = field
+
+
+class VisitPlanError(DispatchError):
+    """A plan of preventive work is wrong; the text names the plan and what of it."""
 
 
 class JobsMissing(DispatchError):

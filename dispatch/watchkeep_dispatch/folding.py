@@ -69,7 +69,9 @@ FOLDS = (
     Fold(SAME, ("power_loss",), ("out_of_service", "mode_emergency_power", "phase_missing", "supply_voltage_abnormal")),
     Fold(SAME, ("supply_pressure_loss",), ("supply_pressure_deviation", "household_pressure_low")),
     Fold(SAME, ("pipe_burst",), ("night_flow_leak", "supply_pressure_deviation", "flow_abnormal")),
+    Fold(SAME, ("door_close_fail", "door_open_fail", "door_cycling"), ("door_held_open", "door_timing_abnormal")),
     Fold(SAME, ("basement_water", "sump_overflow_risk"), ("sump_level_high", "sump_not_draining")),
+    Fold(SAME, ("sump_level_high",), ("sump_not_draining",)),
     Fold(SAME, ("tank_overflow",), ("tank_level_high",)),
     Fold(SAME, ("pump_dry_run", "pump_fault"), ("pump_no_flow", "pump_overload", "pump_abnormal")),
 )

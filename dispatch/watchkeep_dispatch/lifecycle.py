@@ -5,6 +5,7 @@ The lead order of a case carries the same states: while open, its state is the s
 Code, documentation and diagram come from `TRANSITIONS` alone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 HANDLERS = ("technician", "maintainer_manager", "property_manager", "safety_manager")
@@ -18,6 +19,20 @@ VERIFIERS = (
     "supervisor",
     "subdistrict_office",
 )
+
+RANKS = {
+    "technician": 1,
+    "safety_manager": 2,
+    "property_manager": 3,
+    "maintainer_manager": 3,
+    "duty_officer": 4,
+    "supervisor": 4,
+    "subdistrict_office": 5,
+    "city_office": 6,
+}
+"""Who is above whom when a pause or more time is granted; a role that is not named grants nothing."""
+CALLERS = (*DESK, "property_manager", "supervisor")
+"""Roles that call the reporter back (回访)."""
 
 STATES = {
     "filed": "立案",
@@ -36,18 +51,33 @@ STATES = {
 }
 FINAL = ("closed", "not_filed", "merged")
 """In these states a case is over; `closed` can be opened again by a recurrence."""
-NOTES = ("recur", "fold", "raise_class")
+NOTES = {
+    "recur": "the same warning came again while the case was open",
+    "fold": "a symptom was found to belong to the case",
+    "raise_class": "the class was raised, by the desk or by a warning that rose",
+    "extend": "a superior granted more time, with a reason, at most ten working days in all",
+    "assign": "a manager gave the order to one of the organisation's people",
+    "call_back": "the reporter was called back after closing",
+    "assist": "another organisation was called in to help; it has an order of its own",
+    "help_accept": "a helper accepted its order",
+    "help_arrive": "a helper arrived",
+    "help_finish": "a helper is done; the lead cannot report before",
+    "help_end": "a helper was sent home",
+}
 """Recorded among the transitions without a change of state."""
 
 GUARDS = {
     "reason": "a reason is given",
     "proposed_party": "another organisation is proposed",
     "own_order": "the person belongs to the organisation that has the order",
+    "licensed": "the person holds the certificate that this equipment asks for",
     "arrived": "somebody has arrived, where the duty asks for it",
+    "helpers_done": "no organisation that helps has an open order",
     "evidence": "all evidence that the duty asks for is there",
-    "approver": "a second person has approved",
+    "approver": "a superior of whoever asks, who has not worked on the case, has approved",
     "not_handler": "the person has not worked on this case",
     "sensor_normal": "all warnings of the case are cleared",
+    "clear_long_enough": "the sensor has been normal for as long as the duty asks",
     "confirmed_on_site": "for life safety: somebody was on site",
     "another_party": "the order goes to an organisation that has not returned it",
     "into_open_case": "another open case of the community takes it in; life safety only for the same equipment",
@@ -70,8 +100,10 @@ class Transition:
 TRANSITIONS = (
     Transition("file", (), "filed", ("system", "duty_officer")),
     Transition("dispatch", ("filed",), "dispatched", ("system", "duty_officer")),
-    Transition("accept", ("dispatched",), "accepted", HANDLERS, ("own_order",)),
-    Transition("arrive", ("dispatched", "accepted"), "on_site", HANDLERS, ("own_order",), "scan, photo or position"),
+    Transition("accept", ("dispatched",), "accepted", HANDLERS, ("own_order", "licensed")),
+    Transition(
+        "arrive", ("dispatched", "accepted"), "on_site", HANDLERS, ("own_order", "licensed"), "scan, photo or position"
+    ),
     Transition("suspend", ("on_site",), "suspended", HANDLERS, ("own_order", "reason", "approver")),
     Transition("resume", ("suspended",), "on_site", (*HANDLERS, *DESK)),
     Transition(
@@ -79,14 +111,20 @@ TRANSITIONS = (
         ("accepted", "on_site", "rework"),
         "resolved",
         HANDLERS,
-        ("own_order", "arrived", "evidence"),
+        ("own_order", "arrived", "helpers_done", "evidence"),
         "per duty",
     ),
     Transition("return", ("dispatched", "accepted"), "returned", HANDLERS, ("own_order", "reason", "proposed_party")),
     Transition("redispatch", ("returned",), "dispatched", ("system", *DESK), ("another_party",)),
     Transition("rework", ("resolved",), "rework", VERIFIERS, ("not_handler", "reason")),
     Transition("verify", ("resolved",), "verified", VERIFIERS, ("not_handler", "sensor_normal", "evidence")),
-    Transition("close", ("verified",), "closed", (*DESK, "property_manager"), ("not_handler", "sensor_normal")),
+    Transition(
+        "close",
+        ("verified",),
+        "closed",
+        (*DESK, "property_manager"),
+        ("not_handler", "sensor_normal", "clear_long_enough"),
+    ),
     Transition("reopen", ("closed",), "dispatched", ("system",), ("recurs_soon",)),
     Transition(
         "dismiss",
@@ -124,6 +162,11 @@ def next_state(action: str, state: str | None) -> str | None:
     if row is None or (state not in row.from_states if state is not None else row.from_states != ()):
         return None
     return row.to
+
+
+def rank(roles: Iterable[str]) -> int:
+    """The highest rank among some roles; 0 for those that grant nothing."""
+    return max((RANKS.get(role, 0) for role in roles), default=0)
 
 
 def allowed_actions(state: str | None, role: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from watchkeep_core.database import queries
+from watchkeep_dispatch import rota
 from watchkeep_dispatch.clocks import WorkCalendar
 from watchkeep_dispatch.notify.outbox import announce
 from watchkeep_dispatch.routing import Deadline, Duty
@@ -74,8 +75,11 @@ def load_case(conn: Connection, case_id: int, now: datetime) -> Case | None:
         return cursor.execute(query, {"case_id": case_id, "now": now}).fetchone()
 
 
-def open_order(conn: Connection, case: Case, org_id: str, state: str, due: Due) -> int:
-    """Insert the lead order; rework starts with a person who has responded already."""
+def open_order(conn: Connection, case: Case, org_id: str, state: str, due: Due, *, assignee: str | None = None) -> int:
+    """Insert the lead order and give it to somebody, where the organisation assigns (rota.py).
+
+    Rework starts with a person who has responded already, the `assignee`.
+    """
     query = queries("watchkeep_dispatch", "sql/cases.sql")["open_order"]
     row = {
         "case_id": case.case_id,
@@ -91,6 +95,9 @@ def open_order(conn: Connection, case: Case, org_id: str, state: str, due: Due) 
     }
     found = conn.execute(query, row).fetchone()
     assert found is not None  # noqa: S101  INSERT … RETURNING without ON CONFLICT
+    chosen = assignee or rota.pick(conn, org_id, case.community_id, case.equipment_id, case.now)
+    if chosen:
+        rota.give(conn, found[0], chosen)
     return int(found[0])
 
 

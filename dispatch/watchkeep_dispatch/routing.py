@@ -51,6 +51,8 @@ class Duty:
     finish: Deadline | None = None
     filing_condition: str = ""
     closing_condition: str = ""
+    clear_for: timedelta | None = None
+    """The sensor must have been normal so long before the case is closed; None = not at all."""
     evidence: tuple[str, ...] = ()
     basis: str
     mark: str

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from psycopg import Connection
@@ -16,15 +16,16 @@ from watchkeep_core.errors import PermanentError
 from watchkeep_core.logs import get_logger
 from watchkeep_core.service import HealthServer, Stop
 from watchkeep_core.vocabulary import load
-from watchkeep_dispatch import metrics
+from watchkeep_dispatch import metrics, preventive, rota
 from watchkeep_dispatch.casework import Rules
+from watchkeep_dispatch.complaints import answer_settled, file_reports
 from watchkeep_dispatch.dispatching import assign_waiting
 from watchkeep_dispatch.duties import Lists
 from watchkeep_dispatch.escalation import escalate
 from watchkeep_dispatch.filing import RECURRENCES, claim, judge, merge_recurrences, oldest_unfiled_s, raise_risen
-from watchkeep_dispatch.notify.channels import AppriseChannel
 from watchkeep_dispatch.notify.jobs import check_installed
 from watchkeep_dispatch.notify.outbox import gathering
+from watchkeep_dispatch.notify.setup import notify_worker
 from watchkeep_dispatch.notify.worker import NotifyWorker
 from watchkeep_dispatch.settings import DispatchSettings
 from watchkeep_dispatch.storms import watch
@@ -58,10 +59,15 @@ class Rounds:
         self._chores: tuple[Callable[[Connection, datetime], object], ...] = (
             lambda conn, now: assign_waiting(conn, now, self._calendar),
             raise_risen,
+            lambda conn, now: file_reports(conn, now, self._rules),
+            lambda conn, now: answer_settled(conn, now, self._rules),
             self._escalate,
+            lambda conn, now: preventive.file_failed(conn, now, self._rules),
+            self._every_minute,
             lambda conn, now: metrics.UNFILED_AGE.set(oldest_unfiled_s(conn, now)),
             lambda conn, now: audit.seal(conn),
         )
+        self._minute_at = datetime.min.replace(tzinfo=UTC)
         self.healthy = True
 
     def round(self) -> bool:
@@ -86,10 +92,21 @@ class Rounds:
         for storm in watch(conn, now, self._rules):
             _log.warning("storm_began", storm=storm)
 
+    def _every_minute(self, conn: Connection, now: datetime) -> None:
+        """What need not be looked at each second."""
+        if abs(now - self._minute_at) < timedelta(minutes=1):
+            return
+        self._minute_at = now
+        rota.assign_open(conn, now)
+        rota.warn_of_gaps(conn, now)
+        preventive.open_due(conn, now)
+        for case_id in preventive.file_overdue(conn, now, self._rules):
+            _log.warning("visit_overdue", case=case_id)
+
     def _escalate(self, conn: Connection, now: datetime) -> None:
         for fired in escalate(conn, now, self._calendar):
             metrics.ESCALATIONS.labels(fired.clock, str(fired.level)).inc()
-            _log.info("escalated", order=fired.order_id, clock=fired.clock, level=fired.level, to=fired.to_party)
+            _log.info("escalated", case=fired.case_id, clock=fired.clock, level=fired.level, to=fired.to_party)
 
 
 def rules(settings: DispatchSettings) -> Rules:
@@ -151,7 +168,7 @@ def run(settings: DispatchSettings, stop: Stop) -> None:
         with pool.connection() as conn:
             check_installed(conn)
         rounds = Rounds(settings, pool)
-        worker = NotifyWorker(url, pool, AppriseChannel, settings.notify_workers)
+        worker = notify_worker(settings, pool)
         if settings.health_port:
             checks = {"database": lambda: rounds.healthy, "notifications": worker.healthy}
             health = HealthServer(settings.health_host, settings.health_port, checks)

@@ -15,6 +15,7 @@ from watchkeep_core.database import queries
 from watchkeep_dispatch import casework, duties
 from watchkeep_dispatch.actions import Done, Evidence, Request, Step, act, standing
 from watchkeep_dispatch.errors import GuardFailed, NotAllowed, NotWaiting
+from watchkeep_dispatch.granting import assign, call_back, extend
 from watchkeep_dispatch.lifecycle import DESK
 from watchkeep_dispatch.merging import follow, target
 from watchkeep_dispatch.orders import Due, due_times, open_order, org_name, shown, tell
@@ -28,10 +29,13 @@ __all__ = [
     "Request",
     "accept",
     "arrive",
+    "assign",
+    "call_back",
     "close",
     "dismiss",
     "dismiss_warning",
     "enter_ledger",
+    "extend",
     "finish",
     "merge",
     "raise_class",
@@ -86,8 +90,11 @@ def redispatch(conn: Connection, case_id: int, request: Request) -> Done:
 
 
 def suspend(conn: Connection, case_id: int, request: Request) -> Done:
-    """暂停: with `reason` and the `approver_id`, a second person; no clock runs until `resume`."""
-    return act(conn, "suspend", case_id, request)[0]
+    """暂停: with `reason` and the `approver_id`, a superior; no clock runs until `resume`."""
+    done, step = act(conn, "suspend", case_id, request)
+    if step and step.order:
+        _changed(conn, step, "pause", (step.order.finish_due, step.order.finish_due))
+    return done
 
 
 def resume(conn: Connection, case_id: int, request: Request) -> Done:
@@ -95,7 +102,8 @@ def resume(conn: Connection, case_id: int, request: Request) -> Done:
     done, step = act(conn, "resume", case_id, request)
     if step and step.order:
         query = queries("watchkeep_dispatch", "sql/cases.sql")["resume_order"]
-        conn.execute(query, {"order_id": step.order.order_id, "now": step.case.now})
+        moved = conn.execute(query, {"order_id": step.order.order_id, "now": step.case.now}).fetchone()
+        _changed(conn, step, "resume", moved or (None, None))
     return done
 
 
@@ -198,6 +206,22 @@ def strike(conn: Connection, case_id: int, request: Request) -> Done:
     return done
 
 
+def _changed(conn: Connection, step: Step, kind: str, due: tuple[datetime | None, datetime | None]) -> None:
+    """Excluded time must be known later: a pause, and by how much its end moved the deadline."""
+    row = {
+        "case_id": step.case.case_id,
+        "order_id": step.order.order_id if step.order else None,
+        "kind": kind,
+        "from_due": due[0],
+        "to_due": due[1],
+        "reason": step.request.reason,
+        "person": step.request.person_id,
+        "approver": step.request.approver_id,
+        "now": step.case.now,
+    }
+    conn.execute(queries("watchkeep_dispatch", "sql/cases.sql")["change_deadline"], row)
+
+
 def _duty(conn: Connection, step: Step) -> Duty | None:
     return duties.duty(conn, step.case.duty_id) if step.case.duty_id else None
 
@@ -205,7 +229,8 @@ def _duty(conn: Connection, step: Step) -> Duty | None:
 def _next_order(conn: Connection, step: Step, org_id: str, due: Due, kind: str) -> None:
     """The old order has ended with the step; this one carries the case on in its new state."""
     request = step.request
-    order_id = open_order(conn, step.case, org_id, step.row.to, due)
+    assignee = step.order.assignee_id if step.order and step.row.to == "rework" else None
+    order_id = open_order(conn, step.case, org_id, step.row.to, due, assignee=assignee)
     values = {
         "respond": shown(due.respond, request.calendar),
         "finish": shown(due.finish, request.calendar),

@@ -95,7 +95,7 @@ def apply(
 ) -> Problem | None:
     """Enter a birth's aliases; the problem, if any, is for the dead letter. `cap` = unclaimed points per gateway."""
     key = (source, birth.data_epoch)
-    table = register.reload(conn, key)
+    table = register.reload(conn, [key])[key]
     points = _points(conn, source, birth.points)
     foreign = _foreign(conn, source, birth.equipment)
     made = plan(birth.points, table, points, cap - _unclaimed(conn, source), words, foreign)

@@ -127,6 +127,7 @@ class DataLane:
 
     def committed(self) -> None:
         done = self._pass
+        self._register.confirm()
         self._days |= done.days
         for portion in done.held:
             self._flooded[portion.source].add(portion.epoch)
@@ -209,14 +210,13 @@ class DataLane:
     def _resolve(
         self, conn: Connection, portions: list[Portion], columns: Columns, modes: dict[GatewayRef, bool]
     ) -> Resolution:
-        tables = {key: self._register.table(conn, key) for key in {portion.key for portion in portions}}
+        tables = self._register.tables(conn, {portion.key for portion in portions})
         replay = [modes[portion.source] for portion in portions]
         resolution = resolve(portions, columns, [tables[portion.key] for portion in portions], replay)
-        fresh = False
-        for key in {parked.portion.key for parked in resolution.parked if parked.reason == births.UNKNOWN_ALIAS}:
-            again = self._register.reload(conn, key)  # another worker may have been told meanwhile
-            fresh |= again.pairs() != tables[key].pairs()
-            tables[key] = again
+        doubtful = {parked.portion.key for parked in resolution.parked if parked.reason == births.UNKNOWN_ALIAS}
+        again = self._register.reload(conn, list(doubtful))  # another worker may have been told meanwhile
+        fresh = any(again[key].pairs() != tables[key].pairs() for key in doubtful)
+        tables.update(again)
         if fresh:
             resolution = resolve(portions, columns, [tables[portion.key] for portion in portions], replay)
         return resolution

@@ -17,6 +17,9 @@ _DECODED = 3
 _AHEAD = 100
 """Messages decoded between two looks at the queue."""
 
+_LOADED_S = 5.0
+"""How long one large batch counts as load: longer than any batch takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -72,6 +75,7 @@ class Intake:
         self._changed = threading.Condition(lock)
         self._fresh = threading.Condition(lock)
         self._closed = False
+        self._loaded_s = float("-inf")  # when a batch was last at least half full
 
     def put(self, item: Incoming, timeout_s: float) -> bool:
         """Enqueue; waits up to `timeout_s` for room. False: not taken, the broker must deliver it again."""
@@ -134,6 +138,10 @@ class Intake:
     def __len__(self) -> int:
         return len(self._slots)
 
+    def is_loaded(self, now_s: float) -> bool:
+        """Whether batches were half full a moment ago: the lane runs as fast as it can. `now_s` is monotonic."""
+        return now_s - self._loaded_s < _LOADED_S
+
     @property
     def half_empty(self) -> bool:
         return self._weight <= self._capacity // 2
@@ -165,6 +173,8 @@ class Intake:
             size += len(slot.incoming.payload)
             self._weight -= slot.weight
             batch.append(self._slots.popleft())
+        if 2 * size >= self._limits.size_bytes or 2 * max(taken.values(), default=0) >= self._limits.messages:
+            self._loaded_s = time.monotonic()
         self._payload_bytes -= size
         self._queued -= taken
         while self._closed_slots and self._closed_slots[0].decoded is not None:

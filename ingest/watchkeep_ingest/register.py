@@ -1,9 +1,10 @@
 """What a lane's writer remembers of the register: known gateways and what their aliases mean.
 
 A cache in front of the database. `forget` after every transaction that did not commit: what it taught may not be so.
+Only what was refused has no row anywhere: `confirm`ed refusals outlive that.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -20,11 +21,11 @@ from watchkeep_ingest.ledger import Key
 _GATEWAYS_FOR_S = 30.0
 """How long a gateway and its community's mode are believed, in seconds; unknown ones are asked for each time."""
 
-_COPY_HEADER_BYTES = 19
-_ALIAS_ROW = np.dtype(
-    [("fields", ">i2"), ("alias_size", ">i4"), ("alias", ">i4"), ("series_size", ">i4"), ("series", ">i4")]
-)
-"""COPY … TO STDOUT (FORMAT binary): 5,000 aliases are read in 2 ms, as tuples in 10; a start reads a million."""
+_ALIAS = np.dtype([("alias", ">i4"), ("series", ">i4")])
+"""What `read_aliases` packs: 5,000 of them are read in 2 ms, as rows in 15; a start reads a million."""
+
+_AT_ONCE = 50
+"""Alias tables in one answer: 2 MB at the most points that a birth holds."""
 
 FOREIGN = "foreign_equipment"
 """Why readings of another gateway's equipment are parked; whatever was meant before, that stays."""
@@ -82,10 +83,24 @@ class Register:
         self._replay: dict[GatewayRef, bool] = {}
         self._gateways_from_s = 0.0
         self._tables: dict[Key, AliasTable] = {}
+        self._fresh: set[Key] = set()
+        self._refused: dict[Key, Mapping[int, str]] = {}
+
+    def confirm(self) -> None:
+        """The transaction has committed."""
+        for key in self._fresh & self._tables.keys():
+            if self._tables[key].refused:
+                self._refused[key] = self._tables[key].refused
+            else:
+                self._refused.pop(key, None)
+        self._fresh.clear()
+        if len(self._refused) > _MAX_TABLES:
+            self._refused.clear()
 
     def forget(self) -> None:
         self._replay.clear()
         self._tables.clear()
+        self._fresh.clear()
 
     def modes(self, conn: Connection, sources: Iterable[GatewayRef], now_s: float) -> dict[GatewayRef, bool]:
         """Known gateways among these → whether their community replays recorded data; `now_s` is monotonic."""
@@ -100,18 +115,29 @@ class Register:
                 self._replay[GatewayRef(community, gateway)] = replay
         return {source: self._replay[source] for source in wanted & self._replay.keys()}
 
-    def table(self, conn: Connection, key: Key) -> AliasTable:
-        table = self._tables.get(key)
-        return self.reload(conn, key) if table is None else table
+    def tables(self, conn: Connection, keys: Collection[Key]) -> dict[Key, AliasTable]:
+        """What the aliases of these gateways and epochs mean; those we do not know are read together."""
+        known = {key: self._tables[key] for key in keys if key in self._tables}
+        return known | self.reload(conn, [key for key in keys if key not in known])
 
-    def reload(self, conn: Connection, key: Key) -> AliasTable:
+    def reload(self, conn: Connection, keys: Sequence[Key]) -> dict[Key, AliasTable]:
         """From the database: another worker or a replayed birth may have added aliases."""
-        source, epoch = key
-        row = {"community": source.community, "gateway": source.gateway, "epoch": epoch}
-        with conn.cursor() as cursor, cursor.copy(_sql("read_aliases"), row) as copy:
-            found = np.frombuffer(b"".join(copy)[_COPY_HEADER_BYTES:-2], _ALIAS_ROW)
+        found: dict[Key, AliasTable] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            part = keys[start : start + _AT_ONCE]
+            row = {
+                "communities": [source.community for source, _ in part],
+                "gateways": [source.gateway for source, _ in part],
+                "epochs": [epoch for _, epoch in part],
+            }
+            for community, gateway, epoch, packed in conn.cursor(binary=True).execute(_sql("read_aliases"), row):
+                key = GatewayRef(community, gateway), epoch
+                found[key] = self._read(key, np.frombuffer(packed or b"", _ALIAS))
+        return found
+
+    def _read(self, key: Key, found: NDArray[np.void]) -> AliasTable:
         old = self._tables.get(key)
-        refused = dict(old.refused) if old else {}
+        refused = dict(old.refused if old else self._refused.get(key, {}))
         foreign = [alias for alias, reason in refused.items() if reason == FOREIGN]
         found = found[~np.isin(found["alias"], foreign)]
         for alias in np.intersect1d(found["alias"], list(refused)).tolist():
@@ -123,6 +149,7 @@ class Register:
         if len(self._tables) >= _MAX_TABLES:
             self._tables.clear()
         self._tables[key] = table
+        self._fresh.add(key)
         return table
 
 

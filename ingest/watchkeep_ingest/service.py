@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from psycopg import Connection
@@ -33,6 +34,9 @@ _STOP_S = 6.0
 """How long a writer may finish its batch at the stop; with the farewells that is below 10 s."""
 
 _WATCH_S = 1.0
+
+_UPKEEP_AFTER_S = 10.0
+"""A worker that starts empties its queue first."""
 
 _ACK_EVERY_S = 0.1
 """An ack frees a spool, which nobody waits for; with small batches it would cost as much as the batch."""
@@ -73,7 +77,14 @@ class Service:
             for work in works
         }
         self._keeper = Keeper(self._connector("keeper"), settings.wanted_partitions, self._sessions, notes)
-        self._upkeep = Upkeep(self._connector("upkeep"), settings.keep, self._end)
+        self._upkeep = Upkeep(
+            self._connector("upkeep"),
+            settings.keep,
+            self._end,
+            keep_batches=timedelta(days=settings.keep_batches_days),
+            loaded=lambda: self._intakes["data"].is_loaded(time.monotonic()),
+            first_s=_UPKEEP_AFTER_S,
+        )
         self._ticked_s = time.monotonic()
 
     def run(self, stop: Stop) -> None:

@@ -46,6 +46,8 @@ class IngestSettings(DatabaseSettings, BrokerSettings):
     """The same for rollups to one minute, dropped by whole months (30 days on TimescaleDB)."""
     keep_hour_days: int = Field(default=1826, ge=1)
     """The same for rollups to one hour."""
+    keep_batches_days: int = Field(default=30, ge=1)
+    """The record of committed batches is deleted after so many days: analytics that was away for longer begins anew."""
 
     @field_validator("partitions")
     @classmethod

@@ -1,4 +1,7 @@
-"""Keeps the storage in order beside the writers: partitions ahead, rollups, retention. One worker of all at a time."""
+"""Keeps the storage in order beside the writers: partitions ahead, rollups, retention. One worker of all at a time.
+
+It gives way: while this worker's data lane runs at its limit, a pass waits until the rollups are `_MOST_LAG_S` behind.
+"""
 
 import random
 import threading
@@ -9,7 +12,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable
+from psycopg.sql import SQL
 
+from watchkeep_core.database import queries
 from watchkeep_core.errors import WatchkeepError
 from watchkeep_core.logs import get_logger
 from watchkeep_core.service import Stop
@@ -34,6 +39,16 @@ _BUDGET_S = 50.0
 
 _RETENTION_S = 600.0
 
+_MOST_LAG_S = 210.0
+"""How far the rollups may fall behind for the sake of the writers; with a pass of a minute that is below the 5 min in
+which late readings must show."""
+
+_LOOK_S = 1.0
+"""How often it looks whether the writers are still busy."""
+
+_BATCHES_AT_ONCE = 2_000
+"""Rows of `batches` deleted in one transaction, of each lane and partition: 64,000 together, less than a second."""
+
 _AHEAD_DAYS = 3
 """Days whose partitions are made ahead: the writers make what is missing too, but while they hold a batch."""
 
@@ -41,11 +56,26 @@ _AHEAD_DAYS = 3
 class Upkeep:
     """Its thread holds the advisory lock of one connection; a worker that dies frees it."""
 
-    def __init__(self, connect: Callable[[], Connection], keep: dict[Level, timedelta], stop: Stop) -> None:
-        """`connect` gives connections in autocommit mode."""
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        keep: dict[Level, timedelta],
+        stop: Stop,
+        *,
+        keep_batches: timedelta = timedelta(days=30),
+        loaded: Callable[[], bool] = lambda: False,
+        first_s: float = 0.0,
+    ) -> None:
+        """`connect` gives connections in autocommit mode; `loaded` tells that the writers are at their limit.
+
+        The first pass comes after `first_s`: a worker that starts has a queue to empty.
+        """
         self._connect = connect
         self._keep = keep
         self._stop = stop
+        self._keep_batches = keep_batches
+        self._loaded = loaded
+        self._first_s = first_s
         self._counters = [metric.id for metric in load().metrics.values() if metric.value == "counter"]
         self._retained_s = float("-inf")
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
@@ -83,14 +113,23 @@ class Upkeep:
         conn.execute("SET tcp_keepalives_idle = 15")
         conn.execute("SET tcp_keepalives_interval = 5")
         conn.execute("SET tcp_keepalives_count = 3")
+        conn.execute("SET max_parallel_workers_per_gather = 0")  # one core at most
+        conn.execute("SET synchronous_commit = off")  # all it does can be done again; writers need the disk
         while not self._stop.is_set():
             row = conn.execute(_LOCK).fetchone()
             if row is None or not row[0]:
                 self._stop.wait(_PASS_S)
                 continue
-            wait_s = 0.0
+            wait_s = self._first_s
             while not self._stop.wait(wait_s):
+                self._give_way(conn)
                 wait_s = _PASS_S if self.work(conn, datetime.now(UTC)) else 0.0
+
+    def _give_way(self, conn: Connection) -> None:
+        """Wait while the writers are at their limit and the rollups are not too far behind."""
+        while self._loaded() and rollup_lag(conn, datetime.now(UTC))[0] < _MOST_LAG_S:
+            if self._stop.wait(_LOOK_S):
+                return
 
     def work(self, conn: Connection, now: datetime) -> bool:
         """One pass; false when more is waiting already."""
@@ -132,3 +171,20 @@ class Upkeep:
             if dropped:
                 metrics.PARTS_DROPPED.labels(level).inc(dropped)
                 log.info("expired_dropped", level=level, parts=dropped, kept_for_replay=kept)
+        self._retain_batches(conn, now)
+
+    def _retain_batches(self, conn: Connection, now: datetime) -> None:
+        """In small transactions, until none is left or the next pass is due; the newest of each lane always stays."""
+        row = {"before": now - self._keep_batches, "at_most": _BATCHES_AT_ONCE}
+        budget = Budget(self._stop, _BUDGET_S)
+        deleted, count = 0, _BATCHES_AT_ONCE
+        while count >= _BATCHES_AT_ONCE and not budget.is_spent():
+            with conn.transaction():
+                count = conn.execute(_sql("delete_batches"), row).rowcount
+            deleted += count
+        if deleted:
+            log.info("batches_deleted", count=deleted)
+
+
+def _sql(name: str) -> SQL:
+    return queries("watchkeep_ingest", "sql/ledger.sql")[name]

@@ -59,6 +59,31 @@ def test_it_says_nothing_before_it_is_ready():
     assert score.detect(t, x) == []
 
 
+def test_a_course_of_its_own_on_weekends_is_usual():
+    t, x = daily(22)
+    weekend = ((t // (86_400 * SECOND)) + 3) % 7 >= 5  # whole days in UTC, which begin at 8 in China
+    x[weekend] -= 6
+    late = x.copy()
+    assert begins(score.detect(t, x)) == []
+    late[288 * 16 : 288 * 17] -= 12  # and on a working day it is not
+    assert len(begins(score.detect(t, late))) == 1
+
+
+def test_a_figure_made_once_a_day_is_not_judged_after_a_week():
+    t, x = daily(25)
+    held = np.repeat(x[::288], 288)
+    held[288 * 20 :] += 40
+    assert begins(score.detect(t, held)) == []
+    assert begins(score.detect(t, x + np.where(np.arange(len(t)) >= 288 * 20, 40.0, 0.0)))
+
+
+def test_what_is_off_is_named_as_the_duty_list_names_it():
+    t, x = daily(20)
+    x[288 * 15 : 288 * 15 + 144] += 15
+    by_metric = {metric: {s.condition for s in score.detect(t, x, metric)} for metric in ("inlet_flow", "ph")}
+    assert by_metric == {"inlet_flow": {"flow_abnormal"}, "ph": {"abnormal_reading"}}
+
+
 @pytest.mark.slow
 def test_a_labelled_failure_of_a_real_machine_is_a_warning(recorded_data: Path):
     file = recorded_data / "nab/data" / FAILURE
@@ -66,6 +91,6 @@ def test_a_labelled_failure_of_a_real_machine_is_a_warning(recorded_data: Path):
         score.detect(*score.read_series(file)),
         score.read_windows(recorded_data / "nab/labels/combined_windows.json", file),
     )
-    assert sum(window["hit"] for window in result["windows"]) >= 2
-    assert result["false_warnings"] <= 2  # in 79 days
-    assert len(result["warnings"]) <= 4
+    assert sum(window["hit"] for window in result["windows"]) >= 1  # the failure that the labels name first
+    assert result["false_warnings"] <= 1  # in 79 days; a warning pages people, the notices show the rest
+    assert len(result["notices"]) >= 5

@@ -6,6 +6,7 @@ from tests.analytics.world import T0, limit, point
 from watchkeep_analytics.batch import SECOND
 from watchkeep_analytics.detectors.limits import Limits
 from watchkeep_analytics.engine import Engine, GatewayState
+from watchkeep_analytics.rulebook import LimitEdit, Rulebook
 from watchkeep_analytics.suppression import Modes
 
 
@@ -98,3 +99,20 @@ def test_the_present_of_a_replay_is_its_own_watermark():
     wall = made.moment(T0 + 10**15, {("c1", "g1"): GatewayState(False, 0, 0)})
     assert (wall.wall_us[0], wall.online[0]) == (T0 + 60 * SECOND, -1)
     assert made.tick(T0 + 10**15, {}) == []
+
+
+def test_an_edited_rule_counts_from_the_next_update_on():
+    made = engine()
+    points = [point(11, "machine_temperature"), point(12, "service_mode"), point(13, "door_zone")]
+    limits = [limit(1, 11, "above", 90.0, 85.0)]
+    assert feed(made, (11, 1, 75)) == []
+    id = "elevator.machine_temperature.machine_temperature_high.above.warning"
+    made.update(points, limits, Rulebook([LimitEdit(id=id, value=70.0, clear=60.0, basis="b", mark="CP")]))
+    (found,) = feed(made, (11, 2, 75))
+    assert found.evidence["limit"]["value"] == 70.0
+    assert found.evidence["basis"] == "b"
+
+
+def test_readings_at_the_end_of_the_range_are_the_sensors_own_warning():
+    found = feed(engine(), (11, 1, 250), (11, 2, 250), (11, 3, 250))
+    assert {s.condition for s in found} == {"sensor_stuck_at_rail"}

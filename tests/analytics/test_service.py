@@ -190,6 +190,28 @@ def test_events_warn_at_once_and_their_end_clears(home, broker, ingest):
     assert len(home.warnings()) == 2
 
 
+@pytest.mark.slow
+def test_a_wrong_clock_and_an_edited_rule_reach_the_running_service(home, broker, ingest):
+    tables = ("device_clocks", "quarantine", "detection_rules")
+    for table in tables:
+        home.admin.execute(f"DELETE FROM {table}")
+    with service(home, broker, refresh_s=0.2, tick_s=0.1):
+        ingest.readings(75.0, ago_s=60)
+        home.admin.execute("INSERT INTO device_clocks VALUES ('alpha', 'lift-1', -900000, now())")
+        eventually(lambda: ("lift-1", "sensor_clock_skew", "warning", "open") in opened(home))
+        home.admin.execute("UPDATE device_clocks SET skew_ms = 0")
+        eventually(lambda: ("lift-1", "sensor_clock_skew", "warning", "cleared") in opened(home))
+        home.admin.execute(
+            "INSERT INTO detection_rules (rule_id, section, definition) VALUES"
+            " ('elevator.machine_temperature.machine_temperature_high.above.alarm', 'limit',"
+            """ '{"value": 70, "clear": 65, "for_s": 0, "basis": "b", "mark": "CP"}')"""
+        )
+        ingest.readings(75.0)
+        eventually(lambda: ingest.readings(75.0) or HOT in opened(home))
+    for table in tables:
+        home.admin.execute(f"DELETE FROM {table}")
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

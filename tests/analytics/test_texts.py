@@ -9,7 +9,8 @@ import pytest
 import watchkeep_analytics
 from tests.analytics.world import T0
 from watchkeep_analytics import texts
-from watchkeep_analytics.detectors.bank import PARTS
+from watchkeep_analytics.detectors import night_flow
+from watchkeep_analytics.detectors.bank_memory import PARTS
 from watchkeep_analytics.signals import Signal
 
 SENTENCES = sorted(set(texts.catalogue()) - {texts.PARTS})
@@ -41,7 +42,7 @@ def test_every_key_that_the_code_uses_is_there_and_no_other():
     folder = Path(watchkeep_analytics.__file__).parent
     code = "".join(file.read_text(encoding="utf-8") for file in folder.rglob("*.py"))
     used = set(re.findall(r'text="(\w+)"', code)) | {f"limit_{side}" for side in ("above", "below", "equals")}
-    used |= {"event", "event_unknown"}
+    used |= {"event", "event_unknown", *night_flow.SENTENCES}
     assert used == set(SENTENCES)
 
 

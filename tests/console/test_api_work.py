@@ -157,6 +157,22 @@ def test_a_test_alarm_is_a_marked_case_with_an_order(as_: Login) -> None:
     assert manager.post("/api/v1/test-notification?org_id=prop2").json()["field"] == "org_id"
 
 
+def test_who_opens_a_case_has_read_what_told_of_it(as_: Login, world: World) -> None:
+    with world.admin() as conn:
+        conn.execute(
+            "INSERT INTO notification_channels (person_id, kind, name)"
+            " SELECT person_id, 'sms', 'phone' FROM people WHERE login IN ('tech', 'manager')"
+        )
+    filed(world)
+    read = "SELECT p.login FROM notifications JOIN people p USING (person_id) WHERE read_at IS NOT NULL AND case_id = 1"
+    assert as_("manager").get("/api/v1/cases").status_code == 200
+    with world.admin() as conn:
+        assert conn.execute(read).fetchall() == []
+    assert as_("tech").get("/api/v1/cases/1").status_code == 200
+    with world.admin() as conn:
+        assert conn.execute(read).fetchall() == [("tech",)]
+
+
 def test_changes_arrive_as_events_for_those_who_may_see_them(as_: Login, world: World, house: Services) -> None:
     heard: dict[str, list[dict[str, object]]] = {"tech": [], "other": []}
     ready = threading.Barrier(3)

@@ -200,7 +200,7 @@ def _fill_evidence(page: Page, photo: Path) -> None:
         field.set_input_files(photo)
     for name in ("scan", "reading", "signature"):
         if page.locator(f"#{name}").count():
-            page.fill(f"#{name}", "读数正常")
+            page.fill(f"#{name}", "lift-2" if name == "scan" else "读数正常")
 
 
 def png() -> bytes:

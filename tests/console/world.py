@@ -61,8 +61,8 @@ def build(database: Database) -> World:
 
 _HAPPENED = (
     "signals", "warnings", "unjudged", "cases", "case_warnings", "verdicts", "orders", "transitions", "evidence",
-    "escalations", "notifications", "ledger_entries", "readings", "events", "gateway_status", "batches", "sessions",
-    "api_tokens", "idempotency_keys",
+    "escalations", "notifications", "notification_channels", "ledger_entries", "readings", "events", "gateway_status",
+    "batches", "sessions", "api_tokens", "idempotency_keys",
 )  # fmt: skip
 _NUMBERED = {"warnings": "warning_id", "cases": "case_id", "orders": "order_id"}
 

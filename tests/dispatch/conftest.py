@@ -48,6 +48,8 @@ PEOPLE = {
     "sun": ("duty_officer", "area", "city"),
     "zhou": ("subdistrict_office", "area", "town"),
     "wu": ("technician", "organisation", "fire-co"),
+    "wei": ("maintainer_manager", "organisation", "lift-co"),
+    "zheng": ("city_office", "area", "city"),
 }
 
 
@@ -216,7 +218,10 @@ def standard_rules(how: dict[str, Any] | None = None, **wait_s: float) -> Rules:
 
 
 WRITTEN = """
-    escalations evidence ledger_entries notifications notification_channels transitions verdicts unjudged case_warnings
+    appeals ranking_rows rankings notices inspections credit_events score_schemes complaints
+    fund_steps fund_requests ledger_studies visits visit_plans duty_handovers case_escalations deadline_changes
+    case_callbacks rota_swaps rota_shifts person_skills assignment_rules escalations evidence ledger_entries
+    notifications notification_channels transitions verdicts unjudged case_warnings
     orders cases signals warnings maintenance_windows silences storms replay_watermarks audit_seals audit_entries
     jobs.procrastinate_events jobs.procrastinate_jobs jobs.procrastinate_workers
 """
@@ -271,6 +276,9 @@ def world(small_world: World) -> Iterator[World]:
         for table in WRITTEN.split():
             conn.execute(f"DELETE FROM {table}")
         conn.execute("DELETE FROM memberships WHERE scope_id = 'market'")
+        conn.execute("UPDATE communities SET households = 0 WHERE households > 0")
+        first = "SELECT min(history_id) FROM community_history GROUP BY community_id"
+        conn.execute(f"DELETE FROM community_history WHERE history_id NOT IN ({first})")
         conn.execute("DELETE FROM duties WHERE list_id > 1")
         conn.execute("DELETE FROM duty_lists WHERE list_id > 1")
         name = _default_name()

@@ -1,13 +1,18 @@
 """Deadlines around lunch, nights, holidays and make-up days."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeep_dispatch.clocks import DEFAULT_CALENDAR, WorkCalendar, is_workday
+from watchkeep_core import settings
+from watchkeep_core.errors import SettingsError
+from watchkeep_dispatch.clocks import DEFAULT_CALENDAR, WorkCalendar
+from watchkeep_dispatch.settings import WorkTimeSettings
+from watchkeep_dispatch.workdays import SpecialDays, is_workday
 
 CHINA = ZoneInfo("Asia/Shanghai")
 
@@ -48,8 +53,40 @@ def test_deadlines(kind: str, start: str, amount: timedelta, due: str) -> None:
     assert DEFAULT_CALENDAR.deadline(local(start).astimezone(UTC), amount, kind) == local(due)
 
 
-def test_years_without_a_holiday_list_fall_back_to_weekends() -> None:
-    assert [is_workday(date(2031, 10, day)) for day in (1, 4, 5)] == [True, False, False]
+def test_years_without_a_published_plan_know_the_feast_days() -> None:
+    assert [is_workday(date(2031, 10, day)) for day in (1, 4, 5, 8)] == [False, False, False, True]
+    assert [is_workday(date(2027, 2, day)) for day in (5, 8, 10, 11)] == [False, False, False, True]  # by the moon
+
+
+def test_a_file_goes_before_every_other_source(tmp_path: Path) -> None:
+    file = tmp_path / "days.toml"
+    file.write_text("off = [2027-02-11, 2026-11-24]\nworked = [2027-02-07]\n", encoding="utf-8")
+    found = settings.load(WorkTimeSettings, {}, database_url="postgresql://x@y/z", holiday_file=str(file)).calendar()
+    day = timedelta(days=1)
+    assert found.deadline(local("2026-11-23T10:00"), day, "working_days") == local("2026-11-25T17:30")
+    assert found.deadline(local("2027-02-04T10:00"), day, "working_days") == local("2027-02-07T17:30")
+    assert found.deadline(local("2027-02-07T18:00"), day, "working_days") == local("2027-02-12T17:30")
+    assert found.yellow(local("2026-11-20T10:00"), local("2026-11-25T17:30")) == local("2026-11-23T17:30")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("off = 2027-02-11", "off: expected a list"),
+        ("off = [2027-02-11T10:00:00]", "off: expected a list"),
+        ("of = []", "of: expected"),
+        ("off = [2027-02-11]\nworked = [2027-02-11]", "2027-02-11 stands in both"),
+        ("off = [2027-02-31]", "days.toml: "),
+        (None, "No such file"),
+    ],
+)
+def test_a_wrong_file_of_holidays_is_refused(tmp_path: Path, text: str | None, problem: str) -> None:
+    file = tmp_path / "days.toml"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"holiday_file: .*{problem}"):
+        settings.load(WorkTimeSettings, {}, database_url="postgresql://x@y/z", holiday_file=str(file))
+    assert SpecialDays().is_workday(date(2026, 11, 23))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from tests.dispatch.conftest import NOW, World, standard_rules
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import quiet, work_order
 from watchkeep_dispatch.actions import Request
+from watchkeep_dispatch.casework import SAME_EVENT
 from watchkeep_dispatch.commands import app
+from watchkeep_dispatch.duty_file import default_list
 from watchkeep_dispatch.errors import GuardFailed, NotAllowed, QuietRefused
 from watchkeep_dispatch.filing import merge_recurrences
 from watchkeep_dispatch.folding import FOLDS
@@ -125,7 +127,7 @@ def test_a_storm_is_told_once_and_holds_back_b_and_c_for_a_while(world: World) -
     assert filed.pop(severe) == ("filed", "at_once")
     assert set(filed.values()) == {("suppressed", "storm")}
     assert len(world.file(NOW + timedelta(minutes=1), rules)) == 4  # looked at again, still held
-    assert {found.verdict for found in world.file(NOW + timedelta(minutes=15), rules)} == {"filed"}
+    assert {found.verdict for found in world.file(NOW + timedelta(minutes=5), rules)} == {"filed"}
 
 
 def test_a_storm_ends_and_lets_go(world: World) -> None:
@@ -274,6 +276,13 @@ def test_the_command_line_silences_lists_and_ends(world: World) -> None:
     assert run(app, ["window", "add", *place, "--hours", "1", *url]).exit_code == 0
     assert run(app, ["silence", "add", *place, *url]).exit_code == 2
     assert run(app, ["held-back", *url]).stdout.strip() == "[]"
+
+
+def test_conditions_of_one_event_have_the_same_duty() -> None:
+    rows = default_list()[1]
+    for group in SAME_EVENT:
+        titles = {row.title for row in rows if row.condition in group}
+        assert len(titles) == 1, group
 
 
 def test_one_event_told_by_three_witnesses_is_one_case_and_all_is_told(world: World) -> None:

@@ -1,5 +1,7 @@
 """The declared table is complete and means what people expect."""
 
+from pathlib import Path
+
 import pytest
 
 from watchkeep_core.vocabulary import load
@@ -8,13 +10,17 @@ from watchkeep_dispatch.actions import _GUARDS, ORDER_ENDS
 from watchkeep_dispatch.lifecycle import (
     FINAL,
     GUARDS,
+    NOTES,
+    RANKS,
     STATES,
     TRANSITIONS,
     allowed_actions,
     markdown,
     mermaid,
     next_state,
+    rank,
 )
+from watchkeep_dispatch.lifecycle_page import page
 
 
 def test_the_table_uses_known_words_only() -> None:
@@ -72,6 +78,19 @@ def test_allowed_actions() -> None:
     assert allowed_actions("resolved", "verifier") == ("rework", "verify")
     assert allowed_actions("resolved", "technician") == ()
     assert allowed_actions("closed", "city_office") == ()
+
+
+def test_the_page_is_in_step_with_the_tables() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+    assert written == page(), "write it anew: watchkeep dispatch lifecycle --format page > docs/lifecycle.md"
+    assert all(f"| {note} |" in written for note in NOTES)
+
+
+def test_a_superior_stands_above_those_who_work() -> None:
+    assert set(RANKS) <= set(load().roles)
+    assert rank(["technician", "nobody"]) == 1
+    assert rank([]) == rank(["auditor"]) == 0
+    assert all(rank([role]) > rank(["technician"]) for role in RANKS if role != "technician")
 
 
 def test_documents_come_from_the_table() -> None:

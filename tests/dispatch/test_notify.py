@@ -1,22 +1,22 @@
-"""Notifications: after the commit only, once, retried only when that can help, in both languages."""
+"""Notifications: written with what they tell of, once, handed over after the commit only, in both languages."""
 
-import http.server
-import json
-import threading
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from datetime import datetime
 
 import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
 from tests.dispatch.conftest import NOW, World, eventually
-from watchkeep_dispatch.errors import ChannelRefused, ChannelUnavailable, JobsMissing
+from tests.dispatch.notifying import PULSE, add_channel, outcomes
+from watchkeep_dispatch.errors import ChannelUnavailable, JobsMissing
 from watchkeep_dispatch.notify import jobs
-from watchkeep_dispatch.notify.channels import AppriseChannel, MemoryChannel
-from watchkeep_dispatch.notify.delivery import deliver
-from watchkeep_dispatch.notify.outbox import announce, announce_test
-from watchkeep_dispatch.notify.texts import Text, TextError, catalogue, render
+from watchkeep_dispatch.notify.channels import MemoryChannel
+from watchkeep_dispatch.notify.chores import Pulse
+from watchkeep_dispatch.notify.delivery import Delivery, How
+from watchkeep_dispatch.notify.outbox import announce, announce_test, gathering
+from watchkeep_dispatch.notify.texts import TextError, catalogue, render
 from watchkeep_dispatch.notify.worker import NotifyWorker
 
 
@@ -24,23 +24,6 @@ from watchkeep_dispatch.notify.worker import NotifyWorker
 def pool(world: World) -> Iterator[ConnectionPool]:
     with ConnectionPool(world.database.url("watchkeep_dispatch"), min_size=1, max_size=4) as found:
         yield found
-
-
-def channel_for(world: World, org: str, url: str = "memory://") -> None:
-    with world.connect() as conn:
-        conn.execute("INSERT INTO notification_channels (org_id, name, url) VALUES (%s, 'main', %s)", [org, url])
-
-
-def announced(world: World, org: str = "lift-co") -> int:
-    with world.connect() as conn:
-        number = announce_test(conn, org, NOW)
-    assert number is not None
-    return number
-
-
-def row(world: World, channel: str = "in_app") -> tuple[Any, ...]:
-    ((*found,),) = world.rows("SELECT status, attempts, error FROM notifications WHERE channel LIKE %s", channel)
-    return tuple(found)
 
 
 def test_the_catalogue_is_complete_in_both_languages() -> None:
@@ -59,84 +42,56 @@ def test_a_missing_value_is_named() -> None:
         render("no-such-kind", "zh", {})
 
 
-def test_the_same_key_tells_once(world: World) -> None:
+def test_the_same_key_tells_once_and_in_app_needs_no_job(world: World) -> None:
     with world.connect() as conn:
         both = announce(conn, "test", ["lift-co", "lift-co", None, "fire-co"], {"at": "x"}, key="k", now=NOW)
         again = announce(conn, "test", ["lift-co"], {"at": "x"}, key="k", now=NOW)
     assert (len(both), again) == (2, [])
-    assert world.value("SELECT count(*) FROM jobs.procrastinate_jobs") == 2
+    assert world.rows("SELECT DISTINCT status, sent_at IS NOT NULL FROM notifications") == [("sent", True)]
+    assert world.value("SELECT count(*) FROM jobs.procrastinate_jobs") == 0
 
 
-def test_delivery_fans_out_to_the_channels_of_the_organisation(world: World, pool: ConnectionPool) -> None:
-    channel_for(world, "lift-co")
-    channel_for(world, "fire-co")
-    main = announced(world)
-    memory = MemoryChannel()
-    deliver(pool, lambda url: memory, main, 1)
-    assert row(world)[:2] == ("sent", 1)
-    assert row(world, "channel/%") == ("queued", 0, "")
-    (second,) = world.rows("SELECT notification_id FROM notifications WHERE channel <> 'in_app'")[0]
-    deliver(pool, lambda url: memory, second, 1)
-    deliver(pool, lambda url: memory, second, 1)  # a repeated job sends nothing twice
-    assert [text.title for text in memory.sent] == ["测试通知"]
-    assert row(world, "channel/%")[0] == "sent"
-
-
-def test_only_a_transient_error_is_tried_again(world: World, pool: ConnectionPool) -> None:
-    channel_for(world, "lift-co")
-    memory = MemoryChannel()
-    deliver(pool, lambda url: memory, announced(world), 1)
-    (number,) = world.rows("SELECT notification_id FROM notifications WHERE channel <> 'in_app'")[0]
-    memory.failures = [ChannelUnavailable("busy"), ChannelUnavailable("busy"), ChannelRefused("gone")]
-    with pytest.raises(ChannelUnavailable):
-        deliver(pool, lambda url: memory, number, 1)
-    assert row(world, "channel/%") == ("queued", 1, "busy")
-    with pytest.raises(ChannelUnavailable):
-        deliver(pool, lambda url: memory, number, jobs.MAX_ATTEMPTS)
-    assert row(world, "channel/%") == ("failed", jobs.MAX_ATTEMPTS, "busy")
-    with pytest.raises(ChannelRefused):
-        deliver(pool, lambda url: memory, number, 2)
-    assert row(world, "channel/%") == ("failed", 2, "gone")
-
-
-def test_a_channel_that_was_switched_off_is_not_used(world: World, pool: ConnectionPool) -> None:
-    channel_for(world, "lift-co")
-    memory = MemoryChannel()
-    deliver(pool, lambda url: memory, announced(world), 1)
+def test_what_is_gathered_makes_one_job_per_channel_and_urgency(world: World) -> None:
+    channel = add_channel(world, org="lift-co")
     with world.connect() as conn:
-        conn.execute("UPDATE notification_channels SET enabled = false")
-    (number,) = world.rows("SELECT notification_id FROM notifications WHERE channel <> 'in_app'")[0]
-    with pytest.raises(ChannelRefused):
-        deliver(pool, lambda url: memory, number, 1)
-    assert memory.sent == []
+        with gathering(conn):
+            for number in range(3):
+                announce(conn, "test", ["lift-co"], {"at": "x"}, key=f"k{number}", now=NOW)
+            announce(conn, "test", ["lift-co"], {"at": "x"}, key="life", now=NOW, urgent=True)
+            with suppress(psycopg.errors.DivisionByZero), conn.transaction(), gathering(conn):
+                announce(conn, "test", ["lift-co"], {"at": "x"}, key="undone", now=NOW)
+                conn.execute("SELECT 1 / 0")
+        assert conn.execute("SELECT count(*) FROM notifications WHERE channel_id = %s", [channel]).fetchone() == (4,)
+    jobs_made = world.rows("SELECT queue_name, priority, args FROM jobs.procrastinate_jobs ORDER BY priority")
+    assert jobs_made == [
+        (jobs.QUEUE, 0, {"channel_id": channel, "urgent": False}),
+        (jobs.URGENT_QUEUE, jobs.URGENT, {"channel_id": channel, "urgent": True}),
+    ]
 
 
 @pytest.mark.slow
-def test_the_worker_sends_after_the_commit_only_and_retries(world: World, pool: ConnectionPool) -> None:
-    channel_for(world, "lift-co")
+def test_the_worker_sends_after_the_commit_only_and_tries_again(world: World, pool: ConnectionPool) -> None:
+    add_channel(world, org="lift-co")
     memory = MemoryChannel()
-    memory.failures = [ChannelRefused("no use")]
-    worker = NotifyWorker(world.database.url("watchkeep_dispatch"), pool, lambda url: memory, 2)
+    memory.failures = [ChannelUnavailable("busy")]
+    delivery = Delivery(pool, How(lambda url: memory))
+    worker = NotifyWorker(world.database.url("watchkeep_dispatch"), pool, delivery, PULSE, 2)
     worker.start()
     try:
         with world.connect() as lost:
             announce_test(lost, "lift-co", NOW)
             lost.rollback()
         with world.connect() as open_one:
-            number = announce_test(open_one, "lift-co", NOW)
+            announce(open_one, "test", ["lift-co"], {"at": "later"}, key="k1", now=NOW, urgent=True)
             with world.connect() as other:
-                done = announce_test(other, "fire-co", NOW)
-            eventually(
-                lambda: world.value("SELECT status FROM notifications WHERE notification_id = %s", done) == "sent"
-            )
-            assert memory.sent == []
+                announce(other, "test", ["lift-co"], {"at": "now"}, key="k2", now=NOW, urgent=True)
+            eventually(lambda: [text.body for text in memory.sent] == ["这是一条测试通知，发送于 now。"])
             open_one.commit()
-        eventually(lambda: world.value("SELECT status FROM notifications WHERE notification_id = %s", number) == "sent")
-        eventually(lambda: row(world, "channel/%")[0] == "failed")
+        eventually(lambda: len(memory.sent) == 2)
+        eventually(lambda: outcomes(world) == [("sent", 1, ""), ("sent", 2, "")])
         assert worker.healthy()
-        # The job is settled after the delivery that it ran.
-        unfinished = "SELECT array_agg(status::text) FROM jobs.procrastinate_jobs WHERE status <> 'succeeded'"
-        eventually(lambda: world.value(unfinished) == ["failed"])
+        # A job is settled after the hand-over that it ran; none is left.
+        eventually(lambda: world.value("SELECT count(*) FROM jobs.procrastinate_jobs") == 0)
     finally:
         worker.stop()
     assert not worker.healthy()
@@ -144,10 +99,13 @@ def test_the_worker_sends_after_the_commit_only_and_retries(world: World, pool: 
 
 @pytest.mark.slow
 def test_the_console_may_queue_jobs_but_not_read_or_change_them(world: World) -> None:
+    add_channel(world, org="lift-co")
     with world.connect("watchkeep_console") as conn:
         conn.execute("SELECT set_config('watchkeep.person_id', %s, true)", [world.people["li"]])
         assert announce_test(conn, "lift-co", NOW) is not None
+    assert world.value("SELECT count(*) FROM jobs.procrastinate_jobs") == 1
     statements = (
+        "SELECT url FROM notification_channels",
         "SELECT args FROM jobs.procrastinate_jobs",
         "UPDATE jobs.procrastinate_jobs SET priority = 1",
         "DELETE FROM jobs.procrastinate_jobs",
@@ -162,10 +120,12 @@ def test_installing_jobs_twice_changes_nothing_and_without_them_it_says_so(own_w
     assert jobs.install_jobs(own_world.database.admin_url) == jobs.install_jobs(own_world.database.admin_url)
     with own_world.admin() as conn:
         conn.execute("DROP SCHEMA jobs CASCADE")
+    add_channel(own_world, org="lift-co")
     with pytest.raises(JobsMissing, match="db migrate"), own_world.connect() as conn:
         announce_test(conn, "lift-co", NOW)
     jobs.install_jobs(own_world.database.admin_url)
-    assert announced(own_world)
+    with own_world.connect() as conn:
+        assert announce_test(conn, "lift-co", NOW)
 
 
 def test_an_older_queue_is_upgraded_by_its_own_migrations(own_world: World) -> None:
@@ -175,44 +135,39 @@ def test_an_older_queue_is_upgraded_by_its_own_migrations(own_world: World) -> N
         conn.execute("DROP FUNCTION jobs.procrastinate_retry_job_v2")
     jobs.install_jobs(own_world.database.admin_url)
     assert own_world.value("SELECT count(*) FROM pg_proc WHERE proname = 'procrastinate_retry_job_v2'") == 1
-    assert announced(own_world)
+    add_channel(own_world, org="lift-co")
+    with own_world.connect() as conn:
+        assert announce_test(conn, "lift-co", NOW)
     assert jobs._scripts_after("99.0.0") == []
     with pytest.raises(JobsMissing, match="cannot tell"):
         jobs._scripts_after("a while ago")
 
 
-APPRISE = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise imports it
+@pytest.mark.slow
+def test_a_lost_database_ends_a_run_and_the_next_one_begins(world: World, pool: ConnectionPool) -> None:
+    add_channel(world, org="lift-co")
+    memory = MemoryChannel()
+    lost = [psycopg.OperationalError("gone"), psycopg.errors.DeadlockDetected("a deadlock")]
 
+    class Unlucky(Pulse):
+        def beat(self, conn: psycopg.Connection, now: datetime) -> None:
+            if lost:
+                raise lost.pop()
+            super().beat(conn, now)
 
-@APPRISE
-def test_an_unknown_service_is_refused_without_showing_the_url() -> None:
-    with pytest.raises(ChannelRefused) as refused:
-        AppriseChannel("carrierpigeon://secret@loft")
-    assert "secret" not in str(refused.value)
-
-
-@APPRISE
-def test_apprise_reaches_a_real_webhook() -> None:
-    bodies = []
-
-    class Hook(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(500 if len(bodies) > 1 else 200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    worker = NotifyWorker(
+        world.database.url("watchkeep_dispatch"),
+        pool,
+        Delivery(pool, How(lambda url: memory)),
+        Unlucky(None, lambda at: at),
+        2,
+    )
+    worker.start()
     try:
-        channel = AppriseChannel(f"json://127.0.0.1:{server.server_port}/")
-        channel.send(Text("标题", "正文"))
-        assert (bodies[0]["title"], bodies[0]["message"]) == ("标题", "正文")
-        with pytest.raises(ChannelUnavailable):
-            channel.send(Text("标题", "正文"))
+        eventually(lambda: not lost)
+        eventually(worker.healthy)
+        with world.connect() as conn:
+            announce_test(conn, "lift-co", NOW)
+        eventually(lambda: len(memory.sent) == 1)
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        worker.stop()

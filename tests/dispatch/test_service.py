@@ -119,15 +119,19 @@ def test_wrong_settings_are_refused_by_name(values, problem: str) -> None:
         configured("postgresql://x@y/z", **values)
 
 
-def command(world: World, *arguments: str):
+def command(world: World, *arguments: str, fails: bool = False, text: bool = False, prints: bool = True):
+    """What a verb prints, as JSON or `text`; of one that `fails`, what it says."""
     url = world.database.url("watchkeep_dispatch")
     root = logging.getLogger()
     handlers = root.handlers[:]
     result = CliRunner().invoke(app, [*arguments, "--database-url", url])
     root.handlers[:] = handlers  # the command's own writes to a stream that is closed by now
     structlog.reset_defaults()
+    if fails:
+        assert result.exit_code == 1, result.output
+        return result.stdout or str(result.exception)
     assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
+    return result.stdout if text else json.loads(result.stdout) if prints else None
 
 
 def test_explain_says_who_and_why(world: World) -> None:

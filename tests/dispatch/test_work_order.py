@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 import pytest
 
+from tests.dispatch.camera import camera
 from tests.dispatch.conftest import NOW, World
 from watchkeep_dispatch import work_order
 from watchkeep_dispatch.clocks import DEFAULT_CALENDAR
@@ -13,7 +15,7 @@ from watchkeep_dispatch.dispatching import assign_waiting
 from watchkeep_dispatch.errors import GuardFailed, KeyReused, NoSuchCase, NotAllowed, NotWaiting, StaleVersion
 from watchkeep_dispatch.work_order import Done, Evidence, Request
 
-SCAN, NOTE = Evidence("scan", note="QR"), Evidence("note", note="换了门锁触点")
+SCAN, NOTE = Evidence("scan", note="LIFT-1"), Evidence("note", note="换了门锁触点")
 
 
 def do(world: World, who: str, action: Callable[..., Done], case: int, *args, at=NOW, **request) -> Done:
@@ -58,7 +60,7 @@ def test_who_repaired_it_may_not_verify_it(world: World) -> None:
     case = world.filed("pump", "supply_pressure_deviation")  # property-co is responsible
     for action in (work_order.accept, work_order.arrive):
         do(world, "zhao", action, case)
-    do(world, "zhao", work_order.finish, case, [SCAN, NOTE])
+    do(world, "zhao", work_order.finish, case, [Evidence("scan", "pump"), NOTE])
     world.clear(world.value("SELECT warning_id FROM case_warnings"))
     with pytest.raises(GuardFailed) as refused:
         do(world, "zhao", work_order.verify, case)
@@ -103,10 +105,28 @@ def test_finishing_needs_the_evidence_of_the_duty_and_an_arrival(world: World) -
     assert world.value("SELECT count(*) FROM evidence") == 0  # refused together
     with pytest.raises(GuardFailed, match="no kind 'hearsay'"):
         do(world, "li", work_order.finish, case, [Evidence("hearsay")])
-    photo = Evidence("photo_after", media_type="image/jpeg", content=b"...")
-    do(world, "li", work_order.finish, case, [SCAN, NOTE, photo])
-    stored = "SELECT encode(sha256, 'hex') FROM evidence WHERE kind = 'photo_after'"
-    assert world.value(stored).startswith("ab5df625")
+    with pytest.raises(GuardFailed, match="photo: is no readable"):
+        do(world, "li", work_order.finish, case, [SCAN, NOTE, Evidence("photo_after", content=b"...")])
+    for wrong in ("", "lift-2", "1fb0b5b6-5a4c-4a5e-8f1c-7d0f3f1c2b3a"):
+        with pytest.raises(GuardFailed, match="scan: the code is not"):
+            do(world, "li", work_order.finish, case, [Evidence("scan", wrong), NOTE])
+    token = world.value(
+        "SELECT report_token::text FROM equipment WHERE (community_id, equipment_id) = ('garden', 'lift-1')"
+    )
+    label = Evidence("scan", f"https://watch.example/r/{token.upper()}?x=1")
+    do(world, "li", work_order.finish, case, [label, NOTE, Evidence("photo_after", content=camera())])
+    assert world.rows("SELECT kind, matches FROM evidence WHERE kind <> 'photo_after' ORDER BY 1") == [
+        ("note", None),
+        ("scan", True),
+    ]
+    (stored,) = world.rows(
+        "SELECT sha256 = sha256(content), original_sha256 = sha256(%s), media_type, taken_at,"
+        " round(latitude::numeric, 4), round(longitude::numeric, 4) FROM evidence WHERE kind = 'photo_after'",
+        camera(),
+    )
+    assert [str(value) for value in stored] == [
+        "True", "True", "image/jpeg", "2026:11:23 10:05:00", "37.1625", "-122.4250"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("who", "why"), [("wu", NoSuchCase), ("qian", NotAllowed), ("zhao", GuardFailed)])
@@ -198,15 +218,81 @@ def test_rework_is_a_new_order_with_a_new_deadline(world: World) -> None:
     assert do(world, "qian", work_order.verify, case).state == "verified"
 
 
-def test_a_pause_needs_a_second_person_and_does_not_count(world: World) -> None:
+def test_a_pause_needs_a_superior_and_does_not_count(world: World) -> None:
     case = world.filed("lift-1", "door_close_fail")
     do(world, "li", work_order.arrive, case)
-    li, sun = world.people["li"], world.people["sun"]
-    with pytest.raises(GuardFailed, match="approver"):
-        do(world, "li", work_order.suspend, case, reason="等配件", approver_id=li)
-    do(world, "li", work_order.suspend, case, reason="等配件", approver_id=sun)
+    for other in ("li", "wang", "qian"):  # himself, a colleague, somebody who is above nobody
+        with pytest.raises(GuardFailed, match="approver"):
+            do(world, "li", work_order.suspend, case, reason="等配件", approver_id=world.people[other])
+    do(world, "li", work_order.suspend, case, reason="等配件", approver_id=world.people["wei"])
     do(world, "li", work_order.resume, case, at=NOW + timedelta(hours=5))
     assert world.rows("SELECT state, finish_due FROM orders") == [("on_site", NOW + timedelta(hours=29))]
+    kept = "SELECT kind, to_due - from_due, reason, approver_id::text FROM deadline_changes ORDER BY change_id"
+    assert world.rows(kept) == [
+        ("pause", timedelta(0), "等配件", world.people["wei"]),
+        ("resume", timedelta(hours=5), "", None),
+    ]
+
+
+def test_more_time_is_granted_by_a_superior_on_his_own_login(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    do(world, "li", work_order.accept, case)
+    later = NOW + timedelta(hours=40)
+    for who, why in (("li", NotAllowed), ("wang", NotAllowed), ("qian", NotAllowed)):
+        with pytest.raises(why):
+            do(world, who, work_order.extend, case, reason="等配件", due=later)
+    with pytest.raises(GuardFailed, match="reason"):
+        do(world, "wei", work_order.extend, case, due=later)
+    for wrong in (None, NOW, NOW + timedelta(hours=24)):
+        with pytest.raises(GuardFailed, match="due: the new deadline"):
+            do(world, "wei", work_order.extend, case, reason="等配件", due=wrong)
+    do(world, "wei", work_order.extend, case, reason="等配件", due=later, key="e1")
+    assert do(world, "wei", work_order.extend, case, reason="等配件", due=later, key="e1").repeated
+    assert world.value("SELECT finish_due FROM orders") == later
+    with pytest.raises(GuardFailed, match="ten working days"):  # beyond the first deadline, not the last
+        do(world, "sun", work_order.extend, case, reason="等配件", due=NOW + timedelta(days=16))
+    do(world, "sun", work_order.extend, case, reason="等配件", due=NOW + timedelta(days=14))
+    kept = "SELECT from_due, to_due, person_id::text, approver_id::text FROM deadline_changes ORDER BY change_id"
+    li, wei, sun = (world.people[who] for who in ("li", "wei", "sun"))
+    assert world.rows(kept) == [
+        (NOW + timedelta(hours=24), later, li, wei),
+        (later, NOW + timedelta(days=14), li, sun),
+    ]
+    assert world.value("SELECT count(*) FROM transitions WHERE action = 'extend' AND from_state = to_state") == 2
+
+
+def test_nobody_extends_the_deadline_of_his_own_work(world: World) -> None:
+    case = world.filed("pump", "supply_pressure_deviation")
+    do(world, "zhao", work_order.accept, case)
+    with pytest.raises(GuardFailed, match="own work"):
+        do(world, "zhao", work_order.extend, case, reason="忙", due=NOW + timedelta(days=3))
+
+
+def test_the_sensor_must_have_been_normal_for_as_long_as_the_duty_asks(world: World) -> None:
+    case = world.filed("lift-1", "vibration_high")  # readings under the limit for three days
+    do(world, "li", work_order.accept, case)
+    do(world, "li", work_order.arrive, case, [SCAN])
+    do(world, "li", work_order.finish, case, [NOTE])
+    world.clear(world.value("SELECT warning_id FROM case_warnings"), NOW + timedelta(hours=1))
+    do(world, "qian", work_order.verify, case, at=NOW + timedelta(hours=2))
+    with pytest.raises(GuardFailed, match="clear_long_enough"):
+        do(world, "sun", work_order.close, case, at=NOW + timedelta(days=3))
+    assert do(world, "sun", work_order.close, case, at=NOW + timedelta(days=3, hours=1)).state == "closed"
+
+
+def test_the_reporter_is_called_back(world: World) -> None:
+    case = finished(world)
+    do(world, "qian", work_order.verify, case)
+    call = partial(work_order.call_back, reached=True, satisfied=False)
+    with pytest.raises(NotAllowed):
+        do(world, "sun", call, case)
+    do(world, "sun", work_order.close, case)
+    with pytest.raises(NotAllowed):
+        do(world, "qian", call, case)
+    with pytest.raises(GuardFailed, match="satisfied"):
+        do(world, "sun", partial(work_order.call_back, reached=False, satisfied=True), case)
+    do(world, "sun", call, case, reason="门仍有异响")
+    assert world.rows("SELECT reached, satisfied, note FROM case_callbacks") == [(True, False, "门仍有异响")]
 
 
 def test_a_false_alarm_is_dismissed_with_its_reason(world: World) -> None:

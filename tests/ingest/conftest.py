@@ -30,6 +30,7 @@ def shared_database(postgres_url: str, template: str) -> Iterator[Database]:
 def estate(shared_database: Database) -> Database:
     """A database that holds the small estate and nothing else."""
     with psycopg.connect(shared_database.admin_url, autocommit=True) as conn:
+        conn.execute("SET session_replication_role = replica")  # append-only tables refuse even this otherwise
         conn.execute(_EMPTY)
     return shared_database
 

@@ -28,17 +28,19 @@ from watchkeep_ingest.keeper import LOCK_SPACE
 PASSWORD = "only-in-tests"
 COMMUNITIES = ("c0", "c1", "c2", "c3", "c4", "c5")
 FLEET = [GatewayRef(community, gateway) for community in COMMUNITIES for gateway in ("g1", "g2")]
+GIANT = "giant"
+"""Who sends what is too large: a broker may close the connection for it."""
 READINGS = 20
 """In each message."""
 
 
 def users() -> dict[str, str]:
     names = [f"ingest-{lane}-{pp}" for lane in topics.LANES for pp in range(topics.PARTITIONS)]
-    return dict.fromkeys(["boss", *names], PASSWORD)
+    return dict.fromkeys(["boss", GIANT, *names], PASSWORD)
 
 
 def broker_at(folder: Path, port: int = 0, prefer: str = "auto") -> RunningBroker:
-    rules = [*default_acl(), AclRule("boss", "readwrite", "wk/1/#")]
+    rules = [*default_acl(), AclRule("boss", "readwrite", "wk/1/#"), AclRule(GIANT, "write", "wk/1/#")]
     return start_broker(folder, users(), rules, port=port, prefer=prefer)  # type: ignore[arg-type]
 
 

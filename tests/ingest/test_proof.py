@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 
 from tests.brokers import until
 from tests.conftest import Database
-from tests.ingest.fleet import FLEET, Fleet, broker_at, children, register, running, shares
+from tests.ingest.fleet import FLEET, PASSWORD, Fleet, broker_at, children, register, running, shares
 from watchkeep_cli.broker import RunningBroker
 from watchkeep_cli.ports import free_port
+from watchkeep_cli.postgres import start_postgres
 from watchkeep_core.database import connect
+from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_ingest.accounts import audit
 
 pytestmark = pytest.mark.slow
@@ -109,6 +112,39 @@ def test_connections_terminated_all_the_time_under_load(registered: Database, br
         fleet.close()
     fleet.check(registered)
     accounts(registered)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
+def test_database_server_restarted_under_load(broker: RunningBroker, how: signal.Signals):
+    """A server of our own: fast stop, or an immediate one, after which it repairs itself from its WAL."""
+    port = free_port("127.0.0.1")
+    with tempfile.TemporaryDirectory(prefix="watchkeep-postgres-") as folder:
+        server = start_postgres(Path(folder), port=port)
+        try:
+            migrate(server.admin_url)
+            set_password(server.admin_url, "watchkeep_ingest", PASSWORD)
+            database = Database(server.admin_url)
+            register(database)
+            fleet = Fleet(broker, 40)
+            try:
+                with running(database, broker.url) as process:
+                    shares(database, [16])
+                    fleet.ready()
+                    sending = threading.Thread(target=fleet.send, kwargs={"pause_s": 0.04})
+                    sending.start()
+                    until(lambda: any(fleet.acked(source) > 5 for source in FLEET), 30)
+                    os.kill(server.pid, how)
+                    server.stop()
+                    server = start_postgres(Path(folder), port=port)
+                    sending.join(60)
+                    fleet.insist()
+                    assert process.poll() is None
+            finally:
+                fleet.close()
+            fleet.check(database)
+            accounts(database)
+        finally:
+            server.stop()
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

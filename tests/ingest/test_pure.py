@@ -121,6 +121,16 @@ def test_a_full_queue_refuses_after_the_wait_and_takes_again_when_there_is_room(
     assert outcome == [True]
 
 
+def test_a_lane_is_loaded_for_a_moment_after_a_batch_that_was_half_full():
+    intake = Intake(10**6, Limits(0.0, 4, 10**6))
+    for count, loaded in ((1, False), (2, True)):
+        for size in range(1, count + 1):
+            intake.put(item(size), 0.0)
+        intake.take(0.0)
+        assert intake.is_loaded(time.monotonic()) is loaded
+    assert not intake.is_loaded(time.monotonic() + 60)
+
+
 def test_one_oversized_message_passes_an_empty_queue():
     assert Intake(100, LIMITS).put(item(5000), 0.0)
 

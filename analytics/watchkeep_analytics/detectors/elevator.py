@@ -16,6 +16,7 @@ from watchkeep_analytics.detectors.limits import GRACE_US
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Moment, Signal
 from watchkeep_core import vocabulary
+from watchkeep_core.vocabulary import Parameter
 
 METRICS = ("car_status", "door_zone", "door_status", "passenger_status")
 STOPPED, RUNNING = 0, 1
@@ -74,9 +75,9 @@ def _freed(car: Car) -> bool:
     return car.has("door_zone", IN_ZONE) and car.has("door_status", NOT_CLOSED)
 
 
-def rules() -> tuple[Rule, ...]:
-    """With the figures of the vocabulary."""
-    figures = vocabulary.load().parameters
+def rules(figure: Callable[[str], Parameter] | None = None) -> tuple[Rule, ...]:
+    """With the figures of the vocabulary, or those that `figure` gives."""
+    figure = figure or vocabulary.load().parameters.__getitem__
 
     def rule(
         condition: str,
@@ -86,10 +87,10 @@ def rules() -> tuple[Rule, ...]:
         delay: str,
         sightings: str | None = None,
     ) -> Rule:
-        figure = figures[delay]
-        least = int(figures[sightings].value) if sightings else 0
-        after_us = round(figure.value * SECOND)
-        return Rule(condition, holds, over, metric, after_us, least, figure.basis, figure.mark)
+        after = figure(delay)
+        least = int(figure(sightings).value) if sightings else 0
+        after_us = round(after.value * SECOND)
+        return Rule(condition, holds, over, metric, after_us, least, after.basis, after.mark)
 
     return (
         rule(
@@ -131,8 +132,6 @@ class Elevator:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._rules = rules()
-        self._window_us = max(rule.after_us for rule in self._rules)
         self._cars: dict[int, Car] = {}
         self._by_limit: set[tuple[int, str]] = set()
         self._watched = np.zeros(0, np.bool_)
@@ -140,6 +139,8 @@ class Elevator:
 
     def configure(self) -> list[Signal]:
         registry = self._registry
+        self._rules = rules(registry.figure)
+        self._window_us = max(rule.after_us for rule in self._rules)
         self._watched = np.array([metric in METRICS for metric in registry.metrics], np.bool_)
         rows = registry.find(np.array([limit.series for limit in registry.limits], np.int64))
         self._by_limit = {

@@ -22,8 +22,14 @@ READY_SAMPLES = 288
 READY_S = 86_400
 
 
+_COUNTED = ("count", "persons", "year")
+"""Units of what stands still by nature: persons on duty, pumps running, the age of a sensor."""
+
+_SETTING = "_setpoint"
+
+
 class Flatline:
-    """Only numbers; zero is left out where it is the lower end of the range (no flow, no current: natural rest)."""
+    """Only numbers; zero is left out where it is about the lower end of the range: no flow, natural rest."""
 
     name: ClassVar[str] = "flatline"
     version: ClassVar[str] = "1"
@@ -45,7 +51,9 @@ class Flatline:
 
     def configure(self) -> list[Signal]:
         self._state.grow(self._registry.size)
-        self._watched = self._registry["kind"] == NUMBER
+        named = zip(self._registry.metrics, self._registry.units, strict=True)
+        still = np.array([unit in _COUNTED or metric.endswith(_SETTING) for metric, unit in named], np.bool_)
+        self._watched = (self._registry["kind"] == NUMBER) & ~still
         return []
 
     def observe(self, batch: Batch) -> list[Signal]:
@@ -72,7 +80,8 @@ class Flatline:
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]
-        rest = (x == 0) & (self._registry["lower"][rows] == 0)
+        lower, upper = self._registry["lower"][rows], self._registry["upper"][rows]
+        rest = (x == 0) & (lower <= 0) & (lower >= -0.1 * upper)
         same = (x == state["value"][rows]) & ~rest
         was, run = state["open"][rows], state["run"][rows]
         ends = was & ~same

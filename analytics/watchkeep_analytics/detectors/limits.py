@@ -128,7 +128,7 @@ class Limits:
         return Table(phase=Spec(np.int8), since_us=Spec(np.int64), value=Spec(np.float64, np.nan))
 
     def _rule(self, info: LimitRow) -> _Rule | None:
-        row = int(self._registry.find(np.array([info.series]))[0])
+        row = self._registry.row_of(info.series)
         if row < 0:
             return None
         when_row = self._registry.sibling(row, info.when_metric) if info.when_metric else -1

@@ -17,6 +17,9 @@ PERIODS = 3.0
 SHORTEST_S = 60.0
 """Whatever the period: a gateway may send in blocks."""
 
+NEVER_AFTER_S = 86_400.0
+"""A point of the register that nobody has heard of for so long has never reported."""
+
 _LEARN = 1 / 50  # EWMA of the interval where nobody has told it
 _LEARNT_AFTER = 20  # intervals
 _TIERS: tuple[Tier, ...] = ("notice", "warning", "alarm")
@@ -26,13 +29,18 @@ class Silence:
     """Judged at each tick against the present of the point's community, never by the batches themselves."""
 
     name: ClassVar[str] = "silence"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __init__(self, registry: Registry, periods: float = PERIODS, shortest_s: float = SHORTEST_S) -> None:
         self._registry = registry
         self._periods, self._shortest_s = periods, shortest_s
         self._state = Table(
-            t_us=Spec(np.int64, NEVER), gap_s=Spec(np.float64), gaps=Spec(np.int32), silent=Spec(np.bool_)
+            t_us=Spec(np.int64, NEVER),
+            gap_s=Spec(np.float64),
+            gaps=Spec(np.int32),
+            silent=Spec(np.bool_),
+            known_us=Spec(np.int64, NEVER),
+            never=Spec(np.bool_),
         )
         self._gateways = Table(floor_us=Spec(np.int64, NEVER), away=Spec(np.bool_), level=Spec(np.int8))
         figures = vocabulary.load().parameters
@@ -65,7 +73,7 @@ class Silence:
         self._gateways["floor_us"][fresh] = moment.wall_us[fresh]
         limit_s = self._limits()
         away, found = self._judge_gateways(moment, limit_s)
-        return found + self._judge_points(moment, limit_s, away)
+        return found + self._judge_points(moment, limit_s, away) + self._judge_unheard(moment, away)
 
     def blind(self, moment: Moment) -> None:
         """We could not see until now (start, broker or database away): count silence from here on."""
@@ -134,6 +142,46 @@ class Silence:
         return [
             self._signal(row, int(now[row]), float(limit_s[row]), bool(begins[row])) for row in _rows(begins | ends)
         ]
+
+    def _judge_unheard(self, moment: Moment, away: Bools) -> list[Signal]:
+        """Points that are in the register and have never been heard; recorded communities hold what they hold."""
+        state, of = self._state, self._registry["gateway"]
+        now = moment.wall_us[of]
+        unheard = state["t_us"] == NEVER
+        fresh = unheard & (state["known_us"] == NEVER)
+        state["known_us"][fresh] = now[fresh]
+        begins = unheard & ~state["never"] & (now - state["known_us"] > NEVER_AFTER_S * SECOND)
+        begins &= ~away[of] & (self._registry["period_s"] != 0)
+        ends = state["never"] & ~unheard
+        if not (begins | ends).any():
+            return []
+        live = np.array([not gateway.replay for gateway in self._registry.gateways], np.bool_)[of]
+        begins &= live
+        state["never"][:] = (state["never"] | begins) & ~ends
+        return [self._never_signal(row, int(now[row]), bool(begins[row])) for row in _rows(begins | ends)]
+
+    def _never_signal(self, row: int, now_us: int, active: bool) -> Signal:
+        known_us = int(self._state["known_us"][row])
+        return signal(
+            self,
+            self._registry,
+            row,
+            known_us + round(NEVER_AFTER_S * SECOND) if active else now_us,
+            condition="sensor_never_reported",
+            tier="warning",
+            active=active,
+            source="never",
+            text="never",
+            evidence={
+                "actual": (now_us - known_us) / SECOND,
+                "expected": {"high": NEVER_AFTER_S},
+                "driver": self._registry.metrics[row],
+                "since_us": known_us,
+                "basis": f"in the register for {NEVER_AFTER_S / 3600:g} h and never heard",
+                "mark": "CP",
+                "rule": "never",
+            },
+        )
 
     def _signal(self, row: int, now_us: int, allowed_s: float, active: bool) -> Signal:
         last_us = int(self._state["t_us"][row])

@@ -12,13 +12,18 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 from watchkeep_console.api import (
+    complaints,
     events,
     gateways,
     health,
+    ledger,
     login,
+    preventive,
     problems,
     register,
+    residents,
     sessions,
+    supervision,
     technician,
     work,
 )
@@ -50,12 +55,16 @@ def create_app(house: Services | None) -> FastAPI:
         sessions.router,
         register.router,
         work.router,
+        complaints.router,
+        supervision.router,
+        preventive.router,
+        ledger.router,
         gateways.router,
         events.router,
     ):
         v1.include_router(router)
     app.include_router(v1)
-    for router in (health.router, login.router, technician.router):
+    for router in (health.router, login.router, technician.router, residents.router):
         app.include_router(router)
     with as_file(files("watchkeep_console") / "static") as folder:
         app.mount("/static", StaticFiles(directory=folder), name="static")

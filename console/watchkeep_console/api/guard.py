@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BODY = 1024 * 1024
 MAX_PHOTO_BODY = 2 * 1024 * 1024 + 64 * 1024
 """A form with two photos of at most 1 MB each, and its other fields."""
-_PHOTO = re.compile(r"/m/orders/\d+/finish")
+_PHOTO = re.compile(r"/m/orders/\d+/finish|/r/[0-9a-fA-F-]{36}")
 
 PLAIN_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -25,7 +25,9 @@ PAGES_CSP = (
 )
 """NiceGUI compiles Vue templates in the browser ('unsafe-eval') and Quasar sets style attributes ('unsafe-inline'
 for styles); inline scripts carry a nonce."""
-_PLAIN_PREFIXES = ("/api/", "/m", "/login", "/logout", "/health", "/metrics", "/static/", "/preferences")
+_PLAIN_PREFIXES = (
+    "/api/", "/m", "/r/", "/board/", "/login", "/logout", "/health", "/metrics", "/static/", "/preferences",
+)  # fmt: skip
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from watchkeep_console import models as m
 from watchkeep_console import reads, work
@@ -48,11 +48,26 @@ class ActBody(BaseModel):
     into_case_id: Annotated[int | None, Field(ge=1, description="merge: the open case that takes this one in")] = None
     to_class: Annotated[Literal["", "A", "B", "C"], Field(description="raise_class: the new class")] = ""
     evidence: Annotated[list[Piece], Field(max_length=20)] = []
+    assignee: Annotated[str | None, Field(max_length=64, description="assign: login of who gets the order")] = None
+    due: Annotated[AwareDatetime | None, Field(description="extend: the new finish deadline")] = None
+    reached: Annotated[bool, Field(description="call_back: whether the reporter could be reached")] = True
+    satisfied: Annotated[bool | None, Field(description="call_back: whether the reporter is satisfied")] = None
 
     def wanted(self, action: str) -> work.Act:
         pieces = tuple(Evidence(piece.kind, piece.note) for piece in self.evidence)
         return work.Act(
-            action, self.version, self.note, self.org_id, self.approver, self.into_case_id, self.to_class, pieces
+            action,
+            self.version,
+            self.note,
+            self.org_id,
+            self.approver,
+            self.into_case_id,
+            self.to_class,
+            pieces,
+            self.assignee,
+            self.due,
+            self.reached,
+            self.satisfied,
         )
 
 
@@ -123,13 +138,14 @@ def cases(
 @router.get("/cases/{case_id}", summary="One case: warnings, orders, history, clocks, what I may do")
 def case(case_id: RowId, house: House, current: Current) -> m.CaseDetail:
     with house.identity.acting(current) as conn:
-        return reads.case_detail(conn, case_id, work.actions(current.person, reads.case(conn, case_id)))
+        return work.open_case(conn, current.person, case_id, house.clock.now())
 
 
 @router.post("/cases/{case_id}/actions/{action}", summary="Take one step of a case")
 def act(case_id: RowId, action: str, body: ActBody, house: House, current: Current, key: Key = None) -> m.Done:
     """Actions: accept, arrive, finish, return, redispatch, suspend, resume, rework, verify, close, dismiss,
-    enter_ledger, strike. Which are possible stands in `actions` of the case."""
+    enter_ledger, strike; which are possible stands in `actions` of the case. Also raise_class, extend (by a superior,
+    with `due`), assign (a person), assist (call in an organisation) and call_back (of a closed case)."""
     return work.act(house, current, case_id, body.wanted(action), key)
 
 

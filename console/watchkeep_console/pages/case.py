@@ -34,7 +34,7 @@ def register(tabs: Tabs) -> None:
         if isinstance(tab, Response):
             return tab
         try:
-            found = await tab.read(_read, tab.session, case_id)
+            found = await tab.read(_read, tab.session, case_id, tab.house.clock.now())
         except NotFound:
             missing(tab, "board")
             return None
@@ -58,8 +58,10 @@ def register(tabs: Tabs) -> None:
         return None
 
 
-def _read(conn: Connection, session: Session, case_id: int) -> tuple[m.CaseDetail, list[Curve], dict[str, str]]:
-    case = reads.case_detail(conn, case_id, work.actions(session.person, reads.case(conn, case_id)))
+def _read(
+    conn: Connection, session: Session, case_id: int, now: datetime
+) -> tuple[m.CaseDetail, list[Curve], dict[str, str]]:
+    case = work.open_case(conn, session.person, case_id, now)
     curves = [_warning(conn, warning.warning_id) for warning in case.warnings[:3]]
     return case, curves, dict(reads.proposable(conn, case_id))
 
@@ -97,7 +99,9 @@ class _View:
         self._draw(case, curves, organisations)
 
     async def refresh(self) -> None:
-        case, curves, organisations = await self._tab.read(_read, self._tab.session, self._case.case_id)
+        case, curves, organisations = await self._tab.read(
+            _read, self._tab.session, self._case.case_id, self._tab.house.clock.now()
+        )
         if case != self._case:
             self._draw(case, curves, organisations)
 

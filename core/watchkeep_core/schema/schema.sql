@@ -1,5 +1,53 @@
 CREATE SCHEMA wall;
 ALTER SCHEMA wall OWNER TO watchkeep_owner;
+CREATE FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) RETURNS TABLE(notification_id bigint, channel_id integer, urgent boolean)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH told AS (
+        SELECT n.*, o.assignee_id, c.community_id
+        FROM notifications n LEFT JOIN orders o USING (order_id) LEFT JOIN cases c ON c.case_id = n.case_id
+        WHERE n.notification_id = ANY (ids) AND n.channel = 'in_app'
+    ), candidates AS (
+        SELECT t.notification_id, p.person_id, 1 AS turn FROM told t, unnest(named) AS p (person_id)
+        UNION
+        SELECT t.notification_id, t.assignee_id, 2 FROM told t
+        WHERE t.assignee_id IS NOT NULL AND cardinality(roles) > 0
+        UNION
+        SELECT t.notification_id, s.person_id, 3 FROM told t JOIN rota_shifts s ON s.org_id = t.org_id
+        WHERE s.during @> now() AND coalesce(s.community_id, t.community_id) IS NOT DISTINCT FROM t.community_id
+              AND cardinality(roles) > 0
+        UNION
+        SELECT t.notification_id, m.person_id, 4
+        FROM told t JOIN people p ON p.org_id = t.org_id JOIN memberships m ON m.person_id = p.person_id
+        WHERE m.role = ANY (roles) AND m.valid @> now()
+        UNION
+        SELECT t.notification_id, m.person_id, 4
+        FROM told t JOIN memberships m ON m.scope_kind = 'organisation' AND m.scope_id = t.org_id
+        WHERE m.role = ANY (roles) AND m.valid @> now()
+    ), reachable AS (
+        SELECT x.notification_id, x.person_id, x.turn, h.channel_id, h.kind,
+               row_number() OVER (PARTITION BY x.notification_id, x.person_id, x.turn ORDER BY h.rank, h.channel_id) AS place
+        FROM candidates x JOIN people p USING (person_id) JOIN notification_channels h USING (person_id)
+        WHERE p.active AND h.enabled
+    ), chosen AS (
+        SELECT DISTINCT r.notification_id, r.person_id, r.channel_id, r.kind
+        FROM reachable r JOIN told t USING (notification_id)
+        WHERE r.place = 1 AND (t.urgent OR r.turn = (
+            SELECT min(f.turn) FROM reachable f WHERE f.notification_id = r.notification_id))
+        UNION ALL
+        SELECT t.notification_id, NULL, h.channel_id, h.kind
+        FROM told t JOIN notification_channels h ON h.org_id = t.org_id AND h.enabled
+    )
+    INSERT INTO notifications (dedup_key, case_id, order_id, org_id, person_id, kind, words, urgent, channel, channel_id,
+                               language, title, body, created_at, wake_at)
+    SELECT t.dedup_key || '/channel/' || x.channel_id, t.case_id, t.order_id, t.org_id, x.person_id, t.kind, t.words,
+           t.urgent, x.kind, x.channel_id, t.language, t.title, t.body, t.created_at, clock_timestamp() + interval '60 s'
+    FROM chosen x JOIN told t USING (notification_id)
+    ON CONFLICT (dedup_key) DO NOTHING
+    RETURNING notifications.notification_id, notifications.channel_id, notifications.urgent
+$$;
+ALTER FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.await_verdict() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -10,6 +58,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.await_verdict() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.complaint_contact(of_complaint bigint) RETURNS TABLE(contact_name text, contact_phone text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.contact_name, p.contact_phone FROM complaints p
+    WHERE p.complaint_id = of_complaint AND p.community_id = ANY (my_communities())
+$$;
+ALTER FUNCTION public.complaint_contact(of_complaint bigint) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.contiguous_seq(known int8multirange) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -34,6 +90,14 @@ CREATE FUNCTION public.counter_increase(counted double precision[]) RETURNS doub
     FROM (SELECT v, lag(v) OVER (ORDER BY n) AS before FROM unnest(counted) WITH ORDINALITY AS u (v, n)) AS steps
 $$;
 ALTER FUNCTION public.counter_increase(counted double precision[]) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.deadline_moves(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(change_id bigint, order_id bigint, kind text, from_due timestamp with time zone, to_due timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT d.change_id, d.order_id, d.kind, d.from_due, d.to_due FROM deadline_changes d
+    WHERE d.clock = 'finish' AND d.at > since AND d.at <= until
+$$;
+ALTER FUNCTION public.deadline_moves(since timestamp with time zone, until timestamp with time zone) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) RETURNS TABLE(dropped integer, kept integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -67,6 +131,16 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.licensed(who uuid, of_org text, wanted text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT wanted IS NULL
+        OR EXISTS (SELECT FROM person_skills k WHERE k.person_id = who AND k.skill = wanted AND k.valid @> current_date)
+        OR NOT EXISTS (SELECT FROM person_skills k JOIN memberships m USING (person_id)
+                       WHERE k.skill = wanted AND m.scope_kind = 'organisation' AND m.scope_id = of_org AND m.valid @> now())
+$$;
+ALTER FUNCTION public.licensed(who uuid, of_org text, wanted text) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.login_candidate(wanted text) RETURNS TABLE(person_id uuid, password_hash text, failed_logins integer, locked_until timestamp with time zone, language text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -157,6 +231,54 @@ CREATE FUNCTION public.my_person() RETURNS uuid
     SELECT nullif(current_setting('watchkeep.person_id', true), '')::uuid
 $$;
 ALTER FUNCTION public.my_person() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.note_acted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE notifications
+    SET acted_at = NEW.at, read_at = coalesce(read_at, NEW.at), fallback_at = NULL
+    WHERE case_id = NEW.case_id AND person_id = NEW.person_id AND acted_at IS NULL;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.note_acted() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.note_community() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR (OLD.property_org_id, OLD.area_id, OLD.households)
+                           IS DISTINCT FROM (NEW.property_org_id, NEW.area_id, NEW.households) THEN
+        INSERT INTO community_history (community_id, property_org_id, area_id, households)
+        VALUES (NEW.community_id, NEW.property_org_id, NEW.area_id, NEW.households);
+    END IF;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.note_community() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.notice_board(of_community text) RETURNS TABLE(section text, title text, body text, amount_yuan numeric, period text, saved_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT b.section, b.title, b.body, b.amount_yuan, b.period, b.saved_at FROM (
+        SELECT n.notice_id AS place, n.section, n.title, n.body, n.amount_yuan, n.period, n.saved_at
+        FROM notices n JOIN communities c USING (community_id)
+        WHERE n.community_id = of_community AND n.removed_at IS NULL AND c.mode = 'live'
+        UNION ALL
+        SELECT 0, 'community', c.name, coalesce(c.name_en, ''), NULL, '', NULL FROM communities c
+        WHERE c.community_id = of_community AND c.mode = 'live'
+        UNION ALL
+        SELECT 0, 'company', o.name, o.duty_phone, NULL, coalesce(o.credit_code, ''), NULL
+        FROM communities c JOIN organisations o ON o.org_id = c.property_org_id
+        WHERE c.community_id = of_community AND c.mode = 'live'
+        UNION ALL
+        SELECT 0, 'maintainer', o.name, o.duty_phone, NULL, k.kind, NULL
+        FROM contracts k JOIN organisations o ON o.org_id = k.provider_org_id JOIN communities c USING (community_id)
+        WHERE k.community_id = of_community AND k.valid @> current_date AND k.kind <> 'property_company' AND c.mode = 'live') b
+    ORDER BY b.section, b.place, b.title
+$$;
+ALTER FUNCTION public.notice_board(of_community text) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.notify_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -167,6 +289,40 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.notify_change() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.open_helpers(of_case bigint) RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*)::integer FROM orders WHERE case_id = of_case AND NOT lead AND closed_at IS NULL
+$$;
+ALTER FUNCTION public.open_helpers(of_case bigint) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.order_facts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    SELECT c.class, c.condition, NOT c.replay AND c.source <> 'test' INTO NEW.class, NEW.condition, NEW.scored
+    FROM cases c WHERE c.case_id = NEW.case_id;
+    IF NEW.lead AND NEW.equipment_id IS NOT NULL THEN
+        SELECT o.order_id INTO NEW.recurs_order_id FROM orders o
+        WHERE o.community_id = NEW.community_id AND o.equipment_id = NEW.equipment_id AND o.condition = NEW.condition
+          AND o.state = 'closed' AND o.closed_at BETWEEN NEW.dispatched_at - interval '30 days' AND NEW.dispatched_at
+        ORDER BY o.closed_at DESC LIMIT 1;
+    END IF;
+    RETURN NEW;
+END
+$$;
+ALTER FUNCTION public.order_facts() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH rated AS (
+        UPDATE complaints SET satisfied = is_satisfied, rated_at = now(), rating_note = left(note, 2000)
+        WHERE token = of_token AND answered_at IS NOT NULL AND rated_at IS NULL RETURNING 1)
+    SELECT EXISTS (SELECT FROM rated)
+$$;
+ALTER FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -186,6 +342,57 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.refuse_change() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.report_place(code uuid) RETURNS TABLE(community_id text, community text, community_en text, equipment_id text, equipment text, equipment_en text, kind text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.community_id, c.name, c.name_en, e.equipment_id, e.name, e.name_en, e.kind
+    FROM equipment e JOIN communities c USING (community_id)
+    WHERE e.report_token = code AND e.status <> 'retired' AND c.mode = 'live'
+    UNION ALL
+    SELECT c.community_id, c.name, c.name_en, NULL, NULL, NULL, NULL FROM communities c WHERE c.report_token = code AND c.mode = 'live'
+$$;
+ALTER FUNCTION public.report_place(code uuid) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.report_problem(code uuid, what text, details text, at_place text, name text, phone text, picture bytea, picture_type text, at_most integer) RETURNS uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    INSERT INTO complaints (source, community_id, equipment_id, condition, place, description, contact_name, contact_phone, photo,
+                            photo_type, property_org_id, received_at)
+    SELECT 'qr_code', p.community_id, p.equipment_id, what, at_place, details, name, phone, picture, picture_type,
+           (SELECT c.property_org_id FROM communities c WHERE c.community_id = p.community_id), now()
+    FROM report_place(code) p
+    WHERE (SELECT count(*) FROM complaints x WHERE x.source = 'qr_code' AND x.community_id = p.community_id
+               AND x.equipment_id IS NOT DISTINCT FROM p.equipment_id AND x.received_at > now() - interval '1 h') < at_most
+    RETURNING token
+$$;
+ALTER FUNCTION public.report_problem(code uuid, what text, details text, at_place text, name text, phone text, picture bytea, picture_type text, at_most integer) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.report_status(of_token uuid) RETURNS TABLE(community text, community_en text, equipment text, equipment_en text, condition text, received_at timestamp with time zone, refused boolean, state text, responsible text, finish_due timestamp with time zone, answer_zh text, answer_en text, answered_at timestamp with time zone, satisfied boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT m.name, m.name_en, e.name, e.name_en, p.condition, p.received_at, p.refusal <> '', k.state, o.name,
+           (SELECT w.finish_due FROM orders w WHERE w.case_id = k.case_id AND w.lead AND w.closed_at IS NULL),
+           p.answer_zh, p.answer_en, p.answered_at, p.satisfied
+    FROM complaints p JOIN communities m USING (community_id) LEFT JOIN equipment e USING (community_id, equipment_id)
+    LEFT JOIN cases k ON k.case_id = p.case_id LEFT JOIN organisations o ON o.org_id = k.responsible_org_id
+    WHERE p.token = of_token
+$$;
+ALTER FUNCTION public.report_status(of_token uuid) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) RETURNS TABLE(roles text[], organisations text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(array_agg(DISTINCT m.role), '{}'),
+           coalesce(array_agg(DISTINCT m.scope_id) FILTER (WHERE m.scope_kind = 'organisation'), '{}')
+    FROM memberships m JOIN people p USING (person_id)
+    WHERE m.person_id = who AND p.active AND m.valid @> now() AND CASE m.scope_kind
+        WHEN 'organisation' THEN m.scope_id = ANY (of_organisations)
+        WHEN 'community' THEN m.scope_id = of_community
+        ELSE EXISTS (SELECT FROM communities c JOIN areas a USING (area_id)
+                     WHERE c.community_id = of_community AND m.scope_id = ANY (a.path)) END
+$$;
+ALTER FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer DEFAULT 1000) RETURNS TABLE(series_id integer, ts timestamp with time zone, count bigint, bad bigint, min double precision, max double precision, mean double precision, last double precision, increase double precision, level text, bucket_s double precision)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -370,6 +577,32 @@ CREATE TABLE public.api_tokens (
 ALTER TABLE ONLY public.api_tokens FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.api_tokens OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.api_tokens IS 'Tokens for programs. Writer: console.';
+CREATE TABLE public.appeals (
+    appeal_id integer NOT NULL,
+    ranking_id integer NOT NULL,
+    subject_id text NOT NULL,
+    reason text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by uuid,
+    upheld boolean,
+    decision text DEFAULT ''::text NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by uuid,
+    CONSTRAINT appeals_check CHECK (((upheld IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT appeals_check1 CHECK (((decided_by IS NULL) OR (decided_by <> made_by))),
+    CONSTRAINT appeals_reason_check CHECK ((reason <> ''::text))
+);
+ALTER TABLE ONLY public.appeals FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.appeals OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.appeals IS 'Appeals against a place on a list, with their decision. Writer: dispatch.';
+ALTER TABLE public.appeals ALTER COLUMN appeal_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.appeals_appeal_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.areas (
     area_id text NOT NULL,
     parent_id text,
@@ -384,6 +617,14 @@ CREATE TABLE public.areas (
 ALTER TABLE ONLY public.areas FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.areas OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.areas IS 'Administrative tree: city, subdistrict, neighbourhood, grid. Writer: core estate.';
+CREATE TABLE public.assignment_rules (
+    org_id text NOT NULL,
+    mode text NOT NULL,
+    CONSTRAINT assignment_rules_mode_check CHECK ((mode = ANY (ARRAY['on_call'::text, 'round_robin'::text, 'grab'::text, 'manual'::text])))
+);
+ALTER TABLE ONLY public.assignment_rules FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.assignment_rules OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.assignment_rules IS 'How an organisation gives its orders to its people; without a row: grab. Writer: dispatch.';
 CREATE TABLE public.audit_entries (
     audit_id bigint NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -442,6 +683,42 @@ CREATE TABLE public.buildings (
 ALTER TABLE ONLY public.buildings FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.buildings OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.buildings IS 'Writer: core estate.';
+CREATE TABLE public.case_callbacks (
+    callback_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    person_id uuid,
+    at timestamp with time zone NOT NULL,
+    reached boolean NOT NULL,
+    satisfied boolean,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT case_callbacks_check CHECK ((reached OR (satisfied IS NULL)))
+);
+ALTER TABLE ONLY public.case_callbacks FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.case_callbacks OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.case_callbacks IS 'Call-backs (回访) after a case was closed. Append-only. Writer: dispatch.';
+ALTER TABLE public.case_callbacks ALTER COLUMN callback_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.case_callbacks_callback_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.case_escalations (
+    case_id bigint NOT NULL,
+    clock text NOT NULL,
+    level smallint NOT NULL,
+    since timestamp with time zone NOT NULL,
+    to_party text NOT NULL,
+    persons uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    fired_at timestamp with time zone NOT NULL,
+    CONSTRAINT case_escalations_clock_check CHECK ((clock = ANY (ARRAY['dispatch'::text, 'callback'::text]))),
+    CONSTRAINT case_escalations_level_check CHECK (((level >= 0) AND (level <= 9)))
+);
+ALTER TABLE ONLY public.case_escalations FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.case_escalations OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.case_escalations IS 'Escalations of clocks before the first and after the last order: each level once. Writer: dispatch.';
 CREATE TABLE public.case_warnings (
     warning_id bigint NOT NULL,
     case_id bigint NOT NULL,
@@ -497,6 +774,7 @@ CREATE TABLE public.communities (
     households integer DEFAULT 0 NOT NULL,
     longitude double precision,
     latitude double precision,
+    report_token uuid DEFAULT gen_random_uuid() NOT NULL,
     CONSTRAINT communities_community_id_check CHECK ((community_id ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
     CONSTRAINT communities_households_check CHECK ((households >= 0)),
     CONSTRAINT communities_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'replay'::text])))
@@ -504,6 +782,75 @@ CREATE TABLE public.communities (
 ALTER TABLE ONLY public.communities FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.communities OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.communities IS 'Residential communities; mode replay = recorded data: bounds off, notifies nobody. Writer: core estate.';
+CREATE TABLE public.community_history (
+    history_id bigint NOT NULL,
+    community_id text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    property_org_id text,
+    area_id text NOT NULL,
+    households integer NOT NULL
+);
+ALTER TABLE ONLY public.community_history FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.community_history OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.community_history IS 'Property company, area and households of a community over time, append-only. Writer: core estate.';
+ALTER TABLE public.community_history ALTER COLUMN history_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.community_history_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.complaints (
+    complaint_id bigint NOT NULL,
+    token uuid DEFAULT gen_random_uuid() NOT NULL,
+    source text NOT NULL,
+    channel_no text,
+    community_id text NOT NULL,
+    equipment_id text,
+    condition text NOT NULL,
+    place text DEFAULT ''::text NOT NULL,
+    description text NOT NULL,
+    contact_name text DEFAULT ''::text NOT NULL,
+    contact_phone text DEFAULT ''::text NOT NULL,
+    contact_masked text GENERATED ALWAYS AS (
+CASE
+    WHEN (length(contact_phone) < 8) THEN ''::text
+    ELSE (("left"(contact_phone, 3) || '****'::text) || "right"(contact_phone, 4))
+END) STORED,
+    photo bytea,
+    photo_type text DEFAULT ''::text NOT NULL,
+    property_org_id text,
+    received_at timestamp with time zone NOT NULL,
+    entered_by uuid,
+    case_id bigint,
+    attached boolean DEFAULT false NOT NULL,
+    refusal text DEFAULT ''::text NOT NULL,
+    answer_zh text DEFAULT ''::text NOT NULL,
+    answer_en text DEFAULT ''::text NOT NULL,
+    answered_at timestamp with time zone,
+    satisfied boolean,
+    rated_at timestamp with time zone,
+    rating_note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT complaints_channel_no_check CHECK ((channel_no <> ''::text)),
+    CONSTRAINT complaints_contact_name_check CHECK ((length(contact_name) <= 100)),
+    CONSTRAINT complaints_contact_phone_check CHECK ((length(contact_phone) <= 40)),
+    CONSTRAINT complaints_description_check CHECK (((length(description) >= 1) AND (length(description) <= 4000))),
+    CONSTRAINT complaints_photo_check CHECK ((length(photo) <= 1048576)),
+    CONSTRAINT complaints_place_check CHECK ((length(place) <= 200)),
+    CONSTRAINT complaints_rating_note_check CHECK ((length(rating_note) <= 2000))
+);
+ALTER TABLE ONLY public.complaints FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.complaints OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.complaints IS 'Complaints and calls, each with its reporter''s token and answer. Writer: dispatch.';
+ALTER TABLE public.complaints ALTER COLUMN complaint_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.complaints_complaint_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.contracts (
     contract_id text NOT NULL,
     kind text NOT NULL,
@@ -516,6 +863,42 @@ CREATE TABLE public.contracts (
 ALTER TABLE ONLY public.contracts FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.contracts OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.contracts IS 'Who serves what, and when. Writer: core estate.';
+CREATE TABLE public.credit_events (
+    event_id bigint NOT NULL,
+    org_id text NOT NULL,
+    person_name text DEFAULT ''::text NOT NULL,
+    judgment_no text DEFAULT ''::text NOT NULL,
+    kind text NOT NULL,
+    code text NOT NULL,
+    points numeric(6,2) DEFAULT 0 NOT NULL,
+    reason text NOT NULL,
+    evidence_ref text NOT NULL,
+    case_id bigint,
+    withdraws_id bigint,
+    occurred_on date NOT NULL,
+    valid_until date NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    recorded_by uuid,
+    CONSTRAINT credit_events_check CHECK ((valid_until >= occurred_on)),
+    CONSTRAINT credit_events_check1 CHECK (((person_name = ''::text) OR (judgment_no <> ''::text))),
+    CONSTRAINT credit_events_check2 CHECK (((kind = 'withdrawal'::text) = (withdraws_id IS NOT NULL))),
+    CONSTRAINT credit_events_code_check CHECK ((code <> ''::text)),
+    CONSTRAINT credit_events_evidence_ref_check CHECK ((evidence_ref <> ''::text)),
+    CONSTRAINT credit_events_kind_check CHECK ((kind = ANY (ARRAY['good'::text, 'bad'::text, 'veto'::text, 'withdrawal'::text]))),
+    CONSTRAINT credit_events_points_check CHECK ((points >= (0)::numeric)),
+    CONSTRAINT credit_events_reason_check CHECK ((reason <> ''::text))
+);
+ALTER TABLE ONLY public.credit_events FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_events OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.credit_events IS 'Good and bad credit events with evidence, append-only. Writer: dispatch.';
+ALTER TABLE public.credit_events ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.credit_events_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.dead_letters (
     dead_letter_id bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
@@ -538,6 +921,67 @@ ALTER TABLE public.dead_letters ALTER COLUMN dead_letter_id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.deadline_changes (
+    change_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    order_id bigint NOT NULL,
+    clock text NOT NULL,
+    kind text NOT NULL,
+    from_due timestamp with time zone,
+    to_due timestamp with time zone,
+    reason text NOT NULL,
+    person_id uuid,
+    approver_id uuid,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT deadline_changes_check CHECK ((to_due >= from_due)),
+    CONSTRAINT deadline_changes_kind_check CHECK ((kind = ANY (ARRAY['pause'::text, 'resume'::text, 'extension'::text])))
+);
+ALTER TABLE ONLY public.deadline_changes FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.deadline_changes OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.deadline_changes IS 'Approved pauses and extensions with the deadline before and after. Append-only. Writer: dispatch.';
+ALTER TABLE public.deadline_changes ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.deadline_changes_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.detection_rule_changes (
+    change_id bigint NOT NULL,
+    rule_id text NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    before jsonb,
+    after jsonb,
+    changed_by text NOT NULL,
+    reason text NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT detection_rule_changes_changed_by_check CHECK ((changed_by <> ''::text)),
+    CONSTRAINT detection_rule_changes_reason_check CHECK ((reason <> ''::text))
+);
+ALTER TABLE public.detection_rule_changes OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.detection_rule_changes IS 'Who changed which rule when and why. Writer: analytics.';
+ALTER TABLE public.detection_rule_changes ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.detection_rule_changes_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.detection_rules (
+    rule_id text NOT NULL,
+    community_id text DEFAULT ''::text NOT NULL,
+    equipment_id text DEFAULT ''::text NOT NULL,
+    section text NOT NULL,
+    definition jsonb NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT detection_rules_rule_id_check CHECK ((rule_id <> ''::text)),
+    CONSTRAINT detection_rules_section_check CHECK ((section = ANY (ARRAY['rule'::text, 'rate'::text, 'starts'::text, 'ratio'::text, 'limit'::text, 'parameter'::text])))
+);
+ALTER TABLE public.detection_rules OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.detection_rules IS 'Rules as a manager has set them, over those that are shipped. Writer: analytics.';
 CREATE TABLE public.detector_states (
     lane text NOT NULL,
     partition smallint NOT NULL,
@@ -589,19 +1033,48 @@ CREATE TABLE public.duties (
     evidence text[] DEFAULT '{}'::text[] NOT NULL,
     basis text NOT NULL,
     mark text NOT NULL,
+    clear_for interval,
     CONSTRAINT duties_arrive_kind_check CHECK ((arrive_kind = ANY (ARRAY['urgent_hours'::text, 'working_hours'::text, 'working_days'::text, 'natural_days'::text]))),
     CONSTRAINT duties_check CHECK (((respond_in IS NULL) = (respond_kind IS NULL))),
     CONSTRAINT duties_check1 CHECK (((arrive_in IS NULL) = (arrive_kind IS NULL))),
     CONSTRAINT duties_check2 CHECK (((finish_in IS NULL) = (finish_kind IS NULL))),
     CONSTRAINT duties_class_check CHECK ((class = ANY (ARRAY['A'::text, 'B'::text, 'C'::text]))),
+    CONSTRAINT duties_clear_for_check CHECK ((clear_for > '00:00:00'::interval)),
     CONSTRAINT duties_finish_kind_check CHECK ((finish_kind = ANY (ARRAY['urgent_hours'::text, 'working_hours'::text, 'working_days'::text, 'natural_days'::text]))),
     CONSTRAINT duties_respond_kind_check CHECK ((respond_kind = ANY (ARRAY['urgent_hours'::text, 'working_hours'::text, 'working_days'::text, 'natural_days'::text])))
 );
 ALTER TABLE ONLY public.duties FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.duties OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.duties IS 'One row of the responsibility list. Writer: dispatch.';
+COMMENT ON COLUMN public.duties.clear_for IS 'The sensor must have been normal so long before the case is closed; null = not at all.';
 ALTER TABLE public.duties ALTER COLUMN duty_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.duties_duty_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.duty_handovers (
+    handover_id bigint NOT NULL,
+    community_id text NOT NULL,
+    post text NOT NULL,
+    from_person uuid NOT NULL,
+    to_person uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    note text NOT NULL,
+    open_cases bigint[] NOT NULL,
+    open_warnings integer NOT NULL,
+    acknowledged_at timestamp with time zone,
+    CONSTRAINT duty_handovers_check CHECK ((to_person <> from_person)),
+    CONSTRAINT duty_handovers_note_check CHECK ((note <> ''::text)),
+    CONSTRAINT duty_handovers_post_check CHECK ((post = ANY (ARRAY['control_room'::text, 'duty_desk'::text])))
+);
+ALTER TABLE ONLY public.duty_handovers FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.duty_handovers OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.duty_handovers IS 'Hand-over log of duty rooms: what was open, and that the next one took it over. Writer: dispatch.';
+ALTER TABLE public.duty_handovers ALTER COLUMN handover_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.duty_handovers_handover_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -616,8 +1089,8 @@ CREATE TABLE public.duty_lists (
     created_by uuid,
     published_by uuid,
     published_at timestamp with time zone,
-    CONSTRAINT duty_lists_check CHECK (((status = 'draft'::text) = (published_at IS NULL))),
     CONSTRAINT duty_lists_check1 CHECK (((published_by IS NULL) OR (published_by <> created_by))),
+    CONSTRAINT duty_lists_published CHECK (((status = 'withdrawn'::text) OR ((status = 'published'::text) = (published_at IS NOT NULL)))),
     CONSTRAINT duty_lists_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'published'::text, 'withdrawn'::text])))
 );
 ALTER TABLE ONLY public.duty_lists FORCE ROW LEVEL SECURITY;
@@ -672,12 +1145,14 @@ CREATE TABLE public.escalations (
     to_party text NOT NULL,
     due_at timestamp with time zone NOT NULL,
     fired_at timestamp with time zone NOT NULL,
-    CONSTRAINT escalations_clock_check CHECK ((clock = ANY (ARRAY['respond'::text, 'arrive'::text, 'finish'::text]))),
+    persons uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    CONSTRAINT escalations_clock_check CHECK ((clock = ANY (ARRAY['respond'::text, 'arrive'::text, 'finish'::text, 'verify'::text]))),
     CONSTRAINT escalations_level_check CHECK (((level >= 0) AND (level <= 9)))
 );
 ALTER TABLE ONLY public.escalations FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.escalations OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.escalations IS '督办: fired escalations. Writer: dispatch.';
+COMMENT ON COLUMN public.escalations.persons IS 'People who were told by name; empty when the organisation has nobody in that role.';
 CREATE TABLE public.events (
     event_id bigint NOT NULL,
     community_id text NOT NULL,
@@ -715,11 +1190,19 @@ CREATE TABLE public.evidence (
     content bytea,
     sha256 bytea,
     person_id uuid,
-    at timestamp with time zone NOT NULL
+    at timestamp with time zone NOT NULL,
+    original_sha256 bytea,
+    latitude double precision,
+    longitude double precision,
+    taken_at text,
+    matches boolean,
+    CONSTRAINT evidence_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
+    CONSTRAINT evidence_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))
 );
 ALTER TABLE ONLY public.evidence FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.evidence OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.evidence IS 'Photos, scans, notes, readings. Writer: dispatch.';
+COMMENT ON COLUMN public.evidence.matches IS 'Of a scanned code: whether it is the code of the equipment; null for other kinds and codes of another sort.';
 ALTER TABLE public.evidence ALTER COLUMN evidence_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.evidence_evidence_id_seq
     START WITH 1
@@ -737,6 +1220,53 @@ CREATE TABLE public.floors (
 ALTER TABLE ONLY public.floors FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.floors OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.floors IS 'Writer: core estate.';
+CREATE TABLE public.fund_requests (
+    request_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    trigger text NOT NULL,
+    estimate numeric(12,2) NOT NULL,
+    reason text NOT NULL,
+    state text NOT NULL,
+    due_at timestamp with time zone,
+    opened_at timestamp with time zone NOT NULL,
+    settled numeric(12,2),
+    closed_at timestamp with time zone,
+    CONSTRAINT fund_requests_estimate_check CHECK ((estimate > (0)::numeric)),
+    CONSTRAINT fund_requests_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT fund_requests_settled_check CHECK ((settled >= (0)::numeric))
+);
+ALTER TABLE ONLY public.fund_requests FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.fund_requests OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.fund_requests IS 'Emergency use of the special maintenance fund for a case. Writer: dispatch.';
+ALTER TABLE public.fund_requests ALTER COLUMN request_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.fund_requests_request_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.fund_steps (
+    step_id bigint NOT NULL,
+    request_id bigint NOT NULL,
+    action text NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    person_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    note text DEFAULT ''::text NOT NULL
+);
+ALTER TABLE ONLY public.fund_steps FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.fund_steps OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.fund_steps IS 'Request, verification on site, publicity, approval, settlement of fund requests. Append-only. Writer: dispatch.';
+ALTER TABLE public.fund_steps ALTER COLUMN step_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.fund_steps_step_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.gap_recoveries (
     recovery_id bigint NOT NULL,
     community_id text NOT NULL,
@@ -874,6 +1404,35 @@ CREATE TABLE public.ingest_accounts (
 );
 ALTER TABLE public.ingest_accounts OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.ingest_accounts IS 'Both accounting identities, per lane and partition. Writer: ingest.';
+CREATE TABLE public.inspections (
+    inspection_id bigint NOT NULL,
+    kind text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text NOT NULL,
+    heading text NOT NULL,
+    points numeric(6,2) NOT NULL,
+    possible numeric(6,2) NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    inspected_on date NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    recorded_by uuid,
+    CONSTRAINT inspections_check CHECK (((points >= (0)::numeric) AND (points <= possible))),
+    CONSTRAINT inspections_heading_check CHECK ((heading <> ''::text)),
+    CONSTRAINT inspections_kind_check CHECK ((kind = ANY (ARRAY['half_year'::text, 'monthly_patrol'::text]))),
+    CONSTRAINT inspections_possible_check CHECK ((possible > (0)::numeric)),
+    CONSTRAINT inspections_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['company'::text, 'community'::text, 'subdistrict'::text])))
+);
+ALTER TABLE ONLY public.inspections FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.inspections OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.inspections IS 'Results of patrols and half-year inspections, append-only. Writer: dispatch.';
+ALTER TABLE public.inspections ALTER COLUMN inspection_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.inspections_inspection_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.ledger_entries (
     entry_id bigint NOT NULL,
     case_id bigint NOT NULL,
@@ -888,6 +1447,29 @@ ALTER TABLE public.ledger_entries OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.ledger_entries IS '台账. Writer: dispatch.';
 ALTER TABLE public.ledger_entries ALTER COLUMN entry_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.ledger_entries_entry_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.ledger_studies (
+    study_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    month date NOT NULL,
+    finding text NOT NULL,
+    responsible_org_id text NOT NULL,
+    due_on date NOT NULL,
+    person_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT ledger_studies_finding_check CHECK ((finding <> ''::text)),
+    CONSTRAINT ledger_studies_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+ALTER TABLE ONLY public.ledger_studies FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.ledger_studies OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.ledger_studies IS 'Monthly study of each ledger entry: finding, responsible unit, time limit (plan item 11). Append-only. Writer: dispatch.';
+ALTER TABLE public.ledger_studies ALTER COLUMN study_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ledger_studies_study_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -957,16 +1539,60 @@ ALTER TABLE public.models ALTER COLUMN model_id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.notices (
+    notice_id bigint NOT NULL,
+    community_id text NOT NULL,
+    section text NOT NULL,
+    title text NOT NULL,
+    body text DEFAULT ''::text NOT NULL,
+    amount_yuan numeric(14,2),
+    period text DEFAULT ''::text NOT NULL,
+    saved_at timestamp with time zone NOT NULL,
+    saved_by uuid,
+    removed_at timestamp with time zone,
+    CONSTRAINT notices_body_check CHECK ((length(body) <= 2000)),
+    CONSTRAINT notices_period_check CHECK ((length(period) <= 50)),
+    CONSTRAINT notices_section_check CHECK ((section = ANY (ARRAY['manager'::text, 'phone'::text, 'service'::text, 'fee'::text, 'parking'::text, 'shared_utilities'::text, 'income'::text, 'expense'::text]))),
+    CONSTRAINT notices_title_check CHECK (((length(title) >= 1) AND (length(title) <= 200)))
+);
+ALTER TABLE ONLY public.notices FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.notices OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.notices IS 'The public notice board of a community; what is taken down stays with its date. Writer: dispatch.';
+ALTER TABLE public.notices ALTER COLUMN notice_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.notices_notice_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.notification_channels (
     channel_id integer NOT NULL,
-    org_id text NOT NULL,
+    org_id text,
     name text NOT NULL,
-    url text NOT NULL,
-    enabled boolean DEFAULT true NOT NULL
+    url text DEFAULT ''::text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    person_id uuid,
+    kind text DEFAULT 'webhook'::text NOT NULL,
+    rank smallint DEFAULT 1 NOT NULL,
+    quiet_hours text,
+    language text,
+    per_minute integer,
+    CONSTRAINT notification_channels_kind_check CHECK ((kind = ANY (ARRAY['sms'::text, 'voice'::text, 'mail'::text, 'wecom'::text, 'dingtalk'::text, 'webhook'::text]))),
+    CONSTRAINT notification_channels_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
+    CONSTRAINT notification_channels_owner CHECK (((org_id IS NULL) <> (person_id IS NULL))),
+    CONSTRAINT notification_channels_per_minute_check CHECK ((per_minute > 0)),
+    CONSTRAINT notification_channels_quiet_hours_check CHECK ((quiet_hours ~ '^$|^[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d$'::text)),
+    CONSTRAINT notification_channels_rank_check CHECK ((rank > 0)),
+    CONSTRAINT notification_channels_url CHECK (((url <> ''::text) OR (person_id IS NOT NULL)))
 );
 ALTER TABLE ONLY public.notification_channels FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.notification_channels OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.notification_channels IS 'Notification targets of organisations. Writer: dispatch.';
+COMMENT ON COLUMN public.notification_channels.url IS 'apprise URL with its secrets, for dispatch only. Empty = the site''s SMS, voice or mail service, or the group robot of the organisation, to this person.';
+COMMENT ON COLUMN public.notification_channels.rank IS 'Of a person: order of fallback, lowest first. All channels of an organisation are used.';
+COMMENT ON COLUMN public.notification_channels.quiet_hours IS 'Such as 22:00-07:00; null = the site''s for persons, none for organisations; empty = none.';
+COMMENT ON COLUMN public.notification_channels.per_minute IS 'More messages than these are joined into one; null = as the kind allows. Never life safety.';
 ALTER TABLE public.notification_channels ALTER COLUMN channel_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.notification_channels_channel_id_seq
     START WITH 1
@@ -991,11 +1617,28 @@ CREATE TABLE public.notifications (
     error text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     sent_at timestamp with time zone,
+    kind text DEFAULT ''::text NOT NULL,
+    words jsonb DEFAULT '{}'::jsonb NOT NULL,
+    urgent boolean DEFAULT false NOT NULL,
+    channel_id integer,
+    due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    digest boolean DEFAULT false NOT NULL,
+    leased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    wake_at timestamp with time zone,
+    fallback_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    read_at timestamp with time zone,
+    acted_at timestamp with time zone,
     CONSTRAINT notifications_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sent'::text, 'failed'::text, 'read'::text])))
 );
 ALTER TABLE ONLY public.notifications FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.notifications OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.notifications IS 'Who was told what, and whether it arrived. Writer: dispatch.';
+COMMENT ON COLUMN public.notifications.words IS 'Values of the text, rendered anew in the language of the channel.';
+COMMENT ON COLUMN public.notifications.due_at IS 'Not handed over before: quiet hours, digest, next attempt.';
+COMMENT ON COLUMN public.notifications.digest IS 'Was held back and may be joined with others into one message.';
+COMMENT ON COLUMN public.notifications.wake_at IS 'When a job has to be made for it, if it still waits then.';
+COMMENT ON COLUMN public.notifications.fallback_at IS 'When the person''s next channel takes over, unless it was read.';
 ALTER TABLE public.notifications ALTER COLUMN notification_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.notifications_notification_id_seq
     START WITH 1
@@ -1021,7 +1664,14 @@ CREATE TABLE public.orders (
     arrive_due timestamp with time zone,
     finish_due timestamp with time zone,
     closed_at timestamp with time zone,
-    version integer DEFAULT 1 NOT NULL
+    version integer DEFAULT 1 NOT NULL,
+    verify_due timestamp with time zone,
+    class text,
+    condition text,
+    scored boolean DEFAULT true NOT NULL,
+    recurs_order_id bigint,
+    settles_at timestamp with time zone GENERATED ALWAYS AS (COALESCE(finish_due, respond_due, dispatched_at)) STORED NOT NULL,
+    CONSTRAINT orders_class_check CHECK ((class = ANY (ARRAY['A'::text, 'B'::text, 'C'::text])))
 );
 ALTER TABLE ONLY public.orders FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.orders OWNER TO watchkeep_owner;
@@ -1107,6 +1757,17 @@ END) STORED,
 ALTER TABLE ONLY public.people FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.people OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.people IS 'Writer: console. Elsewhere persons appear by id only.';
+CREATE TABLE public.person_skills (
+    person_id uuid NOT NULL,
+    skill text NOT NULL,
+    certificate_no text DEFAULT ''::text NOT NULL,
+    valid daterange NOT NULL,
+    CONSTRAINT person_skills_skill_check CHECK ((skill ~ '^[a-z0-9_]{1,64}$'::text)),
+    CONSTRAINT person_skills_valid_check CHECK ((NOT isempty(valid)))
+);
+ALTER TABLE ONLY public.person_skills FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.person_skills OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.person_skills IS 'Certificates (特种设备作业人员证 …) with their validity. Writer: dispatch.';
 CREATE TABLE public.point_limits (
     limit_id integer NOT NULL,
     series_id integer NOT NULL,
@@ -1184,6 +1845,50 @@ ALTER TABLE public.quarantine OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.quarantine IS 'Readings with impossible stamps, kept for people to judge. Writer: ingest.';
 ALTER TABLE public.quarantine ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.quarantine_quarantine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.ranking_rows (
+    ranking_id integer NOT NULL,
+    subject_id text NOT NULL,
+    name text NOT NULL,
+    score numeric(7,2),
+    band text DEFAULT ''::text NOT NULL,
+    list text NOT NULL,
+    "position" integer,
+    cases integer NOT NULL,
+    detail jsonb NOT NULL,
+    corrected text,
+    CONSTRAINT ranking_rows_corrected_check CHECK ((corrected = ANY (ARRAY['red'::text, 'grey'::text, 'none'::text, 'not_ranked'::text]))),
+    CONSTRAINT ranking_rows_list_check CHECK ((list = ANY (ARRAY['red'::text, 'grey'::text, 'none'::text, 'not_ranked'::text])))
+);
+ALTER TABLE ONLY public.ranking_rows FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.ranking_rows OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.ranking_rows IS 'One company (or area) of a red and grey list with everything its score was made of. Writer: dispatch.';
+CREATE TABLE public.rankings (
+    ranking_id integer NOT NULL,
+    scheme text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    area_id text,
+    created_at timestamp with time zone NOT NULL,
+    created_by uuid,
+    published_at timestamp with time zone,
+    published_by uuid,
+    appeals_until timestamp with time zone,
+    CONSTRAINT rankings_check CHECK ((until > since)),
+    CONSTRAINT rankings_check1 CHECK (((published_at IS NULL) = (appeals_until IS NULL))),
+    CONSTRAINT rankings_check2 CHECK (((published_by IS NULL) OR (published_by <> created_by)))
+);
+ALTER TABLE ONLY public.rankings FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.rankings OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.rankings IS 'Red and grey lists per period, as drawn up and published. Writer: dispatch.';
+ALTER TABLE public.rankings ALTER COLUMN ranking_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rankings_ranking_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1365,6 +2070,46 @@ UNION ALL
                   WHERE (storage_levels.level = 'minute'::text))))
           GROUP BY r.series_id, (date_trunc('minute'::text, r.ts, 'UTC'::text)), s.counter) newest;
 ALTER VIEW public.rollups_minute OWNER TO watchkeep_owner;
+CREATE TABLE public.rota_shifts (
+    shift_id bigint NOT NULL,
+    org_id text NOT NULL,
+    community_id text,
+    person_id uuid NOT NULL,
+    during tstzrange NOT NULL,
+    CONSTRAINT rota_shifts_during_check CHECK (((NOT isempty(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during))))
+);
+ALTER TABLE ONLY public.rota_shifts FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.rota_shifts OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.rota_shifts IS 'Who is on call for an organisation and when. Writer: dispatch.';
+ALTER TABLE public.rota_shifts ALTER COLUMN shift_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rota_shifts_shift_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.rota_swaps (
+    swap_id bigint NOT NULL,
+    shift_id bigint NOT NULL,
+    from_person uuid NOT NULL,
+    to_person uuid NOT NULL,
+    reason text NOT NULL,
+    person_id uuid,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT rota_swaps_reason_check CHECK ((reason <> ''::text))
+);
+ALTER TABLE ONLY public.rota_swaps FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.rota_swaps OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.rota_swaps IS 'Shifts that went from one person to another, with the reason. Writer: dispatch.';
+ALTER TABLE public.rota_swaps ALTER COLUMN swap_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rota_swaps_swap_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.rows_outbox (
     outbox_id bigint NOT NULL,
     lane text NOT NULL,
@@ -1382,6 +2127,17 @@ ALTER TABLE public.rows_outbox ALTER COLUMN outbox_id ADD GENERATED ALWAYS AS ID
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.score_schemes (
+    scheme text NOT NULL,
+    valid_from date NOT NULL,
+    spec jsonb NOT NULL,
+    saved_at timestamp with time zone NOT NULL,
+    saved_by uuid,
+    CONSTRAINT score_schemes_scheme_check CHECK ((scheme ~ '^[a-z0-9_]{1,64}$'::text))
+);
+ALTER TABLE ONLY public.score_schemes FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.score_schemes OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.score_schemes IS 'Weights, bands and vetoes of scores, by effective date. Writer: dispatch.';
 CREATE TABLE public.sessions (
     token_hash bytea NOT NULL,
     person_id uuid NOT NULL,
@@ -1510,6 +2266,55 @@ ALTER TABLE public.verdicts OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.verdicts IS 'Judgement of each warning, with the rule and the reason. Writer: dispatch.';
 ALTER TABLE public.verdicts ALTER COLUMN verdict_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.verdicts_verdict_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.visit_plans (
+    plan_id text NOT NULL,
+    title_zh text NOT NULL,
+    title_en text NOT NULL,
+    kinds text[] NOT NULL,
+    party text NOT NULL,
+    every interval NOT NULL,
+    ahead interval NOT NULL,
+    overdue text,
+    items jsonb NOT NULL,
+    basis text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT visit_plans_check CHECK (((ahead >= '00:00:00'::interval) AND (ahead < every))),
+    CONSTRAINT visit_plans_every_check CHECK ((every >= '01:00:00'::interval)),
+    CONSTRAINT visit_plans_kinds_check CHECK ((cardinality(kinds) > 0)),
+    CONSTRAINT visit_plans_plan_id_check CHECK ((plan_id ~ '^[a-z0-9_]{1,64}$'::text))
+);
+ALTER TABLE ONLY public.visit_plans FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.visit_plans OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.visit_plans IS 'Templates of preventive work: what is looked at, how often, by whom. Writer: dispatch.';
+CREATE TABLE public.visits (
+    visit_id bigint NOT NULL,
+    plan_id text NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    org_id text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    person_id uuid,
+    results jsonb,
+    signature text DEFAULT ''::text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    overdue_case bigint,
+    found_cases bigint[],
+    CONSTRAINT visits_check CHECK (((done_at IS NULL) = (results IS NULL)))
+);
+ALTER TABLE ONLY public.visits FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.visits OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.visits IS 'Preventive work, due and done: one open per plan and equipment. Writer: dispatch.';
+ALTER TABLE public.visits ALTER COLUMN visit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.visits_visit_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1725,8 +2530,12 @@ ALTER TABLE ONLY public.aliases
     ADD CONSTRAINT aliases_pkey PRIMARY KEY (community_id, gateway_id, epoch, alias);
 ALTER TABLE ONLY public.api_tokens
     ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.appeals
+    ADD CONSTRAINT appeals_pkey PRIMARY KEY (appeal_id);
 ALTER TABLE ONLY public.areas
     ADD CONSTRAINT areas_pkey PRIMARY KEY (area_id);
+ALTER TABLE ONLY public.assignment_rules
+    ADD CONSTRAINT assignment_rules_pkey PRIMARY KEY (org_id);
 ALTER TABLE ONLY public.audit_entries
     ADD CONSTRAINT audit_entries_pkey PRIMARY KEY (audit_id);
 ALTER TABLE ONLY public.audit_seals
@@ -1737,16 +2546,34 @@ ALTER TABLE ONLY public.batches
     ADD CONSTRAINT batches_pkey PRIMARY KEY (lane, partition, batch);
 ALTER TABLE ONLY public.buildings
     ADD CONSTRAINT buildings_pkey PRIMARY KEY (community_id, building_id);
+ALTER TABLE ONLY public.case_callbacks
+    ADD CONSTRAINT case_callbacks_pkey PRIMARY KEY (callback_id);
+ALTER TABLE ONLY public.case_escalations
+    ADD CONSTRAINT case_escalations_pkey PRIMARY KEY (case_id, clock, level, since);
 ALTER TABLE ONLY public.case_warnings
     ADD CONSTRAINT case_warnings_pkey PRIMARY KEY (warning_id);
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_pkey PRIMARY KEY (case_id);
 ALTER TABLE ONLY public.communities
     ADD CONSTRAINT communities_pkey PRIMARY KEY (community_id);
+ALTER TABLE ONLY public.community_history
+    ADD CONSTRAINT community_history_pkey PRIMARY KEY (history_id);
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_pkey PRIMARY KEY (complaint_id);
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_token_key UNIQUE (token);
 ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT contracts_pkey PRIMARY KEY (contract_id);
+ALTER TABLE ONLY public.credit_events
+    ADD CONSTRAINT credit_events_pkey PRIMARY KEY (event_id);
 ALTER TABLE ONLY public.dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
+ALTER TABLE ONLY public.deadline_changes
+    ADD CONSTRAINT deadline_changes_pkey PRIMARY KEY (change_id);
+ALTER TABLE ONLY public.detection_rule_changes
+    ADD CONSTRAINT detection_rule_changes_pkey PRIMARY KEY (change_id);
+ALTER TABLE ONLY public.detection_rules
+    ADD CONSTRAINT detection_rules_pkey PRIMARY KEY (rule_id, community_id, equipment_id);
 ALTER TABLE ONLY public.detector_states
     ADD CONSTRAINT detector_states_pkey PRIMARY KEY (lane, partition, detector);
 ALTER TABLE ONLY public.device_clocks
@@ -1755,6 +2582,8 @@ ALTER TABLE ONLY public.duties
     ADD CONSTRAINT duties_list_id_row_no_key UNIQUE (list_id, row_no);
 ALTER TABLE ONLY public.duties
     ADD CONSTRAINT duties_pkey PRIMARY KEY (duty_id);
+ALTER TABLE ONLY public.duty_handovers
+    ADD CONSTRAINT duty_handovers_pkey PRIMARY KEY (handover_id);
 ALTER TABLE ONLY public.duty_lists
     ADD CONSTRAINT duty_lists_pkey PRIMARY KEY (list_id);
 ALTER TABLE ONLY public.equipment_links
@@ -1771,6 +2600,10 @@ ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (evidence_id);
 ALTER TABLE ONLY public.floors
     ADD CONSTRAINT floors_pkey PRIMARY KEY (community_id, building_id, level);
+ALTER TABLE ONLY public.fund_requests
+    ADD CONSTRAINT fund_requests_pkey PRIMARY KEY (request_id);
+ALTER TABLE ONLY public.fund_steps
+    ADD CONSTRAINT fund_steps_pkey PRIMARY KEY (step_id);
 ALTER TABLE ONLY public.gap_recoveries
     ADD CONSTRAINT gap_recoveries_pkey PRIMARY KEY (recovery_id);
 ALTER TABLE ONLY public.gateway_status
@@ -1785,10 +2618,14 @@ ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (person_id, key);
 ALTER TABLE ONLY public.ingest_accounts
     ADD CONSTRAINT ingest_accounts_pkey PRIMARY KEY (lane, partition);
+ALTER TABLE ONLY public.inspections
+    ADD CONSTRAINT inspections_pkey PRIMARY KEY (inspection_id);
 ALTER TABLE ONLY public.ledger_entries
     ADD CONSTRAINT ledger_entries_case_id_key UNIQUE (case_id);
 ALTER TABLE ONLY public.ledger_entries
     ADD CONSTRAINT ledger_entries_pkey PRIMARY KEY (entry_id);
+ALTER TABLE ONLY public.ledger_studies
+    ADD CONSTRAINT ledger_studies_pkey PRIMARY KEY (study_id);
 ALTER TABLE ONLY public.maintenance_windows
     ADD CONSTRAINT maintenance_windows_pkey PRIMARY KEY (window_id);
 ALTER TABLE ONLY public.memberships
@@ -1797,8 +2634,12 @@ ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (membership_id);
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (model_id);
+ALTER TABLE ONLY public.notices
+    ADD CONSTRAINT notices_pkey PRIMARY KEY (notice_id);
 ALTER TABLE ONLY public.notification_channels
     ADD CONSTRAINT notification_channels_org_id_name_key UNIQUE (org_id, name);
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_person UNIQUE (person_id, name);
 ALTER TABLE ONLY public.notification_channels
     ADD CONSTRAINT notification_channels_pkey PRIMARY KEY (channel_id);
 ALTER TABLE ONLY public.notifications
@@ -1817,6 +2658,8 @@ ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_login_key UNIQUE (login);
 ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_pkey PRIMARY KEY (person_id);
+ALTER TABLE ONLY public.person_skills
+    ADD CONSTRAINT person_skills_pkey PRIMARY KEY (person_id, skill, valid);
 ALTER TABLE ONLY public.point_limits
     ADD CONSTRAINT point_limits_pkey PRIMARY KEY (limit_id);
 ALTER TABLE ONLY public.point_limits
@@ -1829,14 +2672,24 @@ ALTER TABLE ONLY public.progress
     ADD CONSTRAINT progress_pkey PRIMARY KEY (community_id, gateway_id, lane, epoch);
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (quarantine_id);
+ALTER TABLE ONLY public.ranking_rows
+    ADD CONSTRAINT ranking_rows_pkey PRIMARY KEY (ranking_id, subject_id);
+ALTER TABLE ONLY public.rankings
+    ADD CONSTRAINT rankings_pkey PRIMARY KEY (ranking_id);
 ALTER TABLE ONLY public.replay_watermarks
     ADD CONSTRAINT replay_watermarks_pkey PRIMARY KEY (community_id);
 ALTER TABLE ONLY public.rollup_dirty
     ADD CONSTRAINT rollup_dirty_pkey PRIMARY KEY (mark_id);
 ALTER TABLE ONLY public.rollup_series
     ADD CONSTRAINT rollup_series_pkey PRIMARY KEY (series_id);
+ALTER TABLE ONLY public.rota_shifts
+    ADD CONSTRAINT rota_shifts_pkey PRIMARY KEY (shift_id);
+ALTER TABLE ONLY public.rota_swaps
+    ADD CONSTRAINT rota_swaps_pkey PRIMARY KEY (swap_id);
 ALTER TABLE ONLY public.rows_outbox
     ADD CONSTRAINT rows_outbox_pkey PRIMARY KEY (outbox_id);
+ALTER TABLE ONLY public.score_schemes
+    ADD CONSTRAINT score_schemes_pkey PRIMARY KEY (scheme, valid_from);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
 ALTER TABLE ONLY public.signals
@@ -1855,46 +2708,93 @@ ALTER TABLE ONLY public.unjudged
     ADD CONSTRAINT unjudged_pkey PRIMARY KEY (warning_id);
 ALTER TABLE ONLY public.verdicts
     ADD CONSTRAINT verdicts_pkey PRIMARY KEY (verdict_id);
+ALTER TABLE ONLY public.visit_plans
+    ADD CONSTRAINT visit_plans_pkey PRIMARY KEY (plan_id);
+ALTER TABLE ONLY public.visits
+    ADD CONSTRAINT visits_pkey PRIMARY KEY (visit_id);
 ALTER TABLE ONLY public.warnings
     ADD CONSTRAINT warnings_pkey PRIMARY KEY (warning_id);
 ALTER TABLE ONLY public.warranties
     ADD CONSTRAINT warranties_pkey PRIMARY KEY (community_id, equipment_id);
+CREATE UNIQUE INDEX appeals_one_open ON public.appeals USING btree (ranking_id, subject_id) WHERE (upheld IS NULL);
 CREATE INDEX areas_path ON public.areas USING gin (path);
 CREATE INDEX audit_entries_object ON public.audit_entries USING btree (object_kind, object_id);
 CREATE INDEX batches_committed ON public.batches USING brin (committed_at) WITH (autosummarize='on');
+CREATE INDEX case_callbacks_case ON public.case_callbacks USING btree (case_id);
 CREATE INDEX case_warnings_case ON public.case_warnings USING btree (case_id);
 CREATE INDEX cases_children ON public.cases USING btree (parent_case_id) WHERE (parent_case_id IS NOT NULL);
+CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (state = 'closed'::text);
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (community_id, equipment_id, condition) WHERE ((closed_at IS NULL) AND (equipment_id IS NOT NULL));
+CREATE INDEX cases_open ON public.cases USING btree (case_id DESC) WHERE (closed_at IS NULL);
+CREATE INDEX cases_open_a ON public.cases USING btree (case_id) WHERE ((class = 'A'::text) AND (closed_at IS NULL) AND (NOT replay));
+CREATE INDEX cases_overdue ON public.cases USING btree (filed_at) WHERE (condition = 'maintenance_overdue'::text);
 CREATE INDEX cases_recent ON public.cases USING btree (community_id, filed_at DESC);
+CREATE UNIQUE INDEX communities_report_token ON public.communities USING btree (report_token);
+CREATE INDEX community_history_at ON public.community_history USING btree (community_id, at);
+CREATE INDEX complaints_case ON public.complaints USING btree (case_id);
+CREATE UNIQUE INDEX complaints_channel_no ON public.complaints USING btree (source, channel_no) WHERE (channel_no IS NOT NULL);
+CREATE INDEX complaints_community ON public.complaints USING btree (community_id, complaint_id DESC);
+CREATE INDEX complaints_received ON public.complaints USING btree (received_at);
+CREATE INDEX complaints_unanswered ON public.complaints USING btree (case_id) WHERE ((answered_at IS NULL) AND (case_id IS NOT NULL));
+CREATE INDEX complaints_waiting ON public.complaints USING btree (complaint_id) WHERE ((case_id IS NULL) AND (refusal = ''::text));
 CREATE INDEX contracts_community ON public.contracts USING btree (community_id);
 CREATE INDEX contracts_provider ON public.contracts USING btree (provider_org_id);
+CREATE INDEX credit_events_org ON public.credit_events USING btree (org_id, recorded_at);
+CREATE UNIQUE INDEX credit_events_withdrawn ON public.credit_events USING btree (withdraws_id) WHERE (withdraws_id IS NOT NULL);
 CREATE INDEX dead_letters_open ON public.dead_letters USING btree (dead_letter_id) WHERE (replayed_at IS NULL);
+CREATE INDEX deadline_changes_at ON public.deadline_changes USING btree (at) WHERE (clock = 'finish'::text);
+CREATE INDEX deadline_changes_case ON public.deadline_changes USING btree (case_id);
+CREATE INDEX detection_rule_changes_rule ON public.detection_rule_changes USING btree (rule_id, changed_at DESC);
+CREATE INDEX duty_handovers_recent ON public.duty_handovers USING btree (community_id, at DESC);
 CREATE INDEX equipment_links_to ON public.equipment_links USING btree (community_id, to_id);
 CREATE UNIQUE INDEX equipment_report_token ON public.equipment USING btree (report_token);
 CREATE INDEX events_equipment ON public.events USING btree (community_id, equipment_id, ts DESC);
 CREATE INDEX evidence_case ON public.evidence USING btree (case_id);
+CREATE UNIQUE INDEX fund_requests_one_open ON public.fund_requests USING btree (case_id) WHERE (closed_at IS NULL);
+CREATE INDEX fund_steps_request ON public.fund_steps USING btree (request_id, step_id);
 CREATE INDEX gap_recoveries_gateway ON public.gap_recoveries USING btree (community_id, gateway_id, recovered_at DESC);
+CREATE INDEX inspections_subject ON public.inspections USING btree (subject_kind, subject_id, inspected_on);
+CREATE INDEX ledger_studies_case ON public.ledger_studies USING btree (case_id, month);
+CREATE INDEX memberships_scope ON public.memberships USING btree (scope_id, role);
 CREATE UNIQUE INDEX models_one_active ON public.models USING btree (detector, scope, COALESCE(community_id, ''::text)) WHERE active;
+CREATE INDEX notices_community ON public.notices USING btree (community_id, section) WHERE (removed_at IS NULL);
 CREATE INDEX notifications_case ON public.notifications USING btree (case_id);
+CREATE INDEX notifications_failed ON public.notifications USING btree (notification_id) WHERE (status = 'failed'::text);
+CREATE INDEX notifications_fallback ON public.notifications USING btree (fallback_at) WHERE (fallback_at IS NOT NULL);
 CREATE INDEX notifications_person ON public.notifications USING btree (person_id, notification_id DESC);
+CREATE INDEX notifications_queued ON public.notifications USING btree (channel_id, urgent DESC, notification_id) WHERE (status = 'queued'::text);
+CREATE INDEX notifications_wake ON public.notifications USING btree (wake_at) WHERE (status = 'queued'::text);
+CREATE INDEX orders_case ON public.orders USING btree (case_id);
+CREATE UNIQUE INDEX orders_one_helper ON public.orders USING btree (case_id, org_id) WHERE ((NOT lead) AND (closed_at IS NULL));
 CREATE UNIQUE INDEX orders_one_lead ON public.orders USING btree (case_id) WHERE (lead AND (closed_at IS NULL));
 CREATE INDEX orders_open ON public.orders USING btree (respond_due, arrive_due, finish_due) WHERE (closed_at IS NULL);
 CREATE INDEX orders_org ON public.orders USING btree (org_id, dispatched_at DESC);
+CREATE INDEX orders_recur ON public.orders USING btree (dispatched_at, recurs_order_id) WHERE (recurs_order_id IS NOT NULL);
+CREATE INDEX orders_same ON public.orders USING btree (community_id, equipment_id, condition, closed_at) WHERE (state = 'closed'::text);
+CREATE INDEX orders_settled ON public.orders USING btree (settles_at) WHERE (lead AND scored);
+CREATE INDEX orders_unfinished ON public.orders USING btree (order_id DESC) WHERE (closed_at IS NULL);
 CREATE INDEX parked_gateway ON public.parked USING btree (community_id, gateway_id, epoch);
+CREATE INDEX people_org ON public.people USING btree (org_id);
 CREATE INDEX points_gateway ON public.points USING btree (community_id, gateway_id);
 CREATE UNIQUE INDEX readings_hour_series_ts ON ONLY public.readings_hour USING btree (series_id, ts);
 CREATE UNIQUE INDEX readings_minute_series_ts ON ONLY public.readings_minute USING btree (series_id, ts);
 CREATE INDEX readings_series_ts ON ONLY public.readings USING btree (series_id, ts);
 CREATE INDEX readings_ts ON ONLY public.readings USING brin (ts) WITH (pages_per_range='32', autosummarize='on');
+CREATE INDEX rota_shifts_org ON public.rota_shifts USING btree (org_id, upper(during));
 CREATE INDEX sessions_person ON public.sessions USING btree (person_id);
 CREATE INDEX signals_equipment ON public.signals USING btree (community_id, equipment_id, event_at DESC);
 CREATE INDEX signals_warning ON public.signals USING btree (warning_id);
 CREATE INDEX silences_community ON public.silences USING btree (community_id, upper(during));
 CREATE UNIQUE INDEX storms_one_open ON public.storms USING btree (community_id) WHERE (ended_at IS NULL);
 CREATE INDEX transitions_case ON public.transitions USING btree (case_id, transition_id);
+CREATE INDEX transitions_pauses ON public.transitions USING btree (order_id, transition_id) WHERE (action = ANY (ARRAY['suspend'::text, 'resume'::text]));
 CREATE INDEX unjudged_turn ON public.unjudged USING btree (life_safety DESC, not_before, warning_id);
 CREATE INDEX verdicts_by_time ON public.verdicts USING btree (at DESC);
 CREATE INDEX verdicts_warning ON public.verdicts USING btree (warning_id);
+CREATE INDEX visits_done ON public.visits USING btree (plan_id, community_id, equipment_id, done_at DESC);
+CREATE INDEX visits_due ON public.visits USING btree (due_at) WHERE (done_at IS NULL);
+CREATE UNIQUE INDEX visits_one_open ON public.visits USING btree (plan_id, community_id, equipment_id) WHERE (done_at IS NULL);
+CREATE INDEX visits_unfiled ON public.visits USING btree (visit_id) WHERE ((done_at IS NOT NULL) AND (found_cases IS NULL));
 CREATE INDEX warnings_by_time ON public.warnings USING btree (detected_at DESC);
 CREATE INDEX warnings_equipment ON public.warnings USING btree (community_id, equipment_id, event_at DESC);
 CREATE INDEX warnings_key ON public.warnings USING btree (community_id, equipment_id, condition, detected_at DESC);
@@ -1902,20 +2802,37 @@ CREATE UNIQUE INDEX warnings_one_open ON public.warnings USING btree (community_
 CREATE INDEX warnings_recent ON public.warnings USING btree (community_id, detected_at DESC);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.credit_events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.inspections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.score_schemes FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER await_verdict AFTER INSERT ON public.warnings FOR EACH ROW EXECUTE FUNCTION public.await_verdict();
+CREATE TRIGGER note_acted AFTER INSERT ON public.transitions FOR EACH ROW WHEN ((new.person_id IS NOT NULL)) EXECUTE FUNCTION public.note_acted();
+CREATE TRIGGER note_community AFTER INSERT OR UPDATE ON public.communities FOR EACH ROW EXECUTE FUNCTION public.note_community();
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION public.notify_change('case_id');
+CREATE TRIGGER notify_change AFTER INSERT ON public.complaints FOR EACH ROW EXECUTE FUNCTION public.notify_change('complaint_id');
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCTION public.notify_change('order_id');
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.warnings FOR EACH ROW EXECUTE FUNCTION public.notify_change('warning_id');
+CREATE TRIGGER order_facts BEFORE INSERT ON public.orders FOR EACH ROW EXECUTE FUNCTION public.order_facts();
 ALTER TABLE ONLY public.aliases
     ADD CONSTRAINT aliases_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.points(series_id);
 ALTER TABLE ONLY public.api_tokens
     ADD CONSTRAINT api_tokens_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.appeals
+    ADD CONSTRAINT appeals_ranking_id_subject_id_fkey FOREIGN KEY (ranking_id, subject_id) REFERENCES public.ranking_rows(ranking_id, subject_id);
 ALTER TABLE ONLY public.areas
     ADD CONSTRAINT areas_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.areas(area_id);
+ALTER TABLE ONLY public.assignment_rules
+    ADD CONSTRAINT assignment_rules_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
 ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES public.audit_entries(audit_id);
 ALTER TABLE ONLY public.buildings
     ADD CONSTRAINT buildings_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.case_callbacks
+    ADD CONSTRAINT case_callbacks_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.case_callbacks
+    ADD CONSTRAINT case_callbacks_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.case_escalations
+    ADD CONSTRAINT case_escalations_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
 ALTER TABLE ONLY public.case_warnings
     ADD CONSTRAINT case_warnings_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
 ALTER TABLE ONLY public.case_warnings
@@ -1936,14 +2853,48 @@ ALTER TABLE ONLY public.communities
     ADD CONSTRAINT communities_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
 ALTER TABLE ONLY public.communities
     ADD CONSTRAINT communities_property_org_id_fkey FOREIGN KEY (property_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.community_history
+    ADD CONSTRAINT community_history_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
+ALTER TABLE ONLY public.community_history
+    ADD CONSTRAINT community_history_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.community_history
+    ADD CONSTRAINT community_history_property_org_id_fkey FOREIGN KEY (property_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_property_org_id_fkey FOREIGN KEY (property_org_id) REFERENCES public.organisations(org_id);
 ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT contracts_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT contracts_provider_org_id_fkey FOREIGN KEY (provider_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.credit_events
+    ADD CONSTRAINT credit_events_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.credit_events
+    ADD CONSTRAINT credit_events_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.credit_events
+    ADD CONSTRAINT credit_events_withdraws_id_fkey FOREIGN KEY (withdraws_id) REFERENCES public.credit_events(event_id);
+ALTER TABLE ONLY public.deadline_changes
+    ADD CONSTRAINT deadline_changes_approver_id_fkey FOREIGN KEY (approver_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.deadline_changes
+    ADD CONSTRAINT deadline_changes_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.deadline_changes
+    ADD CONSTRAINT deadline_changes_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
+ALTER TABLE ONLY public.deadline_changes
+    ADD CONSTRAINT deadline_changes_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
 ALTER TABLE ONLY public.duties
     ADD CONSTRAINT duties_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
 ALTER TABLE ONLY public.duties
     ADD CONSTRAINT duties_list_id_fkey FOREIGN KEY (list_id) REFERENCES public.duty_lists(list_id);
+ALTER TABLE ONLY public.duty_handovers
+    ADD CONSTRAINT duty_handovers_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.duty_handovers
+    ADD CONSTRAINT duty_handovers_from_person_fkey FOREIGN KEY (from_person) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.duty_handovers
+    ADD CONSTRAINT duty_handovers_to_person_fkey FOREIGN KEY (to_person) REFERENCES public.people(person_id);
 ALTER TABLE ONLY public.equipment
     ADD CONSTRAINT equipment_community_id_building_id_fkey FOREIGN KEY (community_id, building_id) REFERENCES public.buildings(community_id, building_id);
 ALTER TABLE ONLY public.equipment
@@ -1960,6 +2911,12 @@ ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
 ALTER TABLE ONLY public.floors
     ADD CONSTRAINT floors_community_id_building_id_fkey FOREIGN KEY (community_id, building_id) REFERENCES public.buildings(community_id, building_id);
+ALTER TABLE ONLY public.fund_requests
+    ADD CONSTRAINT fund_requests_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.fund_steps
+    ADD CONSTRAINT fund_steps_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.fund_steps
+    ADD CONSTRAINT fund_steps_request_id_fkey FOREIGN KEY (request_id) REFERENCES public.fund_requests(request_id);
 ALTER TABLE ONLY public.gateways
     ADD CONSTRAINT gateways_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
 ALTER TABLE ONLY public.gateways
@@ -1974,16 +2931,28 @@ ALTER TABLE ONLY public.ledger_entries
     ADD CONSTRAINT ledger_entries_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
 ALTER TABLE ONLY public.ledger_entries
     ADD CONSTRAINT ledger_entries_responsible_org_id_fkey FOREIGN KEY (responsible_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.ledger_studies
+    ADD CONSTRAINT ledger_studies_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.ledger_studies
+    ADD CONSTRAINT ledger_studies_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.ledger_studies
+    ADD CONSTRAINT ledger_studies_responsible_org_id_fkey FOREIGN KEY (responsible_org_id) REFERENCES public.organisations(org_id);
 ALTER TABLE ONLY public.maintenance_windows
     ADD CONSTRAINT maintenance_windows_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.notices
+    ADD CONSTRAINT notices_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.notification_channels
     ADD CONSTRAINT notification_channels_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.notification_channels(channel_id) ON DELETE SET NULL;
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
 ALTER TABLE ONLY public.notifications
@@ -1994,20 +2963,42 @@ ALTER TABLE ONLY public.orders
     ADD CONSTRAINT orders_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.orders
     ADD CONSTRAINT orders_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_recurs_order_id_fkey FOREIGN KEY (recurs_order_id) REFERENCES public.orders(order_id);
 ALTER TABLE ONLY public.organisations
     ADD CONSTRAINT organisations_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
 ALTER TABLE ONLY public.owners_committees
     ADD CONSTRAINT owners_committees_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.person_skills
+    ADD CONSTRAINT person_skills_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
 ALTER TABLE ONLY public.point_limits
     ADD CONSTRAINT point_limits_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.points(series_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.points
     ADD CONSTRAINT points_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.ranking_rows
+    ADD CONSTRAINT ranking_rows_ranking_id_fkey FOREIGN KEY (ranking_id) REFERENCES public.rankings(ranking_id);
+ALTER TABLE ONLY public.rankings
+    ADD CONSTRAINT rankings_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
 ALTER TABLE ONLY public.replay_watermarks
     ADD CONSTRAINT replay_watermarks_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.rollup_series
     ADD CONSTRAINT rollup_series_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.points(series_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.rota_shifts
+    ADD CONSTRAINT rota_shifts_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.rota_shifts
+    ADD CONSTRAINT rota_shifts_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.rota_shifts
+    ADD CONSTRAINT rota_shifts_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.rota_swaps
+    ADD CONSTRAINT rota_swaps_from_person_fkey FOREIGN KEY (from_person) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.rota_swaps
+    ADD CONSTRAINT rota_swaps_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.rota_swaps
+    ADD CONSTRAINT rota_swaps_shift_id_fkey FOREIGN KEY (shift_id) REFERENCES public.rota_shifts(shift_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.rota_swaps
+    ADD CONSTRAINT rota_swaps_to_person_fkey FOREIGN KEY (to_person) REFERENCES public.people(person_id);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.signals
@@ -2026,6 +3017,16 @@ ALTER TABLE ONLY public.unjudged
     ADD CONSTRAINT unjudged_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
 ALTER TABLE ONLY public.verdicts
     ADD CONSTRAINT verdicts_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
+ALTER TABLE ONLY public.visits
+    ADD CONSTRAINT visits_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.visits
+    ADD CONSTRAINT visits_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.visits
+    ADD CONSTRAINT visits_overdue_case_fkey FOREIGN KEY (overdue_case) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.visits
+    ADD CONSTRAINT visits_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.visits
+    ADD CONSTRAINT visits_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.visit_plans(plan_id);
 ALTER TABLE ONLY public.warnings
     ADD CONSTRAINT warnings_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.warranties
@@ -2033,18 +3034,27 @@ ALTER TABLE ONLY public.warranties
 ALTER TABLE ONLY public.warranties
     ADD CONSTRAINT warranties_developer_org_id_fkey FOREIGN KEY (developer_org_id) REFERENCES public.organisations(org_id);
 ALTER TABLE public.api_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.appeals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.areas ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.assignment_rules ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.buildings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.case_callbacks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.case_escalations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.case_warnings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.communities ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.community_history ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
 CREATE POLICY console ON public.api_tokens TO watchkeep_console USING (true) WITH CHECK (true);
 CREATE POLICY console ON public.idempotency_keys TO watchkeep_console USING (true) WITH CHECK (true);
 CREATE POLICY console ON public.sessions TO watchkeep_console USING (true) WITH CHECK (true);
 ALTER TABLE public.contracts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.deadline_changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.device_clocks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.duties ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.duty_handovers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.duty_lists ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.equipment ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.equipment_links ENABLE ROW LEVEL SECURITY;
@@ -2052,24 +3062,47 @@ ALTER TABLE public.escalations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.floors ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.fund_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.fund_steps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_status ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateways ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.handovers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.households ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.inspections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY known ON public.appeals TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.rankings r
+  WHERE (r.ranking_id = appeals.ranking_id))));
 CREATE POLICY known ON public.areas TO watchkeep_console USING ((public.my_person() IS NOT NULL));
 CREATE POLICY known ON public.duties TO watchkeep_console USING ((public.my_person() IS NOT NULL));
 CREATE POLICY known ON public.duty_lists TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.inspections TO watchkeep_console USING ((public.my_person() IS NOT NULL));
 CREATE POLICY known ON public.organisations TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.ranking_rows TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.rankings r
+  WHERE (r.ranking_id = ranking_rows.ranking_id))));
+CREATE POLICY known ON public.rankings TO watchkeep_console USING (((public.my_person() IS NOT NULL) AND ((published_at IS NOT NULL) OR (EXISTS ( SELECT
+   FROM public.memberships m
+  WHERE ((m.person_id = public.my_person()) AND (m.scope_kind = 'area'::text) AND (m.valid @> now())))))));
+CREATE POLICY known ON public.score_schemes TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.visit_plans TO watchkeep_console USING ((public.my_person() IS NOT NULL));
 ALTER TABLE public.ledger_entries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.ledger_studies ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.maintenance_windows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON public.assignment_rules TO watchkeep_console USING ((org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])));
 CREATE POLICY mine ON public.audit_entries FOR SELECT TO watchkeep_console USING (((person_id = public.my_person()) OR (EXISTS ( SELECT
    FROM public.memberships m
   WHERE ((m.person_id = public.my_person()) AND (m.role = 'auditor'::text) AND (m.valid @> now()))))));
 CREATE POLICY mine ON public.buildings TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = buildings.community_id) AND (e.building_id = buildings.building_id))))));
+CREATE POLICY mine ON public.case_callbacks TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = case_callbacks.case_id))));
+CREATE POLICY mine ON public.case_escalations TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = case_escalations.case_id))));
 CREATE POLICY mine ON public.case_warnings TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = case_warnings.case_id))));
@@ -2080,10 +3113,23 @@ CREATE POLICY mine ON public.communities TO watchkeep_console USING (((community
    FROM public.contracts c)) OR (community_id IN ( SELECT o.community_id
    FROM public.orders o
   WHERE (o.org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))))));
+CREATE POLICY mine ON public.community_history TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.complaints TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = complaints.case_id)))));
 CREATE POLICY mine ON public.contracts TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (provider_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
+CREATE POLICY mine ON public.credit_events TO watchkeep_console USING (((org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (EXISTS ( SELECT
+   FROM public.communities c
+  WHERE (c.property_org_id = credit_events.org_id))) OR (EXISTS ( SELECT
+   FROM public.contracts k
+  WHERE (k.provider_org_id = credit_events.org_id)))));
+CREATE POLICY mine ON public.deadline_changes TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = deadline_changes.case_id))));
 CREATE POLICY mine ON public.device_clocks TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = device_clocks.community_id) AND (e.equipment_id = device_clocks.equipment_id))))));
+CREATE POLICY mine ON public.duty_handovers TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.equipment TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR public.contracted_to_me(community_id, kind)));
 CREATE POLICY mine ON public.equipment_links TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.equipment e
@@ -2098,6 +3144,12 @@ CREATE POLICY mine ON public.evidence TO watchkeep_console USING ((EXISTS ( SELE
    FROM public.cases c
   WHERE (c.case_id = evidence.case_id))));
 CREATE POLICY mine ON public.floors TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.fund_requests TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = fund_requests.case_id))));
+CREATE POLICY mine ON public.fund_steps TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.fund_requests f
+  WHERE (f.request_id = fund_steps.request_id))));
 CREATE POLICY mine ON public.gateway_status TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.gateways TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.handovers TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
@@ -2105,9 +3157,13 @@ CREATE POLICY mine ON public.households TO watchkeep_console USING ((community_i
 CREATE POLICY mine ON public.ledger_entries TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = ledger_entries.case_id))));
+CREATE POLICY mine ON public.ledger_studies TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = ledger_studies.case_id))));
 CREATE POLICY mine ON public.maintenance_windows TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.memberships TO watchkeep_console USING (((person_id = public.my_person()) OR (scope_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (scope_id = ANY (( SELECT public.my_communities() AS my_communities)::text[]))));
-CREATE POLICY mine ON public.notification_channels TO watchkeep_console USING ((org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])));
+CREATE POLICY mine ON public.notices TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.notification_channels TO watchkeep_console USING (((person_id = public.my_person()) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
 CREATE POLICY mine ON public.notifications TO watchkeep_console USING (((person_id = public.my_person()) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (case_id IN ( SELECT c.case_id
    FROM public.cases c))));
 CREATE POLICY mine ON public.orders TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
@@ -2115,12 +3171,19 @@ CREATE POLICY mine ON public.owners_committees TO watchkeep_console USING ((comm
 CREATE POLICY mine ON public.people TO watchkeep_console USING (((person_id = public.my_person()) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (org_id IN ( SELECT c.property_org_id
    FROM public.communities c)) OR (org_id IN ( SELECT c.provider_org_id
    FROM public.contracts c))));
+CREATE POLICY mine ON public.person_skills TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.people p
+  WHERE (p.person_id = person_skills.person_id))));
 CREATE POLICY mine ON public.point_limits TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.points p
   WHERE (p.series_id = point_limits.series_id))));
 CREATE POLICY mine ON public.points TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = points.community_id) AND (e.equipment_id = points.equipment_id))))));
+CREATE POLICY mine ON public.rota_shifts TO watchkeep_console USING ((org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])));
+CREATE POLICY mine ON public.rota_swaps TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.rota_shifts s
+  WHERE (s.shift_id = rota_swaps.shift_id))));
 CREATE POLICY mine ON public.signals TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = signals.community_id) AND (e.equipment_id = signals.equipment_id))))));
@@ -2135,26 +3198,37 @@ CREATE POLICY mine ON public.unjudged TO watchkeep_console USING ((EXISTS ( SELE
 CREATE POLICY mine ON public.verdicts TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.warnings w
   WHERE (w.warning_id = verdicts.warning_id))));
+CREATE POLICY mine ON public.visits TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
 CREATE POLICY mine ON public.warnings TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = warnings.community_id) AND (e.equipment_id = warnings.equipment_id))))));
 CREATE POLICY mine ON public.warranties TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = warranties.community_id) AND (e.equipment_id = warranties.equipment_id))))));
+ALTER TABLE public.notices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.notification_channels ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.organisations ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_all ON public.api_tokens TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.appeals TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.areas TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.assignment_rules TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.audit_entries TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.buildings TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.case_callbacks TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.case_escalations TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.case_warnings TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.cases TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.communities TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.community_history TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.complaints TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.contracts TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.credit_events TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.deadline_changes TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.device_clocks TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.duties TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.duty_handovers TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.duty_lists TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.equipment TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.equipment_links TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -2162,22 +3236,33 @@ CREATE POLICY owner_all ON public.escalations TO watchkeep_owner USING (true) WI
 CREATE POLICY owner_all ON public.events TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.evidence TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.floors TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.fund_requests TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.fund_steps TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.gateway_status TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.gateways TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.handovers TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.households TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.idempotency_keys TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.inspections TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.ledger_entries TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.ledger_studies TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.maintenance_windows TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.memberships TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.notices TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.notification_channels TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.notifications TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.orders TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.organisations TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.owners_committees TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.people TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.person_skills TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.point_limits TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.points TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.ranking_rows TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.rankings TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.rota_shifts TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.rota_swaps TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.score_schemes TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.sessions TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.signals TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.silences TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -2185,22 +3270,39 @@ CREATE POLICY owner_all ON public.storms TO watchkeep_owner USING (true) WITH CH
 CREATE POLICY owner_all ON public.transitions TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.unjudged TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.verdicts TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.visit_plans TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.visits TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.warnings TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.warranties TO watchkeep_owner USING (true) WITH CHECK (true);
 ALTER TABLE public.owners_committees ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.people ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.person_skills ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.point_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.points ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.ranking_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.rankings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.rota_shifts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.rota_swaps ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.score_schemes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY services_all ON public.api_tokens TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.appeals TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.areas TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.assignment_rules TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.audit_entries TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.buildings TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.case_callbacks TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.case_escalations TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.case_warnings TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.cases TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.communities TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.community_history TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.complaints TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.contracts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.credit_events TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.deadline_changes TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.device_clocks TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.duties TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.duty_handovers TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.duty_lists TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.equipment TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.equipment_links TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -2208,22 +3310,33 @@ CREATE POLICY services_all ON public.escalations TO watchkeep_ingest, watchkeep_
 CREATE POLICY services_all ON public.events TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.evidence TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.floors TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.fund_requests TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.fund_steps TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.gateway_status TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.gateways TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.handovers TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.households TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.idempotency_keys TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.inspections TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.ledger_entries TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.ledger_studies TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.maintenance_windows TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.memberships TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.notices TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.notification_channels TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.notifications TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.orders TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.organisations TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.owners_committees TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.people TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.person_skills TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.point_limits TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.points TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.ranking_rows TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.rankings TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.rota_shifts TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.rota_swaps TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.score_schemes TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.sessions TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.signals TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.silences TO watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -2231,6 +3344,8 @@ CREATE POLICY services_all ON public.storms TO watchkeep_dispatch USING (true) W
 CREATE POLICY services_all ON public.transitions TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.unjudged TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.verdicts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.visit_plans TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.visits TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.warnings TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.warranties TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
@@ -2240,12 +3355,19 @@ ALTER TABLE public.storms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.transitions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.unjudged ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.verdicts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.visit_plans ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.visits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.warnings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.warranties ENABLE ROW LEVEL SECURITY;
 CREATE POLICY written ON public.audit_entries FOR INSERT TO watchkeep_console WITH CHECK (true);
 GRANT ALL ON SCHEMA public TO watchkeep_owner;
 GRANT USAGE ON SCHEMA wall TO grafana_ro;
+REVOKE ALL ON FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.await_verdict() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.complaint_contact(of_complaint bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.complaint_contact(of_complaint bigint) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.contiguous_seq(known int8multirange) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.contiguous_seq(known int8multirange) TO watchkeep_ingest;
 GRANT ALL ON FUNCTION public.contiguous_seq(known int8multirange) TO watchkeep_analytics;
@@ -2256,8 +3378,14 @@ GRANT ALL ON FUNCTION public.contracted_to_me(of_community text, of_kind text) T
 REVOKE ALL ON FUNCTION public.counter_increase(counted double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.counter_increase(counted double precision[]) TO watchkeep_ingest;
 GRANT ALL ON FUNCTION public.counter_increase(counted double precision[]) TO watchkeep_analytics;
+REVOKE ALL ON FUNCTION public.deadline_moves(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.deadline_moves(since timestamp with time zone, until timestamp with time zone) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.deadline_moves(since timestamp with time zone, until timestamp with time zone) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) TO watchkeep_ingest;
+REVOKE ALL ON FUNCTION public.licensed(who uuid, of_org text, wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.licensed(who uuid, of_org text, wanted text) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.licensed(who uuid, of_org text, wanted text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.login_candidate(wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.login_candidate(wanted text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.make_reading_partitions(days date[]) FROM PUBLIC;
@@ -2273,10 +3401,28 @@ GRANT ALL ON FUNCTION public.my_person() TO watchkeep_ingest;
 GRANT ALL ON FUNCTION public.my_person() TO watchkeep_analytics;
 GRANT ALL ON FUNCTION public.my_person() TO watchkeep_dispatch;
 GRANT ALL ON FUNCTION public.my_person() TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.note_community() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.notice_board(of_community text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.notice_board(of_community text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.notify_change() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.open_helpers(of_case bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_helpers(of_case bigint) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.open_helpers(of_case bigint) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.order_facts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.report_place(code uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.report_place(code uuid) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.report_problem(code uuid, what text, details text, at_place text, name text, phone text, picture bytea, picture_type text, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.report_problem(code uuid, what text, details text, at_place text, name text, phone text, picture bytea, picture_type text, at_most integer) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.report_status(of_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.report_status(of_token uuid) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.storage_backend() FROM PUBLIC;
@@ -2293,21 +3439,29 @@ REVOKE ALL ON FUNCTION public.visible_readings(series integer[], since timestamp
 GRANT ALL ON FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.aliases TO watchkeep_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_tokens TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.appeals TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.appeals TO watchkeep_console;
 GRANT SELECT ON TABLE public.areas TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.areas TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.areas TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.areas TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.assignment_rules TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.assignment_rules TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.audit_entries TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.audit_entries TO watchkeep_console;
 GRANT INSERT ON TABLE public.audit_entries TO watchkeep_ingest;
 GRANT INSERT ON TABLE public.audit_entries TO watchkeep_analytics;
 GRANT SELECT,INSERT ON TABLE public.audit_seals TO watchkeep_dispatch;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.batches TO watchkeep_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.batches TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.batches TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.batches TO watchkeep_console;
 GRANT SELECT ON TABLE public.buildings TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.buildings TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.buildings TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.case_callbacks TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.case_callbacks TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.case_escalations TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.case_escalations TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.case_warnings TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.case_warnings TO watchkeep_console;
 GRANT UPDATE(case_id) ON TABLE public.case_warnings TO watchkeep_dispatch;
@@ -2320,15 +3474,49 @@ GRANT SELECT ON TABLE public.communities TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.communities TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.communities TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.communities TO watchkeep_console;
+GRANT SELECT ON TABLE public.community_history TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.community_history TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaints TO watchkeep_dispatch;
+GRANT INSERT,UPDATE ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(complaint_id) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(token) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(source) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(channel_no) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(community_id) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(equipment_id) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(condition) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(place) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(description) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(contact_masked) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(property_org_id) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(received_at) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(entered_by) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(case_id) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(attached) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(refusal) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(answer_zh) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(answer_en) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(answered_at) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(satisfied) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(rated_at) ON TABLE public.complaints TO watchkeep_console;
+GRANT SELECT(rating_note) ON TABLE public.complaints TO watchkeep_console;
 GRANT SELECT ON TABLE public.contracts TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.credit_events TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.credit_events TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letters TO watchkeep_ingest;
+GRANT SELECT,INSERT ON TABLE public.deadline_changes TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.deadline_changes TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.detection_rule_changes TO watchkeep_analytics;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.detection_rules TO watchkeep_analytics;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.detector_states TO watchkeep_analytics;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.device_clocks TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.device_clocks TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.device_clocks TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.duties TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.duties TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_handovers TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_handovers TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_lists TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.duty_lists TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.equipment TO watchkeep_ingest;
@@ -2348,6 +3536,10 @@ GRANT SELECT,INSERT ON TABLE public.evidence TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.evidence TO watchkeep_console;
 GRANT SELECT ON TABLE public.floors TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.floors TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.fund_requests TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.fund_requests TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.fund_steps TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.fund_steps TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.gap_recoveries TO watchkeep_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.progress TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.gaps TO watchkeep_ingest;
@@ -2364,19 +3556,31 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.handovers TO watchkeep_console
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.households TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_accounts TO watchkeep_ingest;
+GRANT SELECT,INSERT ON TABLE public.inspections TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.inspections TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger_entries TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger_entries TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.ledger_studies TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.ledger_studies TO watchkeep_console;
 GRANT SELECT ON TABLE public.maintenance_windows TO watchkeep_analytics;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.maintenance_windows TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.maintenance_windows TO watchkeep_console;
 GRANT SELECT ON TABLE public.memberships TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.memberships TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.models TO watchkeep_analytics;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.notices TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.notices TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_channels TO watchkeep_dispatch;
 GRANT SELECT(channel_id) ON TABLE public.notification_channels TO watchkeep_console;
 GRANT SELECT(org_id) ON TABLE public.notification_channels TO watchkeep_console;
 GRANT SELECT(name) ON TABLE public.notification_channels TO watchkeep_console;
 GRANT SELECT(enabled) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(person_id) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(kind) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(rank) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(quiet_hours) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(language) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(per_minute) ON TABLE public.notification_channels TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notifications TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notifications TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.orders TO watchkeep_dispatch;
@@ -2396,6 +3600,8 @@ GRANT SELECT(language),UPDATE(language) ON TABLE public.people TO watchkeep_cons
 GRANT UPDATE(password_hash) ON TABLE public.people TO watchkeep_console;
 GRANT SELECT(active) ON TABLE public.people TO watchkeep_console;
 GRANT SELECT(created_at) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.person_skills TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.person_skills TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.point_limits TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.point_limits TO watchkeep_analytics;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.point_limits TO watchkeep_console;
@@ -2404,6 +3610,11 @@ GRANT SELECT ON TABLE public.points TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.points TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.points TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.quarantine TO watchkeep_ingest;
+GRANT SELECT ON TABLE public.quarantine TO watchkeep_analytics;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ranking_rows TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ranking_rows TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.rankings TO watchkeep_dispatch;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.rankings TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.readings TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.readings TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.readings TO watchkeep_dispatch;
@@ -2418,7 +3629,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rollup_series TO watchkeep_ing
 GRANT SELECT,UPDATE ON TABLE public.storage_levels TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.rollups_hour TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.rollups_minute TO watchkeep_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rota_shifts TO watchkeep_dispatch;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rota_shifts TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.rota_swaps TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.rota_swaps TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE ON TABLE public.rows_outbox TO watchkeep_ingest;
+GRANT SELECT,INSERT ON TABLE public.score_schemes TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.score_schemes TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.signals TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.signals TO watchkeep_dispatch;
@@ -2434,6 +3651,10 @@ GRANT SELECT,DELETE,UPDATE ON TABLE public.unjudged TO watchkeep_console;
 GRANT SELECT ON TABLE public.verdicts TO watchkeep_analytics;
 GRANT SELECT,INSERT ON TABLE public.verdicts TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.verdicts TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.visit_plans TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.visit_plans TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.visits TO watchkeep_dispatch;
+GRANT SELECT,UPDATE ON TABLE public.visits TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.warnings TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.warnings TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.warnings TO watchkeep_console;

@@ -4,30 +4,26 @@ Its statements name their tables without a schema, so every connection that uses
 worker for good, a caller's transaction until its end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 
 import procrastinate
 import psycopg
-from procrastinate import retry
 from procrastinate.exceptions import ConnectorException
 from procrastinate.schema import SchemaManager, migrations_path
 from procrastinate.types import JSONValue
 from psycopg import Connection, sql
 
 from watchkeep_core.database import OWNER, connect, queries
-from watchkeep_core.errors import TransientError
 from watchkeep_dispatch.errors import JobsMissing
 
 SCHEMA = "jobs"
 SEARCH_PATH = f"public, {SCHEMA}"
-TASK = "watchkeep.deliver"
-QUEUE = "notify"
+TASK = "watchkeep.serve"
+URGENT_QUEUE, QUEUE = "notify-urgent", "notify"
+"""Life safety has a queue and workers of its own: slow services cannot keep it waiting."""
 URGENT = 10
-"""Priority of life-safety notifications; others have 0."""
-MAX_ATTEMPTS = 6
-"""First try and retries after 3, 9, 27, 81 and 243 s: beyond six minutes a person has to look."""
-_WAIT_BASE_S = 3
+"""Priority of jobs for life safety; others have 0."""
 _NOT_INSTALLED = "schema jobs is not installed; run `watchkeep db migrate`"
 
 
@@ -58,15 +54,24 @@ def check_installed(conn: Connection) -> None:
         raise JobsMissing(_NOT_INSTALLED)
 
 
-def defer(conn: Connection, notification_ids: Sequence[int], *, priority: int = 0) -> None:
-    """Queue the hand-over of notifications in the caller's transaction. Raises JobsMissing."""
-    if not notification_ids:
+def wake(conn: Connection, channels: Iterable[tuple[int, bool]]) -> None:
+    """Queue one job per (channel, urgent) in the caller's transaction: look what waits there. Raises JobsMissing."""
+    wanted = sorted(channels, reverse=True)
+    if not wanted:
         return
     conn.execute("SELECT set_config('search_path', %s, true)", [SEARCH_PATH])
-    deferrer = _queue().configure_task(TASK, queue=QUEUE, priority=priority, connection=conn)
-    jobs: list[dict[str, JSONValue]] = [{"notification_id": number} for number in notification_ids]
+    for urgent in (True, False):
+        jobs: list[dict[str, JSONValue]] = [
+            {"channel_id": channel, "urgent": urgent} for channel, is_urgent in wanted if is_urgent is urgent
+        ]
+        if jobs:
+            _defer(conn, jobs, urgent=urgent)
+
+
+def _defer(conn: Connection, jobs: list[dict[str, JSONValue]], *, urgent: bool) -> None:
+    queue, priority = (URGENT_QUEUE, URGENT) if urgent else (QUEUE, 0)
     try:
-        deferrer.batch_defer(*jobs)
+        _queue().configure_task(TASK, queue=queue, priority=priority, connection=conn).batch_defer(*jobs)
     except ConnectorException as error:
         if isinstance(error.__cause__, psycopg.errors.UndefinedObject | psycopg.errors.InvalidSchemaName):
             raise JobsMissing(_NOT_INSTALLED) from error
@@ -75,28 +80,25 @@ def defer(conn: Connection, notification_ids: Sequence[int], *, priority: int = 
         raise
 
 
-def worker_app(url: str, deliver: Callable[[int, int], None]) -> procrastinate.App:
-    """The application a worker runs; `deliver(notification_id, attempt)`, attempts counted from 1.
+def worker_app(url: str, serve: Callable[[int, bool], None]) -> procrastinate.App:
+    """The application a worker runs; `serve(channel_id, urgent)`.
 
-    Only a TransientError is tried again.
+    A job only says where to look; when to try again stands in the notifications themselves.
     """
     connector = procrastinate.PsycopgConnector(
         conninfo=url,
         min_size=1,
-        max_size=4,
+        max_size=6,  # two of them listen
         kwargs={
             "application_name": "watchkeep-dispatch-jobs",
             "options": f"-c timezone=UTC -c search_path={SEARCH_PATH.replace(' ', '')}",
         },
     )
     app = procrastinate.App(connector=connector)
-    strategy = retry.RetryStrategy(
-        max_attempts=MAX_ATTEMPTS - 1, exponential_wait=_WAIT_BASE_S, retry_exceptions=[TransientError]
-    )
 
-    @app.task(name=TASK, queue=QUEUE, retry=strategy, pass_context=True)
-    def run(context: procrastinate.JobContext, notification_id: int) -> None:
-        deliver(notification_id, context.job.attempts + 1)
+    @app.task(name=TASK, queue=QUEUE)
+    def run(channel_id: int, urgent: bool) -> None:
+        serve(channel_id, urgent)
 
     return app
 

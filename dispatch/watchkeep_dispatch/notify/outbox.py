@@ -1,42 +1,47 @@
-"""Notifications written in the transaction of what they tell of, each with the job that will hand it over.
+"""Notifications written in the transaction of what they tell of, with the jobs that will hand them over.
 
-A row of channel `in_app` is what the console shows; its job also fans out to the organisation's own channels.
+A row of channel `in_app` is what the console shows: written is delivered, it has no job. One more row per channel of
+the organisation and of the people concerned waits for its job.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 
 from psycopg import Connection
+from psycopg.types.json import Jsonb
 
 from watchkeep_core.database import queries
-from watchkeep_dispatch.notify.jobs import URGENT, defer
+from watchkeep_dispatch.notify.jobs import wake
+from watchkeep_dispatch.notify.recipients import roles_for
 from watchkeep_dispatch.notify.texts import Language, render
 
 IN_APP = "in_app"
 
-_gathered: ContextVar[dict[int, list[int]] | None] = ContextVar("gathered", default=None)
-"""Priority → notifications whose jobs are still to be queued."""
+_Group = tuple[tuple[str, ...], tuple[str, ...]]
+"""Roles and named people that notifications share."""
+_gathered: ContextVar[dict[_Group, list[int]] | None] = ContextVar("gathered", default=None)
+"""Notifications whose channels are still to be found."""
 
 
 @contextmanager
 def gathering(conn: Connection) -> Iterator[None]:
-    """Queue the jobs of all that is announced inside at its end, together; inside one transaction.
+    """Address all that is announced inside at its end, together; inside one transaction.
 
     What is announced inside an inner one that fails is forgotten, as a savepoint forgets it.
     """
-    outer, mine = _gathered.get(), dict[int, list[int]]()
+    outer, mine = _gathered.get(), dict[_Group, list[int]]()
     token = _gathered.set(mine)
     try:
         yield
     finally:
         _gathered.reset(token)
-    for priority, ids in mine.items():
-        if outer is None:
-            defer(conn, ids, priority=priority)
-        else:
-            outer.setdefault(priority, []).extend(ids)
+    if outer is None:
+        _address(conn, mine)
+        return
+    for group, ids in mine.items():
+        outer.setdefault(group, []).extend(ids)
 
 
 def announce(
@@ -51,32 +56,33 @@ def announce(
     order_id: int | None = None,
     urgent: bool = False,
     language: Language = "zh",
+    people: Sequence[str] = (),
 ) -> list[int]:
-    """Tell each organisation once per `key`; returns the ids of the new rows, whose jobs run after the commit."""
+    """Tell each organisation once per `key`; returns the ids of the new rows. Channels get it after the commit.
+
+    `urgent` = life safety. `people` = ids of those to be told by name, instead of whoever is on call or has the role.
+    """
     text = render(kind, language, values)
-    rows = [
-        {
-            "dedup_key": f"{key}/{org_id}",
-            "case_id": case_id,
-            "order_id": order_id,
-            "org_id": org_id,
-            "channel": IN_APP,
-            "language": language,
-            "title": text.title,
-            "body": text.body,
-            "now": now,
-        }
-        for org_id in dict.fromkeys(org_ids)
-        if org_id is not None
-    ]
-    query = queries("watchkeep_dispatch", "sql/notify.sql")["save"]
-    new = [found[0] for row in rows if (found := conn.execute(query, row).fetchone())]
-    priority = URGENT if urgent else 0
+    row = {
+        "key": key,
+        "orgs": [org_id for org_id in dict.fromkeys(org_ids) if org_id is not None],
+        "case_id": case_id,
+        "order_id": order_id,
+        "kind": kind,
+        "words": Jsonb(dict(values)),
+        "urgent": urgent,
+        "language": language,
+        "title": text.title,
+        "body": text.body,
+        "now": now,
+    }
+    new = [found[0] for found in conn.execute(queries("watchkeep_dispatch", "sql/notify.sql")["save"], row)]
+    group = roles_for(kind), tuple(people)
     waiting = _gathered.get()
     if waiting is None:
-        defer(conn, new, priority=priority)
+        _address(conn, {group: new})
     else:
-        waiting.setdefault(priority, []).extend(new)
+        waiting.setdefault(group, []).extend(new)
     return new
 
 
@@ -85,3 +91,13 @@ def announce_test(conn: Connection, org_id: str, now: datetime, language: Langua
     stamp = now.isoformat(timespec="milliseconds")
     made = announce(conn, "test", [org_id], {"at": stamp}, key=f"test/{stamp}", now=now, language=language)
     return made[0] if made else None
+
+
+def _address(conn: Connection, groups: Mapping[_Group, Sequence[int]]) -> None:
+    """Rows for the channels, and one job per channel and urgency."""
+    query = queries("watchkeep_dispatch", "sql/notify.sql")["address"]
+    found: set[tuple[int, bool]] = set()
+    for (roles, people), ids in groups.items():
+        if ids:
+            found.update(conn.execute(query, [list(ids), list(roles), list(people)]).fetchall())
+    wake(conn, found)

@@ -1,21 +1,22 @@
-"""The job queue's worker, in a thread with an event loop of its own."""
+"""The job queue's workers and the clock of notifications, in a thread with an event loop of its own."""
 
 import asyncio
 import random
 import threading
-from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import psycopg
+from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from watchkeep_core.logs import get_logger
 from watchkeep_dispatch import metrics
-from watchkeep_dispatch.notify.channels import Channel
-from watchkeep_dispatch.notify.delivery import deliver
-from watchkeep_dispatch.notify.jobs import QUEUE, worker_app
+from watchkeep_dispatch.notify.chores import Pulse
+from watchkeep_dispatch.notify.delivery import Delivery
+from watchkeep_dispatch.notify.jobs import QUEUE, URGENT_QUEUE, worker_app
 
 _log = get_logger(__name__)
 
@@ -29,13 +30,23 @@ BACK_OFF_S = (0.5, 30.0)
 
 
 class NotifyWorker:
-    """Hands over notifications until stopped; a lost database ends a run, the next begins after a back-off."""
+    """Hands over notifications until stopped; a lost database ends a run, the next begins after a back-off.
+
+    Channels are served in up to `concurrency` threads, and as many again for life safety only.
+    """
 
     def __init__(
-        self, url: str, pool: ConnectionPool[Connection], open_channel: Callable[[str], Channel], concurrency: int
+        self,
+        url: str,
+        pool: ConnectionPool[Connection],
+        delivery: Delivery,
+        pulse: Pulse,
+        concurrency: int,
     ) -> None:
         self._url = url
-        self._deliver = partial(deliver, pool, open_channel)
+        self._pool = pool
+        self._delivery = delivery
+        self._pulse = pulse
         self._concurrency = concurrency
         self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
         self._stop = threading.Event()
@@ -53,6 +64,7 @@ class NotifyWorker:
     def stop(self) -> None:
         """Finish what is being handed over, up to `STOP_S`."""
         self._stop.set()
+        self._delivery.stop()
         loop, task = self._loop, self._task
         if loop and task and not loop.is_closed():
             loop.call_soon_threadsafe(task.cancel)
@@ -76,21 +88,41 @@ class NotifyWorker:
                 wait_s = min(2 * wait_s, BACK_OFF_S[1])
 
     async def _work(self) -> None:
-        app = worker_app(self._url, self._deliver)
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._loop.set_default_executor(ThreadPoolExecutor(2 * self._concurrency + 2, "notify"))
         if self._stop.is_set():
             return
+        app = worker_app(self._url, self._delivery.serve)
         async with app.open_async():
             self._well = True
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
                 await app.job_manager.retry_job(job)
-            await app.run_worker_async(
-                queues=[QUEUE],
-                concurrency=self._concurrency,
-                fetch_job_polling_interval=POLL_S,
-                stalled_worker_timeout=STALLED_AFTER_S,
-                shutdown_graceful_timeout=STOP_S / 2,
-                delete_jobs="successful",
-                install_signal_handlers=False,
-                listen_notify=True,
-            )
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for queue in (URGENT_QUEUE, QUEUE):
+                        tasks.create_task(self._queue(app, queue))
+                    tasks.create_task(self._beats())
+            except ExceptionGroup as lost:
+                raise lost.exceptions[0] from None
+
+    async def _queue(self, app: App, queue: str) -> None:
+        await app.run_worker_async(
+            queues=[queue],
+            name=queue,
+            concurrency=self._concurrency,
+            fetch_job_polling_interval=POLL_S,
+            stalled_worker_timeout=STALLED_AFTER_S,
+            shutdown_graceful_timeout=STOP_S / 2,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            listen_notify=True,
+        )
+
+    async def _beats(self) -> None:
+        while not self._stop.is_set():
+            await asyncio.to_thread(self._beat)
+            await asyncio.sleep(POLL_S)
+
+    def _beat(self) -> None:
+        with self._pool.connection() as conn:
+            self._pulse.beat(conn, datetime.now(UTC))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psycopg import Connection
 
-from watchkeep_core import estate, topics
+from watchkeep_core import estate, logs, topics
 from watchkeep_core.broker import BrokerAddress
 from watchkeep_core.database import OWNER, connect
 from watchkeep_core.errors import TransientError
@@ -125,6 +125,7 @@ def _serve(ingest_url: str, mqtt_url: str, password: str) -> None:
     settings = load(
         IngestSettings, {}, partitions=str(PARTITION), unclaimed_cap=POINTS, flood_readings_per_s=0, **given
     )
+    logs.configure("ingest", settings.log_level)  # to stderr: stdout is the JSON
     run_service(settings, Stop().install())
 
 

@@ -32,9 +32,15 @@ _MEASURES: dict[str, tuple[str, float | None, Callable[..., bench.Measure]]] = {
     "readings_per_s": ("readings/s", None, at_least),
     "series_1k_rows_per_s": ("rows/s", None, at_least),
     "series_1m_rows_per_s": ("rows/s", None, at_least),
+    "series_1k_copy_rows_per_s": ("rows/s", None, at_least),
+    "series_1m_copy_rows_per_s": ("rows/s", None, at_least),
     "series_1m_of_1k_against_copy": ("ratio", 0.9, at_least),
+    "series_1m_rss_mb": ("MB", None, at_most),
+    "filled_with_rows": ("rows", None, at_least),
+    "filled_rows_per_s": ("rows/s", None, at_least),
     "filled_of_empty": ("ratio", 0.9, at_least),
     "filled_copy_of_empty": ("ratio", None, at_least),
+    "filled_of_empty_against_copy": ("ratio", None, at_least),
     "flood_rss_mb": ("MB", 300, at_most),
     "node_red_100_rows_per_s": ("rows/s", None, at_least),
     "node_red_1_rows_per_s": ("rows/s", None, at_least),
@@ -150,16 +156,25 @@ def _series(target: Target, options: Options) -> Values:
     return {
         "series_1k_rows_per_s": found["few"],
         "series_1m_rows_per_s": found["many"],
+        "series_1k_copy_rows_per_s": found["bare_few"],
+        "series_1m_copy_rows_per_s": found["bare_many"],
         "series_1m_of_1k_against_copy": ratio,
+        "series_1m_rss_mb": found["rss_mb"],
     }
 
 
 def _filled(target: Target, options: Options) -> Values:
     """Rows/s after many rows are in (--fill), against before."""
     empty, bare_empty = throughput.drain(target, options.rows, 100), throughput.bare_copy(target, options.rows)
-    scale.fill(target, options.fill)
+    throughput.fill(target, options.fill)
     filled, bare_filled = throughput.drain(target, options.rows, 100), throughput.bare_copy(target, options.rows)
-    return {"filled_of_empty": filled / empty, "filled_copy_of_empty": bare_filled / bare_empty}
+    return {
+        "filled_with_rows": float(options.fill),
+        "filled_rows_per_s": filled,
+        "filled_of_empty": filled / empty,
+        "filled_copy_of_empty": bare_filled / bare_empty,
+        "filled_of_empty_against_copy": (filled / empty) / (bare_filled / bare_empty),
+    }
 
 
 def _flood(target: Target, options: Options) -> Values:

@@ -29,7 +29,9 @@ INSERT INTO aliases (community_id, gateway_id, epoch, alias, series_id)
 
 def series(target: Target, rows: int) -> dict[str, float]:
     """Live rows/s at a million series and at a thousand, beside what bare COPY loses."""
-    few, bare_few = throughput.live(target, rows, 100)["rate"], throughput.bare_copy(target, rows)
+    bare_few = throughput.bare_copy(target, rows)
+    few = throughput.live(target, rows, 100)["rate"]
+    bare_few = (bare_few + throughput.bare_copy(target, rows)) / 2
     epoch = lab.new_epoch("many")
     points = MANY // FLEET
     row = {"community": lab.COMMUNITY, "fleet": FLEET, "points": points, "many": MANY, "epoch": epoch}
@@ -39,20 +41,17 @@ def series(target: Target, rows: int) -> dict[str, float]:
             cursor.execute(statement.encode(), row)
     fleet = [GatewayRef(lab.COMMUNITY, f"m{number}") for number in range(FLEET)]
     load = packets(fleet, epoch, rows, 100, points)
-    bare_many = throughput.bare_copy(target, rows, MANY)
-    with lab.worker(target):
+    bare_before = throughput.bare_copy(target, rows, FLEET, points)
+    with lab.worker(target) as pid:
         start = throughput.before(target)
         warm = 2 * FLEET * 100  # readings: at its start a worker reads every gateway's aliases
         with lab.publishing(target, load):
             with connect(target.ingest_url, "bench", autocommit=True) as conn:
                 lab.wait_for(lambda: lab.accounted(conn, "stored") - start >= warm, lab.START_S)
             many = lab.rate_until(target, "stored", start + warm, rows - warm)
-    return {"few": few, "many": many, "bare_few": bare_few, "bare_many": bare_many}
-
-
-def fill(target: Target, rows: int) -> None:
-    """Rows of the last days, so that the partitions and their indexes are as large as they will be."""
-    throughput.bare_copy(target, rows)
+        rss_mb = lab.memory_mb(pid)
+    bare_many = (bare_before + throughput.bare_copy(target, rows, FLEET, points)) / 2
+    return {"few": few, "many": many, "bare_few": bare_few, "bare_many": bare_many, "rss_mb": rss_mb}
 
 
 def flood(target: Target, seconds: float = 20.0) -> float:

@@ -19,14 +19,21 @@ from watchkeep_ingest.columns import Rows
 
 COPY_BATCH = 100_000
 WINDOW = 2_000
+_MESSAGE = 100
+"""Readings per message of the rows that the bare COPY stands for."""
+
 _DISTINCT = 40
 """Batches kept in memory, 136 MB; a longer COPY sends them again."""
 
 
-def bare_copy(target: Target, count: int, series: int = lab.POINTS * len(lab.GATEWAYS)) -> float:
-    """Rows/s of pre-encoded, sorted batches into `readings`, each a transaction with synchronous_commit."""
+def bare_copy(target: Target, count: int, gateways: int = len(lab.GATEWAYS), points: int = lab.POINTS) -> float:
+    """Rows/s of pre-encoded, sorted batches into `readings`, each a transaction with synchronous_commit.
+
+    A batch has the series and the order that a worker's has: those of 1,000 messages of these gateways in turn. (Series
+    in ascending order over all batches would be appended at the index's right edge, where PostgreSQL has a short cut.)
+    """
     sizes = [min(COPY_BATCH, count - start) for start in range(0, count, COPY_BATCH)]
-    batches = [_copy_batch(n * COPY_BATCH, size, series) for n, size in enumerate(sizes[:_DISTINCT])]
+    batches = [_copy_batch(n * COPY_BATCH, size, gateways, points) for n, size in enumerate(sizes[:_DISTINCT])]
     with connect(target.ingest_url, "bench", autocommit=True) as conn:
         make_partitions(conn)
         begin = time.perf_counter()
@@ -50,12 +57,28 @@ def copy_in(conn: Connection, batch: bytes) -> None:
         copy.write(batch)
 
 
-def _copy_batch(start: int, count: int, series: int) -> bytes:
+def fill(target: Target, count: int) -> None:
+    """As many rows, all different, of the hour before; then a checkpoint, so that what follows does not pay for it."""
+    since_us = time.time_ns() // 1000 - 3_600_000_000
+    with connect(target.ingest_url, "bench", autocommit=True) as conn:
+        make_partitions(conn)
+        for start in range(0, count, COPY_BATCH):
+            size = min(COPY_BATCH, count - start)
+            copy_in(conn, _copy_batch(start, size, len(lab.GATEWAYS), lab.POINTS, since_us))
+    with connect(target.admin_url, "bench", autocommit=True) as conn:
+        conn.execute("CHECKPOINT")
+
+
+def _copy_batch(start: int, count: int, gateways: int, points: int, since_us: int = 0) -> bytes:
+    """Stamps from `since_us` on, or of the last minute."""
     number = np.arange(start, start + count, dtype=np.int64)
-    now_us = time.time_ns() // 1000
+    since_us = since_us or time.time_ns() // 1000 - 60_000_000
+    message, place = np.divmod(number, _MESSAGE)
+    turn, gateway = np.divmod(message, gateways)
+    reading = turn * _MESSAGE + place  # of its gateway
     rows = Rows(
-        series=(number % series + 1).astype(np.int32),
-        time_us=now_us - 60_000_000 + number // series * 1000,
+        series=(gateway * points + reading % points + 1).astype(np.int32),
+        time_us=since_us + reading // points * 1000,
         value=np.sin(number / 100),
         quality=np.zeros(count, np.uint8),
         partition=np.zeros(count, np.uint8),

@@ -4,9 +4,12 @@ FROM unnest(%(communities)s::text[], %(gateways)s::text[]) AS k (community_id, g
 JOIN gateways g USING (community_id, gateway_id) JOIN communities c USING (community_id)
 
 -- name: read_aliases
-COPY (SELECT alias, series_id FROM aliases
-      WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(epoch)s ORDER BY alias)
-TO STDOUT (FORMAT binary)
+-- Of each gateway and epoch one value, alias and series in turn as big-endian int4: a row each costs the client a visit.
+SELECT k.community_id, k.gateway_id, k.epoch, a.packed
+FROM unnest(%(communities)s::text[], %(gateways)s::text[], %(epochs)s::text[]) AS k (community_id, gateway_id, epoch)
+CROSS JOIN LATERAL (
+    SELECT string_agg(int4send(alias) || int4send(series_id), '' ORDER BY alias) AS packed FROM aliases
+    WHERE community_id = k.community_id AND gateway_id = k.gateway_id AND epoch = k.epoch) AS a
 
 -- name: insert_aliases
 INSERT INTO aliases (community_id, gateway_id, epoch, alias, series_id)

@@ -56,6 +56,16 @@ FROM unnest(%(partition)s::smallint[], %(batch)s::bigint[], %(row_count)s::integ
             %(max_ts)s::timestamptz[], %(lowest)s::integer[], %(highest)s::integer[])
     AS b (partition, batch, row_count, min_ts, max_ts, lowest, highest)
 
+-- name: delete_batches
+-- The last of each lane and partition stays: numbers go on from it.
+DELETE FROM batches d USING (
+    SELECT a.lane, a.partition, o.batch FROM ingest_accounts a
+    CROSS JOIN LATERAL (SELECT batch, committed_at FROM batches b WHERE b.lane = a.lane AND b.partition = a.partition
+                        ORDER BY batch LIMIT %(at_most)s) AS o
+    WHERE o.committed_at < %(before)s
+      AND o.batch < (SELECT max(batch) FROM batches b WHERE b.lane = a.lane AND b.partition = a.partition)) AS old
+WHERE d.lane = old.lane AND d.partition = old.partition AND d.batch = old.batch
+
 -- name: insert_dead_letter
 INSERT INTO dead_letters (received_at, topic, payload, reason, detail, community_id, gateway_id)
 VALUES (%(received_at)s, %(topic)s, %(payload)s, %(reason)s, %(detail)s, %(community_id)s, %(gateway_id)s)

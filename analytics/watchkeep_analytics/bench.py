@@ -1,0 +1,114 @@
+"""`watchkeep bench detect`: recorded benchmarks by their own rules, the simulated fleet, the cost of a sample.
+
+No threshold is chosen on what it is scored on: NAB's and SKAB's come from the other half of the files, BATADAL's from
+its clean year, the fleet's are constants of the detectors.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from watchkeep_analytics import bench_nab as nab
+from watchkeep_analytics import bench_recorded as recorded
+from watchkeep_analytics.bench_cost import measure
+from watchkeep_analytics.bench_fleet import Fleet, Outcome, run_fleet
+from watchkeep_core.bench import Measure, Result, at_least, at_most, machine, versions
+from watchkeep_core.errors import SettingsError
+
+GROUPS = ("nab", "skab", "batadal", "fleet", "cost")
+
+
+def run_bench(
+    data: Path | None,
+    fleet: Fleet,
+    learnt: set[str],
+    *,
+    seed: int,
+    groups: Sequence[str] = GROUPS,
+    say: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """`data` holds nab, skab and batadal; `learnt` are the fleet's scenarios that only statistics can see.
+
+    Raises SettingsError without `data` when it is needed, SeriesError for a file that cannot be read.
+    """
+    measures: list[Measure] = []
+    for group in groups:
+        say(group)
+        if group == "fleet":
+            measures += _fleet(run_fleet(fleet, learnt, lambda s: say(f"fleet: day {s / 86_400:.0f}")), say)
+        elif group == "cost":
+            measures += _cost(seed)
+        elif data is None:
+            raise SettingsError(f"data: {group} needs the folder of recorded data (--data or WATCHKEEP_TEST_DATA)")
+        else:
+            measures += {"nab": _nab, "skab": _skab, "batadal": _batadal}[group](data, seed)
+    return Result(
+        bench="detect",
+        machine=machine() | {"seed": seed},
+        versions=versions("numpy", "scikit-learn"),
+        measures=measures,
+    )
+
+
+def _nab(data: Path, seed: int) -> list[Measure]:
+    series = nab.load(data)
+    found = []
+    for name, price, goal in (("standard", nab.FALSE_STANDARD, 64.0), ("low_fp", nab.FALSE_LOW_FP, 54.0)):
+        splits = nab.held_out(series, price, seed)
+        mean = sum(split.score for split in splits) / len(splits)
+        own = nab.tally(series, nab.best_threshold(series, price), price)
+        found += [
+            at_least(f"nab_{name}_held_out", "points", goal, [mean]),
+            at_least(f"nab_{name}_own_threshold", "points", None, [own.score]),
+            at_least(f"nab_{name}_windows_hit", f"of {sum(s.windows for s in series)}", None, [float(own.hit)]),
+            at_most(f"nab_{name}_false_points", "points", None, [float(own.false)]),
+        ]
+    return found
+
+
+def _skab(data: Path, seed: int) -> list[Measure]:
+    splits = recorded.skab(data, nab.SPLITS, seed)
+
+    def mean(column: int) -> list[float]:
+        return [sum(split[column] for split in splits) / len(splits)]
+
+    return [
+        at_least("skab_f1_held_out", "ratio", 0.82, mean(0)),
+        at_most("skab_far", "ratio", 0.20, mean(1)),
+        at_most("skab_mar", "ratio", None, mean(2)),
+    ]
+
+
+def _batadal(data: Path, seed: int) -> list[Measure]:
+    found = recorded.batadal(data)
+    return [
+        at_least("batadal_s", "ratio", 0.95, [found.s]),
+        at_least("batadal_found", f"of {found.attacks}", None, [float(found.found)]),
+        at_most("batadal_false_episodes", "episodes", 2.0, [float(found.false_episodes)]),
+    ]
+
+
+def _fleet(outcome: Outcome, say: Callable[[str], None]) -> list[Measure]:
+    for name, count in sorted(outcome.false.items(), key=lambda item: -item[1]):
+        say(f"false: {count} {name}")
+    for name, (hit, count) in sorted(outcome.by_scenario().items()):
+        say(f"found: {hit} of {count} {name}")
+    return [
+        at_most("fleet_false_per_series_month", "warnings", 0.004, [outcome.false_rate]),
+        at_most("fleet_beside_a_fault", "warnings", None, [float(outcome.beside)]),
+        at_least("fleet_recall_rules", "ratio", 1.0, [outcome.recall(learnt=False)]),
+        at_least("fleet_recall_statistical", "ratio", 0.75, [outcome.recall(learnt=True)]),
+        at_least("fleet_statistical_any_condition", "ratio", None, [outcome.noticed()]),
+        at_most("fleet_gradual_delay_share", "ratio", 0.4, [outcome.share()]),
+        at_least("fleet_explained", "ratio", 1.0, [outcome.explained / max(outcome.warnings, 1)]),
+        at_least("fleet_series_months", "months", None, [outcome.series_months]),
+        at_least("fleet_faults", "faults", None, [float(len(outcome.faults))]),
+    ]
+
+
+def _cost(seed: int) -> list[Measure]:
+    runs = [measure(100_000, 20_000, 20, seed + run) for run in range(3)]
+    return [
+        at_most("cost_layers_1_to_3", "µs/sample", 0.8, [run.us_per_sample for run in runs]),
+        at_most("cost_learned_levels", "µs/sample", None, [run.baseline_us_per_sample for run in runs]),
+        at_most("state_per_series", "bytes", 1000.0, [run.bytes_per_series for run in runs]),
+    ]

@@ -1,0 +1,64 @@
+"""What a sample costs: layers 1 to 3 of one engine, series arriving in scattered order; and the size of the state."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from watchkeep_analytics.batch import SECOND, Floats, Ints, order
+from watchkeep_analytics.detectors.baseline import Baseline
+from watchkeep_analytics.engine import Engine
+from watchkeep_analytics.registry import PointRow, Registry
+from watchkeep_analytics.suppression import Modes
+from watchkeep_core import vocabulary
+
+_START_US = 1_700_000_000 * SECOND
+_METRIC = "machine_temperature"
+_WARM_UP = 10  # batches that are not counted
+
+
+class Cost(NamedTuple):
+    """Of one run."""
+
+    us_per_sample: float
+    baseline_us_per_sample: float
+    """Of the learned levels alone."""
+    bytes_per_series: float
+    """Of the learned levels."""
+
+
+def measure(series: int, batch: int, batches: int, seed: int) -> Cost:
+    """`batches` batches, each of `batch` series drawn by chance; ten series to a piece of equipment."""
+    points = [_point(number) for number in range(series)]
+    engine = Engine(Modes())
+    engine.update(points, [])
+    good = np.zeros(batch, np.int64)
+    whole = _time(lambda ids, t_us, value: engine.observe(ids, t_us, value, good), series, batch, batches, seed)
+    registry = Registry()
+    registry.update(points, [])
+    baseline = Baseline(registry)
+    alone = _time(lambda ids, t_us, value: baseline.observe(order(ids, t_us, value)), series, batch, batches, seed)
+    return Cost(whole, alone, baseline.nbytes / series)
+
+
+def _time(judge: Callable[[Ints, Ints, Floats], object], series: int, batch: int, batches: int, seed: int) -> float:
+    """Microseconds per sample."""
+    rng = np.random.default_rng(seed)
+    spent = 0.0
+    for number in range(_WARM_UP + batches):
+        ids = rng.choice(series, batch, replace=False)
+        t_us = np.full(batch, _START_US + number * 60 * SECOND)
+        value = 50 + rng.normal(size=batch)
+        begun = time.perf_counter()
+        judge(ids, t_us, value)
+        if number >= _WARM_UP:
+            spent += time.perf_counter() - begun
+    return spent / (batch * batches) * 1e6
+
+
+def _point(number: int) -> PointRow:
+    metric = vocabulary.load().metrics[_METRIC]
+    item = f"e{number // 10}"
+    about = (number, "c", item, "elevator", item, item, _METRIC, metric.unit, "g", "", False)
+    return PointRow(*about, metric.period_s, metric.value, metric.min, metric.max)

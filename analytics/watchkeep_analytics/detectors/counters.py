@@ -1,0 +1,89 @@
+"""Counters that fall: replaced, reset or run over. What is computed from their increase is wrong across that moment."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
+from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.registry import COUNTER, Registry
+from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.table import Spec, Table
+
+OVER_US = 3600 * SECOND
+"""A counter that has not fallen for so long, by its own readings, is accepted as it is."""
+
+_ROUNDING = 1e-6
+"""Of the value: a float that was converted."""
+
+
+class Counters:
+    """Vectorised over the counters."""
+
+    name: ClassVar[str] = "counters"
+    version: ClassVar[str] = "1"
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._state = Table(last=Spec(np.float64, np.nan), fell_us=Spec(np.int64, NEVER), open=Spec(np.bool_))
+        self._watched = np.zeros(0, np.bool_)
+        self.configure()
+
+    def configure(self) -> list[Signal]:
+        self._state.grow(self._registry.size)
+        self._watched = self._registry["kind"] == COUNTER
+        return []
+
+    def observe(self, batch: Batch) -> list[Signal]:
+        mine = batch.where(self._watched[batch.row])
+        return [found for at in mine.rounds() for found in self._round(mine, at)]
+
+    def tick(self, moment: Moment) -> list[Signal]:
+        return []
+
+    def ready(self, row: int) -> bool:
+        return not np.isnan(self._state["last"][row])
+
+    def save(self) -> bytes:
+        return self._state.save(self._registry["series"])
+
+    def load(self, data: bytes) -> None:
+        self._state.load(data, self._registry.find)
+
+    @property
+    def nbytes(self) -> int:
+        return self._state.nbytes
+
+    def _round(self, batch: Batch, at: Ints) -> list[Signal]:
+        state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]
+        last, was = state["last"][rows], state["open"][rows]
+        fell = x < last - _ROUNDING * np.abs(last)
+        state["fell_us"][rows] = np.where(fell, t_us, state["fell_us"][rows])
+        begins, ends = fell & ~was, was & (t_us - state["fell_us"][rows] >= OVER_US)
+        state["last"][rows], state["open"][rows] = x, (was | begins) & ~ends
+        return [
+            self._signal(int(rows[i]), int(t_us[i]), float(x[i]), float(last[i]), bool(begins[i]))
+            for i in np.flatnonzero(begins | ends)
+        ]
+
+    def _signal(self, row: int, t_us: int, x: float, last: float, active: bool) -> Signal:
+        return signal(
+            self,
+            self._registry,
+            row,
+            t_us,
+            condition="sensor_counter_decrease",
+            tier="warning",
+            active=active,
+            source="fall",
+            text="counter",
+            evidence={
+                "actual": x,
+                "expected": {"low": last},
+                "driver": self._registry.metrics[row],
+                "since_us": int(self._state["fell_us"][row]),
+                "basis": "a counter never falls",
+                "mark": "S6",
+                "rule": "counter",
+            },
+        )

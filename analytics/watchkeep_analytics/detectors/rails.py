@@ -1,0 +1,109 @@
+"""Numbers that stay at the end of their physical range: a short circuit or a broken wire, not a reading."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from watchkeep_analytics.batch import NEVER, Batch, Bools
+from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.registry import NUMBER, Registry
+from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.table import Spec, Table
+
+IN_A_ROW = 3
+"""Readings at the end, and as many away from it that end it."""
+
+_NATURAL_TOP = 100.0
+"""A full tank, a charged battery, saturated air: 100 of percent units is a reading like any other; so is zero below."""
+
+_PERCENT = ("percent", "lel_percent")
+
+
+class Rails:
+    """`at_end` marks the readings that no other detector should see."""
+
+    name: ClassVar[str] = "rails"
+    version: ClassVar[str] = "1"
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._state = Table(streak=Spec(np.int8), open=Spec(np.bool_), since_us=Spec(np.int64, NEVER))
+        self._low = self._high = np.zeros(0, np.float64)
+        self.configure()
+
+    def configure(self) -> list[Signal]:
+        registry = self._registry
+        self._state.grow(registry.size)
+        number = registry["kind"] == NUMBER
+        percent = np.array([unit in _PERCENT for unit in registry.units], np.bool_)
+        lower, upper = registry["lower"], registry["upper"]
+        self._low = np.where(number & (lower != 0) & np.isfinite(lower), lower, -np.inf)
+        self._high = np.where(number & ~(percent & (upper == _NATURAL_TOP)), upper, np.inf)
+        return []
+
+    def at_end(self, batch: Batch) -> Bools:
+        """Which readings are exactly an end of their range that is no natural one."""
+        low, high = self._low[batch.row], self._high[batch.row]
+        return np.asarray(((batch.value == low) | (batch.value == high)) & np.isfinite(batch.value), np.bool_)
+
+    def observe(self, batch: Batch) -> list[Signal]:
+        odd, state = self.at_end(batch), self._state
+        watch = odd | (state["streak"][batch.row] != 0) | state["open"][batch.row]
+        mine = np.isin(batch.row, np.unique(batch.row[watch]))
+        return [
+            found
+            for at in np.flatnonzero(mine).tolist()
+            for found in self._one(int(batch.row[at]), int(batch.t_us[at]), float(batch.value[at]), bool(odd[at]))
+        ]
+
+    def tick(self, moment: Moment) -> list[Signal]:
+        return []
+
+    def ready(self, row: int) -> bool:
+        return True
+
+    def save(self) -> bytes:
+        return self._state.save(self._registry["series"])
+
+    def load(self, data: bytes) -> None:
+        self._state.load(data, self._registry.find)
+
+    @property
+    def nbytes(self) -> int:
+        return self._state.nbytes
+
+    def _one(self, row: int, t_us: int, x: float, odd: bool) -> list[Signal]:
+        state = self._state
+        is_open = bool(state["open"][row])
+        streak = int(state["streak"][row]) + 1 if odd != is_open else 0
+        if streak == 1 and not is_open:
+            state["since_us"][row] = t_us
+        state["streak"][row] = streak % IN_A_ROW
+        if streak < IN_A_ROW:
+            return []
+        state["open"][row] = not is_open
+        return [self._signal(row, t_us, x, not is_open)]
+
+    def _signal(self, row: int, t_us: int, x: float, active: bool) -> Signal:
+        low, high = float(self._registry["lower"][row]), float(self._registry["upper"][row])
+        return signal(
+            self,
+            self._registry,
+            row,
+            t_us,
+            condition="sensor_stuck_at_rail",
+            tier="warning",
+            active=active,
+            source="rail",
+            text="rail",
+            evidence={
+                "actual": x,
+                "expected": {"low": low, "high": high},
+                "driver": self._registry.metrics[row],
+                "samples": IN_A_ROW,
+                "since_us": int(self._state["since_us"][row]),
+                "basis": "end of the metric's physical range (vocabulary)",
+                "mark": "CP",
+                "rule": f"{IN_A_ROW} in a row",
+            },
+        )

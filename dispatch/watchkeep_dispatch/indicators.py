@@ -1,0 +1,167 @@
+"""Indicators of DOMAIN §7.2 by company, maintainer, community or subdistrict, from facts up to a moment.
+
+What happened after `as_of` is as if it had not: the same question gives the same answer for ever. An order counts in
+the period in which its finish is due; one that was returned, withdrawn, put into the ledger or is paused is left out
+and shown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+from psycopg import Connection, sql
+from psycopg.rows import dict_row
+
+from watchkeep_core.database import queries
+from watchkeep_core.vocabulary import load
+from watchkeep_dispatch.errors import DispatchError
+
+By = Literal["company", "maintainer", "community", "subdistrict", "all"]
+DIMENSIONS: tuple[By, ...] = ("company", "maintainer", "community", "subdistrict", "all")
+
+MIN_ORDERS = 10
+"""Below so many due orders in a period nobody is ranked (DOMAIN §7.2, CP)."""
+
+RATES = {
+    "respond_rate": ("respond_n", "respond_d", "响应率", "Responded in time"),
+    "arrive_rate_a": ("arrive_n", "arrive_d", "A 类到场及时率", "Class A: arrived in time"),
+    "on_time_rate": ("on_time_n", "due_d", "按期完成率", "Finished in time"),
+    "close_rate": ("closed_n", "due_d", "结案率", "Closed"),
+    "urgent_on_time_rate": ("urgent_n", "urgent_d", "紧急按期完成率", "Class A: finished in time"),
+    "rework_rate": ("rework_n", "rework_d", "返工率", "Rework"),
+    "recurrence_rate": ("recur_n", "recur_d", "30 天复发率", "Came back within 30 days"),
+    "false_rate": ("false_n", "false_d", "误报率", "False warnings"),
+    "satisfaction_rate": ("rated_n", "rated_d", "回访满意率", "Satisfied"),
+    "maintenance_rate": ("maintained_n", "maintained_d", "维保按期率", "Maintained in time"),
+    "complaints_per_10k": ("complaints", "households", "万户诉求量", "Complaints per 10,000 households"),
+    "protected_rate": ("protected_min", "protected_of", "受护时长占比", "Protected minutes"),
+}
+"""Indicator → numerator, denominator, names."""
+EXCLUDED = {
+    "returned": ("退回", "Returned"),
+    "withdrawn": ("误报或并案", "Dismissed or merged"),
+    "ledger": ("挂账", "In the ledger"),
+    "suspended": ("暂停中", "Paused now"),
+    "paused": ("曾暂停（批准）", "Paused for a time (approved)"),
+    "utility": ("专业经营单位承办", "With a utility"),
+}
+"""What is left out of the rates (paused: only its time; utility: not left out, shown beside)."""
+FLAGS = frozenset({"orders", *EXCLUDED, *(name for pair in RATES.values() for name in pair[:2])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is asked: orders due from `since` to before `until`, as known at `as_of`."""
+
+    since: datetime
+    until: datetime
+    as_of: datetime
+    by: By = "company"
+    area: str | None = None
+    org: str | None = None
+    community: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Parameters of the statements."""
+        return {name: getattr(self, name) for name in Scope.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Counts of one subject; a rate is asked for by its name."""
+
+    subject: str
+    name: str
+    counts: Mapping[str, float] = field(default_factory=dict)
+
+    def rate(self, indicator: str) -> float | None:
+        """Numerator ÷ denominator (per 10,000 for complaints); None when there is nothing to divide by."""
+        upper, lower = RATES[indicator][:2]
+        whole = self.counts.get(lower, 0)
+        factor = 10_000 if indicator == "complaints_per_10k" else 1
+        return factor * self.counts.get(upper, 0) / whole if whole else None
+
+    @property
+    def ranked(self) -> bool:
+        """Enough orders to be compared with others."""
+        return self.counts.get("due_d", 0) >= MIN_ORDERS
+
+    def excluded(self) -> dict[str, float]:
+        """What was left out or shown beside, with hours where time was taken out."""
+        return {name: self.counts.get(name, 0) for name in (*EXCLUDED, "returned_h", "paused_h")}
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """Protected minutes of a building (see sql/indicators.sql for the definition)."""
+
+    community_id: str
+    building_id: str
+    building: str
+    equipment: int
+    minutes: float
+    unprotected: float
+    unheard: float
+    """Part of `unprotected`: nothing was heard of some equipment."""
+
+    @property
+    def protected(self) -> float:
+        return max(0.0, self.minutes - self.unprotected)
+
+
+def figures(conn: Connection, scope: Scope) -> list[Figures]:
+    """All subjects of a dimension that this login may see, by id."""
+    names: dict[str, str] = {}
+    counts: dict[str, dict[str, float]] = {}
+    statements: list[sql.SQL | sql.Composed] = [_orders("by_orders")]
+    if scope.by != "maintainer" and scope.org is None:
+        statements += [_sql("by_complaints"), _sql("false_warnings")]
+    for statement in statements:
+        with conn.cursor(row_factory=dict_row) as cursor:
+            for row in cursor.execute(statement, scope.values()):
+                subject, name = row.pop("subject"), row.pop("name", None)
+                if subject is None:
+                    continue
+                names[subject] = names.get(subject) or name or subject
+                counts.setdefault(subject, {}).update(row)
+    if scope.by in ("community", "all"):
+        _add_protected(conn, scope, counts)
+    return [Figures(subject, names[subject], counts[subject]) for subject in sorted(names)]
+
+
+def protected(conn: Connection, scope: Scope) -> list[Protected]:
+    """Protected minutes per building, of those with watched equipment."""
+    platform = [name for name, known in load().conditions.items() if known.domain == "platform"]
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_sql("protected"), scope.values() | {"platform": platform}).fetchall()
+    return [Protected(**row) for row in rows]
+
+
+def behind(
+    conn: Connection, scope: Scope, subject: str | None, flag: str, at_most: int = 10_000
+) -> list[tuple[int, int]]:
+    """The orders (with their cases) that a count of `Figures.counts` is made of. Raises DispatchError."""
+    if flag not in FLAGS:
+        raise DispatchError(f"flag: {flag!r} is none of {', '.join(sorted(FLAGS))}")
+    wanted = scope.values() | {"subject": subject, "flag": flag, "at_most": at_most}
+    return [(row[0], row[1]) for row in conn.execute(_orders("behind"), wanted)]
+
+
+def _add_protected(conn: Connection, scope: Scope, counts: dict[str, dict[str, float]]) -> None:
+    for building in protected(conn, scope):
+        subject = building.community_id if scope.by == "community" else "all"
+        found = counts.get(subject)
+        if found is not None:
+            found["protected_min"] = found.get("protected_min", 0) + building.protected
+            found["protected_of"] = found.get("protected_of", 0) + building.minutes
+
+
+@lru_cache(maxsize=4)
+def _orders(name: str) -> sql.Composed:
+    return _sql("scored") + sql.SQL("\n") + _sql(name)
+
+
+def _sql(name: str) -> sql.SQL:
+    return queries("watchkeep_dispatch", "sql/indicators.sql")[name]

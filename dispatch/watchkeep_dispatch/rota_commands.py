@@ -1,0 +1,139 @@
+"""`watchkeep dispatch rota|skill …`: who is on call, who is licensed, who has how much to do."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal
+
+import typer
+
+from watchkeep_core.commands import print_json
+from watchkeep_dispatch import duties, rota
+from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, moment, print_table
+
+rota_app = typer.Typer(help="On-call rotas, their gaps, and how orders are given to people.", no_args_is_help=True)
+skill_app = typer.Typer(help="Certificates of technicians, with their expiry.", no_args_is_help=True)
+
+Org = Annotated[str, typer.Option("--org", help="Id of the organisation.")]
+By = Annotated[str | None, typer.Option("--by", help="Login of whoever decides; stands in the audit trail.")]
+Who = Annotated[str, typer.Option("--person", help="Login.")]
+Since = Annotated[str, typer.Option("--from", help="ISO time.")]
+Until = Annotated[str, typer.Option("--until", help="ISO time.")]
+Days = Annotated[int, typer.Option(min=1, max=366, help="So many days from now.")]
+Shift = Annotated[int, typer.Argument(help="As `rota list` shows it.")]
+
+
+@rota_app.command()
+def add(
+    org: Org,
+    person: Who,
+    since: Since,
+    until: Until,
+    community: Annotated[str | None, typer.Option(help="For one community alone; default all.")] = None,
+    by: By = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Put somebody on call."""
+    with connected(database_url) as conn:
+        who, decided = duties.person(conn, person), duties.person(conn, by) if by else None
+        begins, ends = moment(since, "--from"), moment(until, "--until")
+        print_json({"shift": rota.add_shift(conn, org, who, begins, ends, community=community, by=decided)})
+
+
+@rota_app.command()
+def swap(
+    shift: Shift,
+    to: Annotated[str, typer.Option(help="Login of who takes it.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
+    by: By = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Give a shift to somebody else."""
+    with connected(database_url) as conn:
+        decided = duties.person(conn, by) if by else None
+        rota.swap(conn, shift, duties.person(conn, to), reason, datetime.now(UTC), by=decided)
+
+
+@rota_app.command()
+def drop(shift: Shift, by: By = None, database_url: DatabaseUrl = None) -> None:
+    """Take a shift out of the rota."""
+    with connected(database_url) as conn:
+        rota.drop_shift(conn, shift, by=duties.person(conn, by) if by else None)
+
+
+@rota_app.command("list")
+def list_shifts(org: Org, days: Days = 14, format: Shown = "json", database_url: DatabaseUrl = None) -> None:
+    """Who is on call in the next days."""
+    now = datetime.now(UTC)
+    with connected(database_url) as conn:
+        found = rota.shifts(conn, org, now, now + timedelta(days=days))
+    if format == "json":
+        print_json(found)
+    else:
+        names = ("shift_id", "login", "name", "community_id", "since", "until", "swaps")
+        print_table(f"{org} (UTC)", names, [[row[name] for name in names] for row in found])
+
+
+@rota_app.command()
+def gaps(org: Org, days: Days = 14, database_url: DatabaseUrl = None) -> None:
+    """Times in the next days when nobody is on call. Exit code 1 when there are any."""
+    now = datetime.now(UTC)
+    with connected(database_url) as conn:
+        found = rota.gaps_of(conn, org, now, now + timedelta(days=days))
+    print_json(found)
+    if found:
+        raise typer.Exit(1)
+
+
+@rota_app.command()
+def load(org: Org, format: Shown = "json", database_url: DatabaseUrl = None) -> None:
+    """What everybody in an organisation has to do now; without a login: what nobody has."""
+    with connected(database_url) as conn:
+        found = rota.load(conn, org, datetime.now(UTC))
+    if format == "json":
+        print_json(found)
+    else:
+        names = ("login", "name", "on_call", "open_orders", "urgent", "overdue", "next_due")
+        print_table(org, names, [[row[name] for name in names] for row in found])
+
+
+@rota_app.command()
+def mode(
+    org: Org,
+    mode: Annotated[Literal["on_call", "round_robin", "grab", "manual"], typer.Argument(help="How orders are given.")],
+    by: By = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """How an organisation gives its orders to its people."""
+    with connected(database_url) as conn:
+        rota.set_mode(conn, org, mode, by=duties.person(conn, by) if by else None)
+
+
+@skill_app.command("add")
+def add_skill(
+    person: Who,
+    skill: Annotated[Literal["special_equipment", "fire_operator"], typer.Option(help="Sort of certificate.")],
+    until: Annotated[datetime, typer.Option(help="Last day it is valid.", formats=["%Y-%m-%d"])],
+    since: Annotated[
+        datetime | None, typer.Option("--from", help="First day; default today.", formats=["%Y-%m-%d"])
+    ] = None,
+    certificate: Annotated[str, typer.Option(help="Number of the certificate.")] = "",
+    by: By = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Enter a certificate."""
+    begins = since.date() if since else datetime.now(UTC).date()
+    with connected(database_url) as conn:
+        who, decided = duties.person(conn, person), duties.person(conn, by) if by else None
+        rota.add_skill(conn, who, skill, certificate, begins, until.date(), by=decided)
+
+
+@skill_app.command("list")
+def list_skills(org: Org, format: Shown = "json", database_url: DatabaseUrl = None) -> None:
+    """Certificates of an organisation's people, those that end first at the top."""
+    today: date = datetime.now(UTC).date()
+    with connected(database_url) as conn:
+        found = rota.skills(conn, org, today)
+    if format == "json":
+        print_json(found)
+    else:
+        names = ("login", "name", "skill", "certificate_no", "since", "until", "days_left")
+        print_table(org, names, [[row[name] for name in names] for row in found])
