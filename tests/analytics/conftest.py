@@ -14,7 +14,16 @@ from tests.conftest import Database
 from watchkeep_core import estate as e
 from watchkeep_core.database import OWNER, connect
 
-_EMPTY = ("readings", "events", "batches", "gateway_status", "detector_states")
+_EMPTY = (
+    "readings",
+    "events",
+    "batches",
+    "gateway_status",
+    "detector_states",
+    "device_clocks",
+    "quarantine",
+    "detection_rules",
+)
 """Deleted from, which is faster than TRUNCATE for a few rows; the estate stays."""
 
 

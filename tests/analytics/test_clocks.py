@@ -104,8 +104,6 @@ def test_saved_and_restored():
 def test_what_ingest_knows_reaches_the_detector(home):
     series = home.series["alpha", "lift-1", "machine_temperature"]
     now = datetime.now(UTC)
-    home.admin.execute("DELETE FROM device_clocks")
-    home.admin.execute("DELETE FROM quarantine")
     home.admin.execute(
         "INSERT INTO device_clocks VALUES ('alpha', 'lift-2', 28800000, now()), ('alpha', 'x', 0, now())"
     )

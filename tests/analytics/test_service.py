@@ -192,9 +192,6 @@ def test_events_warn_at_once_and_their_end_clears(home, broker, ingest):
 
 @pytest.mark.slow
 def test_a_wrong_clock_and_an_edited_rule_reach_the_running_service(home, broker, ingest):
-    tables = ("device_clocks", "quarantine", "detection_rules")
-    for table in tables:
-        home.admin.execute(f"DELETE FROM {table}")
     with service(home, broker, refresh_s=0.2, tick_s=0.1):
         ingest.readings(75.0, ago_s=60)
         home.admin.execute("INSERT INTO device_clocks VALUES ('alpha', 'lift-1', -900000, now())")
@@ -208,8 +205,6 @@ def test_a_wrong_clock_and_an_edited_rule_reach_the_running_service(home, broker
         )
         ingest.readings(75.0)
         eventually(lambda: ingest.readings(75.0) or HOT in opened(home))
-    for table in tables:
-        home.admin.execute(f"DELETE FROM {table}")
 
 
 @pytest.mark.parametrize(
