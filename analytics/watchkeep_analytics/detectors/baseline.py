@@ -8,8 +8,9 @@ from watchkeep_analytics.batch import SECOND, Batch, Bools, Floats, Ints
 from watchkeep_analytics.detectors import bank, gate
 from watchkeep_analytics.detectors._make import signal
 from watchkeep_analytics.detectors.bank_memory import PARTS
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import NUMBER, Registry
-from watchkeep_analytics.signals import Moment, Signal, Tier
+from watchkeep_analytics.signals import Signal, Tier
 from watchkeep_analytics.table import Spec, Table
 from watchkeep_core import vocabulary
 
@@ -48,7 +49,7 @@ _CONDITIONS = {
 """Metric → what a reading off its own course is called there."""
 
 
-class Baseline:
+class Baseline(Kept):
     """One bank of EWMAs, profiles and histograms per number series; states and counters are left alone."""
 
     name: ClassVar[str] = "baseline"
@@ -77,22 +78,9 @@ class Baseline:
         batch = batch.where(self._watched[batch.row])
         return [found for at in batch.rounds() for found in self._round(batch, at)]
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         rows = np.array([row])
         return bool(self._ready(rows, self._state["row"][rows, bank.LAST])[0])
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _ready(self, rows: Ints, t_us: Ints | Floats) -> Bools:
         n, first_us, moves = bank.history(self._state, rows)

@@ -6,8 +6,9 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import Registry
-from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
 
 METRIC = "battery_level"
@@ -24,7 +25,7 @@ _REPLACED = 10.0
 DAY_US = 86_400 * SECOND
 
 
-class Battery:
+class Battery(Kept):
     """Weighted sums per point (time in days since the first reading), forgotten over a month."""
 
     name: ClassVar[str] = "battery"
@@ -52,23 +53,10 @@ class Battery:
         mine = batch.where(self._watched[batch.row])
         return [found for at in mine.rounds() for found in self._round(mine, at)]
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         state = self._state
         days = (int(state["last_us"][row]) - int(state["first_us"][row])) / DAY_US
         return bool(state["n"][row] >= READY_SAMPLES and days >= READY_DAYS)
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]

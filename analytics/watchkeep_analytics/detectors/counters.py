@@ -6,8 +6,9 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import COUNTER, Registry
-from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
 
 OVER_US = 3600 * SECOND
@@ -17,7 +18,7 @@ _ROUNDING = 1e-6
 """Of the value: a float that was converted."""
 
 
-class Counters:
+class Counters(Kept):
     """Vectorised over the counters."""
 
     name: ClassVar[str] = "counters"
@@ -38,21 +39,8 @@ class Counters:
         mine = batch.where(self._watched[batch.row])
         return [found for at in mine.rounds() for found in self._round(mine, at)]
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         return not np.isnan(self._state["last"][row])
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]

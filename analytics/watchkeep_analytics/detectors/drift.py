@@ -9,8 +9,9 @@ import numpy as np
 
 from watchkeep_analytics.batch import SECOND, Batch, Ints
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import NUMBER, Registry
-from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
 
 DAYS = 3
@@ -29,7 +30,7 @@ LOCAL_US = 8 * 3600 * SECOND  # China has one time zone
 DAY_US = 86_400 * SECOND
 
 
-class Drift:
+class Drift(Kept):
     """Vectorised; a day is judged with the first reading of the next one."""
 
     name: ClassVar[str] = "drift"
@@ -64,21 +65,8 @@ class Drift:
         mine = batch.where(self._watched[batch.row])
         return [found for at in mine.rounds() for found in self._round(mine, at)]
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         return bool(self._state["days"][row] >= READY_DAYS)
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, x = self._state, batch.row[at], batch.value[at]

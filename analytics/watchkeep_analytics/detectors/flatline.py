@@ -6,8 +6,9 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import NUMBER, Registry
-from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
 
 LONGEST_TIMES = 2
@@ -28,7 +29,7 @@ _COUNTED = ("count", "persons", "year")
 _SETTING = "_setpoint"
 
 
-class Flatline:
+class Flatline(Kept):
     """Only numbers; zero is left out where it is about the lower end of the range: no flow, natural rest."""
 
     name: ClassVar[str] = "flatline"
@@ -60,23 +61,10 @@ class Flatline:
         batch = batch.where(self._watched[batch.row])
         return [found for at in batch.rounds() for found in self._round(batch, at)]
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         state = self._state
         known_us = int(state["t_us"][row]) - int(state["first_us"][row])
         return bool(state["n"][row] >= READY_SAMPLES and known_us >= READY_S * SECOND)
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]

@@ -6,15 +6,16 @@ import numpy as np
 
 from watchkeep_analytics.batch import Batch
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import Registry
-from watchkeep_analytics.signals import Moment, Signal, Tier
+from watchkeep_analytics.signals import Signal, Tier
 from watchkeep_analytics.table import Spec, Table
 
 IN_A_ROW = 3
 """One such value is a notice (a disturbed line), so many in a row a warning; as many possible ones end it."""
 
 
-class Impossible:
+class Impossible(Kept):
     """Bounds are `min` and `max` of the metric in the vocabulary."""
 
     name: ClassVar[str] = "impossible"
@@ -41,21 +42,8 @@ class Impossible:
             found += self._one(int(batch.row[at]), int(batch.t_us[at]), float(batch.value[at]), bool(odd[at]))
         return found
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         return True
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _one(self, row: int, t_us: int, x: float, odd: bool) -> list[Signal]:
         state = self._state

@@ -6,8 +6,9 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, Batch, Bools
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import NUMBER, Registry
-from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
 
 IN_A_ROW = 3
@@ -19,7 +20,7 @@ _NATURAL_TOP = 100.0
 _PERCENT = ("percent", "lel_percent")
 
 
-class Rails:
+class Rails(Kept):
     """`at_end` marks the readings that no other detector should see."""
 
     name: ClassVar[str] = "rails"
@@ -56,21 +57,8 @@ class Rails:
             for found in self._one(int(batch.row[at]), int(batch.t_us[at]), float(batch.value[at]), bool(odd[at]))
         ]
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         return True
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _one(self, row: int, t_us: int, x: float, odd: bool) -> list[Signal]:
         state = self._state

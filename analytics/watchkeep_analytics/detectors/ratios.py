@@ -6,9 +6,10 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.rulebook import Ratio
-from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
 
 READY_SAMPLES, READY_S = 200, 7 * 86_400
@@ -21,7 +22,7 @@ _CLIP = 1.5
 """Times the long mean: what the long mean learns of a value at most."""
 
 
-class Ratios:
+class Ratios(Kept):
     """One row per point; of several rules for one metric and kind the first counts. Open: nothing is learnt."""
 
     name: ClassVar[str] = "ratios"
@@ -65,23 +66,10 @@ class Ratios:
         mine = batch.where(np.isfinite(self._above[batch.row]))
         return [found for at in mine.rounds() for found in self._round(mine, at)]
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         state = self._state
         known_s = (int(state["last_us"][row]) - int(state["first_us"][row])) / SECOND
         return bool(state["n"][row] >= READY_SAMPLES and known_s >= READY_S)
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]

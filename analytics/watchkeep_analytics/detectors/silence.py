@@ -6,6 +6,7 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Bools, Floats, Ints
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import Gateway, Registry
 from watchkeep_analytics.signals import Moment, Signal, Tier
 from watchkeep_analytics.table import Spec, Table
@@ -25,7 +26,7 @@ _LEARNT_AFTER = 20  # intervals
 _TIERS: tuple[Tier, ...] = ("notice", "warning", "alarm")
 
 
-class Silence:
+class Silence(Kept):
     """Judged at each tick against the present of the point's community, never by the batches themselves."""
 
     name: ClassVar[str] = "silence"
@@ -81,16 +82,6 @@ class Silence:
 
     def ready(self, row: int) -> bool:
         return bool(self._state["t_us"][row] > NEVER and np.isfinite(self._limits()[row]))
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _limits(self) -> Floats:
         """Longest allowed silence of each point in seconds; inf where silence says nothing or nothing is learnt yet."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Bools, Ints
 from watchkeep_analytics.detectors._make import signal
+from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import NUMBER, Registry
-from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
 
 SPIKES, WITHIN_US = 3, 3600 * SECOND
@@ -28,7 +29,7 @@ _NARROWEST = 0.02
 """Of the physical range: no envelope is narrower, so that a constant is not wild when it moves."""
 
 
-class Spikes:
+class Spikes(Kept):
     """Vectorised; the envelope of each number shrinks slowly and is widened by what is not wild."""
 
     name: ClassVar[str] = "spikes"
@@ -63,23 +64,10 @@ class Spikes:
         mine = batch.where(self._watched[batch.row])
         return [found for at in mine.rounds() for found in self._round(mine, at)]
 
-    def tick(self, moment: Moment) -> list[Signal]:
-        return []
-
     def ready(self, row: int) -> bool:
         state = self._state
         known = int(state["last_us"][row]) - int(state["first_us"][row])
         return bool(state["n"][row] >= READY_SAMPLES and known >= READY_US)
-
-    def save(self) -> bytes:
-        return self._state.save(self._registry["series"])
-
-    def load(self, data: bytes) -> None:
-        self._state.load(data, self._registry.find)
-
-    @property
-    def nbytes(self) -> int:
-        return self._state.nbytes
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]
