@@ -182,7 +182,7 @@ def score(
     if json:
         print_json(report)
     else:
-        score_report.print_report(report, Console())
+        score_report.print_report(report, Console(width=max(Console().width, score_report.WIDTH)))
     score_report.demand(report, demands)
 
 

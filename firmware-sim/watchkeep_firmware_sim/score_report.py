@@ -21,6 +21,9 @@ AT_MOST = (
 )
 _SHOWN_FINDINGS = 40
 
+WIDTH = 150
+"""Columns of text that the table needs: narrower, its heads would be cut to nothing."""
+
 
 def print_report(report: Report, console: Console) -> None:
     """One line per condition, the totals, and what went wrong."""
