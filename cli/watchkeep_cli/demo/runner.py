@@ -33,6 +33,7 @@ from watchkeep_dispatch.notify.jobs import install_jobs
 
 READY_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 30.0
+DRAIN_QUIET_S = 2.0  # longer than a gateway keeps readings back to send them together (WATCHKEEP_GATEWAY_BATCH_S, 1 s)
 SERVICES = ("ingest", "analytics", "dispatch", "console")
 
 
@@ -91,14 +92,17 @@ class Demo:
         enrolment.serve(self._enrol_dir, self._add_gateway)
 
     def drain(self, stop: Stop) -> bool:
-        """Stop the fleet, wait until the gateways' spools are empty; true when they are."""
+        """Stop the fleet, wait until the gateways' spools are empty and stay so; true when they do."""
         self.supervisor.stop_one("sim")
         ports = [port for name, port in self.health.items() if name.startswith("gateway")]
         deadline = time.monotonic() + DRAIN_TIMEOUT_S
+        before = None
         while time.monotonic() < deadline:
-            if all(_spooled(port) == 0 for port in ports):
+            now = [_sent_and_spooled(port) for port in ports]
+            if now == before and all(spooled == 0 for *_, spooled in now):
                 return True
-            stop.wait(0.25)
+            before = now
+            stop.wait(DRAIN_QUIET_S)
         return False
 
     def report(self) -> dict[str, Any]:
@@ -287,9 +291,14 @@ class Demo:
         self._run(name, ["gateway", "run"], environ)
 
 
-def _spooled(port: int) -> int:
+def _sent_and_spooled(port: int) -> tuple[float, float, float]:
+    """Readings and events put on the gateway's spool so far, messages still on it (1 when it does not answer)."""
     metrics = figures.scrape(port)
-    return int(metrics.get("watchkeep_gateway_spool_messages", 1.0))
+    return (
+        metrics.get("watchkeep_gateway_readings_total", 0.0),
+        metrics.get("watchkeep_gateway_events_total", 0.0),
+        metrics.get("watchkeep_gateway_spool_messages", 1.0),
+    )
 
 
 def _own_address() -> str:
