@@ -25,11 +25,12 @@ class _Named(Protocol):
 
 @cache
 def catalogue() -> dict[str, dict[str, str]]:
-    """`section.key` → language → text."""
-    text = resources.files("watchkeep_console").joinpath("texts.toml").read_text(encoding="utf-8")
+    """`section.key` → language → text, from all files of the folder `catalogue`."""
+    folder = resources.files("watchkeep_console") / "catalogue"
     return {
         f"{section}.{key}": languages
-        for section, entries in tomllib.loads(text).items()
+        for file in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        for section, entries in tomllib.loads(file.read_text(encoding="utf-8")).items()
         for key, languages in entries.items()
     }
 
