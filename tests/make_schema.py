@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from tests import servers
-from watchkeep_cli.acl import SIM_USERS, default_acl
+from watchkeep_cli.acl import site_acl
 from watchkeep_cli.broker import mosquitto_acl
 from watchkeep_cli.postgres import start_postgres
 from watchkeep_cli.settings_table import table
@@ -25,8 +25,7 @@ def operate(text: str) -> str:
 
 def deployed_acl() -> str:
     """deploy/mosquitto.acl: the rules of a production broker, without those of the simulator."""
-    rules = [rule for rule in default_acl() if rule.user_pattern not in SIM_USERS]
-    return "# Who may read and write which topic; written by `make schema`.\n" + mosquitto_acl(rules)
+    return "# Who may read and write which topic; written by `make schema`.\n" + mosquitto_acl(site_acl())
 
 
 def main() -> None:

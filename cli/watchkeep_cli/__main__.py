@@ -21,6 +21,7 @@ PARTS = {
     "db": "Schema, logins and estate of the database.",
     "audit": "The append-only, hash-chained audit trail.",
     "tls": "Certificates for tests and trials.",
+    "deploy": "A site of its own: secrets, certificates, database.",
     "bench": "Measures speed as ratios; prints JSON or a table.",
 }
 MODULES = {
@@ -28,9 +29,10 @@ MODULES = {
     "db": "watchkeep_cli.database",
     "audit": "watchkeep_cli.audit",
     "tls": "watchkeep_cli.tls",
+    "deploy": "watchkeep_cli.deploy",
     "bench": "watchkeep_cli.bench",
 }
-EXTRAS = {"db": "dispatch", "audit": "database", "bench": "all", "tls": "tls"}
+EXTRAS = {"db": "dispatch", "audit": "database", "bench": "all", "tls": "tls", "deploy": "dispatch,tls"}
 _TAKES_ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 

@@ -53,8 +53,8 @@ def load_acl(communities: Iterable[str]) -> list[AclRule]:
     return rules
 
 
-def default_acl() -> list[AclRule]:
-    """Watchkeep's rules: gateways (`community/gateway`), `ingest-{lane}-{pp}`, `analytics-{pp}`, `console`, `sim…`."""
+def site_acl() -> list[AclRule]:
+    """A site's rules: gateways (`community/gateway`), `ingest-{lane}-{pp}`, `analytics-{pp}`, `console`."""
     own = "wk/1/+/%u"
     rules = [AclRule("+/+", "write", f"{own}/{leaf}") for leaf in ("birth", "state", "data/+/+", "event/+/+")]
     rules += [AclRule("+/+", "read", f"{own}/{leaf}") for leaf in ("ack/+", "cmd")]
@@ -68,5 +68,9 @@ def default_acl() -> list[AclRule]:
             rules.append(AclRule(user, "write", topics.rows(partition)))
         rules.append(AclRule(f"analytics-{partition}", "read", topics.rows(partition)))
     rules.append(AclRule("console", "write", "wk/1/+/+/+/cmd"))
-    rules += [AclRule(user, "readwrite", "field/#") for user in SIM_USERS]
     return rules
+
+
+def default_acl() -> list[AclRule]:
+    """The same for demo and tests, where simulated devices speak too."""
+    return [*site_acl(), *(AclRule(user, "readwrite", "field/#") for user in SIM_USERS)]

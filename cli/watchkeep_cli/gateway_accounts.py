@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from watchkeep_cli import enrolment, gateway_bundle
-from watchkeep_cli.acl import default_acl
+from watchkeep_cli.acl import site_acl
 from watchkeep_cli.mosquitto_files import MosquittoFiles, broker_pid, reload_broker
 from watchkeep_core import logs, mqtt, topics
 from watchkeep_core.broker import BrokerAddress, BrokerNotTrusted, BrokerRefused, BrokerUnreachable, Received
@@ -78,7 +78,7 @@ def enroll(
     if not address.tls and address.host not in LOOPBACK:
         raise SettingsError("--mqtt-url: must be mqtts://, as the password would cross the network for all to read")
     files = MosquittoFiles(broker_dir)
-    files.require_rules(default_acl())
+    files.require_rules(site_acl())
     known = ref.user in files.users()
     if known and not renew:
         raise SettingsError(f"{ref.user} has a password already; --renew gives it another, the old one ends at once")
@@ -151,7 +151,7 @@ def enroller(
     """Serve the console's requests for new gateways until SIGTERM, beside a broker that systemd or Docker runs."""
     logs.configure("enroller", "info")
     files = MosquittoFiles(broker_dir)
-    files.require_rules(default_acl())
+    files.require_rules(site_acl())
     if not folder.is_dir():
         raise SettingsError(f"--folder: {folder} is no folder")
     broker_pid(pid_file)

@@ -32,7 +32,7 @@ def test_every_part_has_a_help_of_its_own(part):
     shown = watchkeep(part, "--help")
     assert shown.returncode == 0, shown.stderr
     assert "Commands" in shown.stdout
-    if part not in ("db", "audit", "bench", "dashboards", "tls"):
+    if part not in ("db", "audit", "bench", "dashboards", "deploy", "tls"):
         assert "run" in shown.stdout
 
 

@@ -1,0 +1,175 @@
+"""A new site: its files, its database, and the compose and systemd files that use them."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from typer.testing import CliRunner
+
+from watchkeep_analytics.settings import AnalyticsSettings
+from watchkeep_cli.admin import AdminSettings
+from watchkeep_cli.deploy import app
+from watchkeep_cli.mosquitto_files import MosquittoFiles
+from watchkeep_cli.postgres import start_postgres
+from watchkeep_cli.site_files import Site, broker_users, login_passwords, prepare
+from watchkeep_console.settings import ConsoleSettings
+from watchkeep_core.database import SERVICE_LOGINS, connect
+from watchkeep_core.errors import SettingsError
+from watchkeep_core.settings import variable
+from watchkeep_dispatch.settings import DispatchSettings
+from watchkeep_gateway.settings import GatewaySettings
+from watchkeep_ingest.settings import IngestSettings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+PARTS = (AdminSettings, IngestSettings, AnalyticsSettings, DispatchSettings, ConsoleSettings, GatewaySettings)
+OF_COMMANDS = {"WATCHKEEP_BROKER_DIR", "WATCHKEEP_BROKER_PID_FILE", "WATCHKEEP_HOST", "WATCHKEEP_VERSION"}
+
+
+def _run(*arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def _compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def test_a_second_preparation_changes_nothing_and_completes_what_is_missing(tmp_path: Path) -> None:
+    first = _run("prepare", str(tmp_path), "--host", "watch.example")["made"]
+    kept = {name: (tmp_path / name).read_bytes() for name in first}
+    assert _run("prepare", str(tmp_path), "--host", "other.example")["made"] == []
+    (tmp_path / "secrets" / "console_session_secret").unlink()
+    assert _run("prepare", str(tmp_path), "--host", "watch.example")["made"] == ["secrets/console_session_secret"]
+    fresh = (tmp_path / "secrets" / "console_session_secret").read_bytes()
+    assert fresh != kept.pop("secrets/console_session_secret")
+    assert {name: (tmp_path / name).read_bytes() for name in kept} == kept
+
+
+def test_secrets_differ_and_only_owner_and_group_may_read_them(tmp_path: Path) -> None:
+    prepare(Site(tmp_path, "watch.example"))
+    secrets = list((tmp_path / "secrets").iterdir())
+    assert len({path.read_text() for path in secrets}) == len(secrets)
+    assert all(path.stat().st_mode & 0o007 == 0 for path in [*secrets, *(tmp_path / "broker").iterdir()])
+    assert (tmp_path / "tls" / "server.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_certificate_of_ones_own_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "server.crt").write_text("bought")
+    made = prepare(Site(tmp_path, "watch.example"))
+    assert not [path for path in made if path.parent.name == "tls"]
+    assert (tmp_path / "tls" / "server.crt").read_text() == "bought"
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="file"):
+        prepare(Site(tmp_path / "file", "watch.example"))
+    with pytest.raises(SettingsError, match="watchkeep deploy prepare"):
+        login_passwords(tmp_path)
+
+
+def test_the_broker_knows_each_service_by_the_password_the_service_gets(tmp_path: Path) -> None:
+    prepare(Site(tmp_path, "watch.example"))
+    users = broker_users(tmp_path)
+    assert MosquittoFiles(tmp_path / "broker").users() == set(users)
+    assert users["ingest-event-15"] == (tmp_path / "secrets" / "ingest_mqtt_password").read_text()
+    assert "community/+" not in users
+
+
+@pytest.mark.slow
+def test_the_database_gets_schema_logins_and_list_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    prepare(Site(tmp_path / "site", "watch.example"))
+    with start_postgres(tmp_path / "postgres") as server:
+        arguments = ("database", str(tmp_path / "site"), "--admin-url", server.admin_url)
+        assert _run(*arguments)["applied"]
+        again = _run(*arguments)
+        assert again["applied"] == []
+        assert again["responsibility_list"]
+        for login in SERVICE_LOGINS:
+            url = conninfo_to_dict((tmp_path / "site" / "secrets" / f"{login}_url").read_text())
+            assert (url["user"], url["sslmode"]) == (login, "verify-full")
+            own = make_conninfo(server.admin_url, user=login, password=str(url["password"]))
+            with connect(own, "test") as conn:
+                assert conn.execute("SELECT current_user").fetchone() == (login,)
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(make_conninfo(server.admin_url, user="watchkeep_console", password="wrong"))
+
+
+def test_compose_names_settings_secrets_and_files_that_exist(tmp_path: Path) -> None:
+    prepare(Site(tmp_path, "watch.example"))
+    known = {variable(part, field) for part in PARTS for field in part.model_fields}
+    known |= {f"WATCHKEEP_{field}".upper() for part in PARTS for field in part.model_fields}
+    document = _compose()
+    for name, service in document["services"].items():
+        for key in service.get("environment", {}):
+            if key.startswith("WATCHKEEP_"):
+                assert {key, key.removesuffix("_FILE")} & (known | OF_COMMANDS), f"{name}: {key} is no setting"
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./site/"):
+                assert (tmp_path / source.removeprefix("./site/")).exists(), f"{name}: {source} is not prepared"
+            elif source.startswith("./") and source != "./site":
+                assert (DEPLOY / source).exists(), f"{name}: {source}"
+    for secret in document["secrets"].values():
+        assert (tmp_path / secret["file"].removeprefix("./site/")).exists(), secret
+
+
+def test_every_service_of_ours_is_confined_watched_and_told_its_secrets_by_files() -> None:
+    services = _compose()["services"]
+    for name, service in services.items():
+        if name in ("ingest", "analytics", "dispatch", "console"):
+            assert service["healthcheck"]["test"], name
+            assert service["read_only"], name
+            assert service["cap_drop"] == ["ALL"], name
+        secret = [key for key in service.get("environment", {}) if re.search("PASSWORD|SECRET|_URL_|DATABASE_URL", key)]
+        assert all(key.endswith("_FILE") for key in secret), (name, secret)
+    published = {name for name, service in services.items() if service.get("ports")}
+    assert published == {"broker", "proxy"}
+
+
+def test_compose_is_accepted_by_compose_itself() -> None:
+    docker = shutil.which("docker")
+    if not docker or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("docker compose is not installed")
+    command = [docker, "compose", "-f", str(DEPLOY / "compose.yaml"), "--profile", "prepare", "--profile", "backup"]
+    result = subprocess.run(
+        [*command, "config", "-q"],
+        env={"WATCHKEEP_HOST": "watch.example", "PATH": "/usr/bin:/bin", "HOME": str(Path.home())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_systemd_unit_is_valid_and_confined(tmp_path: Path) -> None:
+    tool = shutil.which("systemd-analyze")
+    if not tool:
+        pytest.skip("systemd-analyze is not installed")
+    text = (DEPLOY / "systemd" / "watchkeep@.service").read_text(encoding="utf-8")
+    unit = tmp_path / "watchkeep-ingest.service"
+    unit.write_text(text.replace("%i", "ingest").replace("/opt/watchkeep/bin/watchkeep", "/bin/true"), encoding="utf-8")
+    verified = subprocess.run([tool, "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert verified.returncode == 0, verified.stderr
+    judged = subprocess.run(
+        [tool, "security", "--offline=true", "--threshold=25", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert judged.returncode == 0, judged.stdout[-500:]
+
+
+def test_the_workflow_runs_what_everybody_runs() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    assert [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step] == [".ci/run"]
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
