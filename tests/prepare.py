@@ -14,6 +14,7 @@ PACKAGES = {
     "chromium": lambda: shutil.which("chromium"),
     "fonts-noto-cjk": lambda: Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc").exists(),
     "postgresql-15": lambda: Path("/usr/lib/postgresql/15/bin/postgres").exists(),
+    "nats-server": lambda: shutil.which("nats-server") or Path("/usr/sbin/nats-server").exists(),
     "mmdebstrap": lambda: shutil.which("mmdebstrap"),
 }
 

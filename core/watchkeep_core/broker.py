@@ -11,7 +11,8 @@ WatchkeepError
 """
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -66,29 +67,38 @@ class BrokerAddress:
     cert_file: Path | None = None
     key_file: Path | None = None
     """Our own certificate (PEM chain) and its key, for a broker that asks for one; both or none."""
+    others: tuple[tuple[str, int], ...] = ()
+    """Further servers (host, port) of a clustered broker, tried in turn when one does not answer."""
 
     @classmethod
     def parse(
         cls, url: str, ca_file: Path | None = None, cert_file: Path | None = None, key_file: Path | None = None
     ) -> Self:
-        """Parse `mqtt://host[:1883]` or `mqtts://host[:8883]`; raises SettingsError, which never repeats the URL."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts"):
+        """Parse `mqtt://host[:1883]` or `mqtts://host[:8883]`, for a cluster `mqtts://one,two:8884,three`.
+
+        Raises SettingsError, which never repeats the URL.
+        """
+        scheme, separator, rest = url.partition("://")
+        if scheme not in ("mqtt", "mqtts") or not separator:
             raise SettingsError("mqtt_url: must begin with mqtt:// or mqtts://")
-        if parts.username is not None or parts.password is not None:
-            raise SettingsError("mqtt_url: user name and password have settings of their own, they do not belong here")
-        try:
-            port = parts.port
-        except ValueError:
-            raise SettingsError("mqtt_url: the port must be a number up to 65535") from None
-        if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
-            raise SettingsError("mqtt_url: must look like mqtt://host:port")
-        tls = parts.scheme == "mqtts"
+        tls = scheme == "mqtts"
         if not tls and (ca_file or cert_file or key_file):
             raise SettingsError("mqtt_url: certificates are given, but only mqtts:// uses them")
         if (cert_file is None) != (key_file is None):
             raise SettingsError("mqtt_cert_file, mqtt_key_file: need each other")
-        return cls(parts.hostname, port or (8883 if tls else 1883), tls, ca_file, cert_file, key_file)
+        (host, port), *others = [_server(part, 8883 if tls else 1883) for part in rest.removesuffix("/").split(",")]
+        return cls(host, port, tls, ca_file, cert_file, key_file, tuple(others))
+
+    def each(self) -> Iterator[Self]:
+        """This address once for each server, that server first and the others after it."""
+        servers = ((self.host, self.port), *self.others)
+        for number, (host, port) in enumerate(servers):
+            yield replace(self, host=host, port=port, others=servers[number + 1 :] + servers[:number])
+
+    @property
+    def next(self) -> Self:
+        """The address with the next server first; itself when there is only one."""
+        return list(self.each())[1 % (1 + len(self.others))]
 
     def tls_context(self) -> ssl.SSLContext | None:
         """TLS 1.2 or newer, certificate and host name checked; None for mqtt://.
@@ -121,8 +131,9 @@ class BrokerAddress:
         return error.strerror or str(error)
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+        servers = ((self.host, self.port), *self.others)
+        names = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in servers)
+        return f"{'mqtts' if self.tls else 'mqtt'}://{','.join(names)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,19 @@ class _TlsSocket(ssl.SSLSocket):
         except OSError:
             self.close()
             raise
+
+
+def _server(text: str, default_port: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError("mqtt_url: user name and password have settings of their own, they do not belong here")
+    try:
+        port = parts.port
+    except ValueError:
+        raise SettingsError("mqtt_url: the port must be a number up to 65535") from None
+    if not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise SettingsError("mqtt_url: must look like mqtt://host:port")
+    return parts.hostname, port or default_port
 
 
 def _file_problem(error: OSError) -> str:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, Self
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -92,14 +93,29 @@ def connect(
         manual_ack,
         reconnect_jitter_s,
     )
+    return _first_that_answers(wanted, timeout_s)
+
+
+def _first_that_answers(wanted: Wanted, timeout_s: float) -> "Connection":
+    """Each server of a cluster in turn; a refusal is an answer."""
+    trouble: BrokerUnreachable | None = None
+    for address in wanted.address.each():
+        try:
+            return _either_protocol(replace(wanted, address=address), timeout_s / (1 + len(address.others)))
+        except BrokerUnreachable as error:
+            trouble = error
+    raise trouble or BrokerUnreachable(f"no server at {wanted.address}")
+
+
+def _either_protocol(wanted: Wanted, timeout_s: float) -> "Connection":
     versions: tuple[ProtocolVersion, ...] = ("5.0", "3.1.1")
     for version in versions:
         try:
             return Connection(wanted, version, timeout_s / len(versions))
         except OtherProtocolWanted as error:
             why = str(error)
-            log.info("broker_refuses_protocol", address=str(address), version=version, why=why)
-    raise BrokerUnreachable(f"the broker at {address} answers neither MQTT 5 nor 3.1.1: {why}")
+            log.info("broker_refuses_protocol", address=str(wanted.address), version=version, why=why)
+    raise BrokerUnreachable(f"the broker at {wanted.address} answers neither MQTT 5 nor 3.1.1: {why}")
 
 
 class Connection:
@@ -112,6 +128,7 @@ class Connection:
         self.stale_acks = 0
         """Acks that were dropped because their connection is gone; the broker delivers those messages again."""
         self._wanted = wanted
+        self._address = wanted.address
         self._epoch = 0
         self._open = False
         self._refusal: ReasonCode | None = None
@@ -292,10 +309,15 @@ class Connection:
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
         """A reconnect failed; paho calls from its handler, so the reason is still the exception being handled."""
         error = sys.exception()
-        why = self._wanted.address.why(error) if isinstance(error, OSError) else str(error)
+        why = self._address.why(error) if isinstance(error, OSError) else str(error)
         if why != self._trouble:
             self._trouble = why
             log.warning("broker_not_there", address=str(self._wanted.address), why=why)
+        self._turn_to_the_next_server()
+
+    def _turn_to_the_next_server(self) -> None:
+        self._address = self._address.next
+        self._client._host, self._client._port = self._address.host, self._address.port
 
     def _obey(self, client: Client, properties: Properties | None) -> None:
         """Take over the broker's limits, which paho reads but does not keep: exceeding one ends the connection."""
@@ -307,6 +329,8 @@ class Connection:
     def _on_disconnect(self, _c: Client, _u: Any, _flags: DisconnectFlags, reason: ReasonCode, *_: Any) -> None:
         with self._lock:  # from here on no ack may enter paho's queue: it would go out on the next connection
             was_open, self._open = self._open, False
+        if not was_open:
+            self._turn_to_the_next_server()
         if was_open and self._wanted.on_disconnect:
             self._guard(self._wanted.on_disconnect, str(reason))
 

@@ -73,7 +73,7 @@ class BrokerSettings(PartSettings):
     """A part that talks to the broker."""
 
     mqtt_url: str = "mqtt://127.0.0.1:1883"
-    """Broker: mqtt://host:port or mqtts://host:port."""
+    """Broker: mqtt://host:port or mqtts://host:port; of a cluster all servers, mqtts://one,two:8884,three."""
     mqtt_ca_file: Path | None = None
     """CA certificates for mqtts; absent = the system's."""
 

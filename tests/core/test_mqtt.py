@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.brokers import KINDS, PASSWORD, USERS, Lab, running, until
+from watchkeep_cli.ports import free_port
 from watchkeep_core.broker import (
     BrokerAddress,
     BrokerRefused,
@@ -263,6 +264,7 @@ def attempt(port, **options):
         ("mqtt://broker", BrokerAddress("broker", 1883)),
         ("mqtt://broker:2883/", BrokerAddress("broker", 2883)),
         ("mqtts://[::1]", BrokerAddress("::1", 8883, tls=True)),
+        ("mqtts://a,b:2,[::1]", BrokerAddress("a", 8883, tls=True, others=(("b", 2), ("::1", 8883)))),
     ],
 )
 def test_address(url, expected):
@@ -272,12 +274,43 @@ def test_address(url, expected):
 
 @pytest.mark.parametrize(
     "url",
-    ["", "broker:1883", "http://broker", "mqtt://", "mqtt://h:70000", "mqtt://h:p", "mqtt://u:hidden@h", "mqtt://h/x"],
+    [
+        "",
+        "broker:1883",
+        "http://broker",
+        "mqtt://",
+        "mqtt://h:70000",
+        "mqtt://h:p",
+        "mqtt://u:hidden@h",
+        "mqtt://h/x",
+        "mqtt://h,",
+        "mqtt://h,u:hidden@h",
+    ],
 )
 def test_bad_address(url):
     with pytest.raises(SettingsError, match="mqtt_url") as error:
         BrokerAddress.parse(url)
     assert "hidden" not in str(error.value)
+
+
+def test_each_server_of_a_cluster_comes_first_once():
+    address = BrokerAddress.parse("mqtt://a:1,b:2,c:3")
+    assert [str(each) for each in address.each()] == ["mqtt://a:1,b:2,c:3", "mqtt://b:2,c:3,a:1", "mqtt://c:3,a:1,b:2"]
+    assert str(address.next) == "mqtt://b:2,c:3,a:1"
+    assert BrokerAddress("a", 1).next == BrokerAddress("a", 1)
+
+
+def test_another_server_is_taken_when_one_is_not_there_or_goes_away(lab):
+    first, second = lab.proxy(), lab.proxy()
+    nobody = ("127.0.0.1", free_port("127.0.0.1", 0))
+    servers = (nobody, (second.address.host, second.address.port))
+    first.cut(closed=True)
+    client = lab.join(address=BrokerAddress(first.address.host, first.address.port, others=servers))
+    assert client.connection.epoch == 1
+    first.closed = False
+    second.cut(closed=True)
+    until(lambda: client.connection.epoch == 2, 30)
+    client.connection.publish("x/1", b"there").result(10)
 
 
 def test_password_is_in_no_repr(lab):
