@@ -5,7 +5,7 @@ BIN := .venv/bin
 export WATCHKEEP_TEST_DATA ?= $(abspath ../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test quick check format schema clean
+.PHONY: demo test quick chaos check format schema clean
 
 demo: .venv ## the whole system on this machine, with simulated equipment that fails
 	$(BIN)/watchkeep demo $(ARGS)
@@ -18,6 +18,9 @@ test: .venv ## everything, against the built wheel; installs what it can, lists 
 
 quick: .venv ## the inner loop: under a minute
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
+
+chaos: .venv ## everything fails for an hour or so: FAULTS=100 SEED=1
+	WATCHKEEP_CHAOS_FAULTS=$(or $(FAULTS),100) WATCHKEEP_CHAOS_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -q tests/system/chaos
 
 check: .venv ## format, ruff, mypy --strict, import rules
 	$(BIN)/ruff format --check .

@@ -109,7 +109,10 @@ class Lab:
 
 
 class Proxy:
-    """TCP in front of a broker. `cut` ends all lines; `closed`: new ones end at once; `deaf`: bytes vanish."""
+    """TCP in front of a broker. `cut` ends all lines; `closed`: new ones end at once; `deaf`: bytes vanish.
+
+    `delay_s`: each piece of up to 64 KiB waits so long, in each direction.
+    """
 
     def __init__(self, target: BrokerAddress) -> None:
         self._target = (target.host, target.port)
@@ -117,6 +120,7 @@ class Proxy:
         self.address = BrokerAddress("127.0.0.1", self._listener.getsockname()[1])
         self.closed = False
         self.deaf = False
+        self.delay_s = 0.0
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -146,7 +150,11 @@ class Proxy:
                 if self.closed:
                     near.close()
                     continue
-                far = socket.create_connection(self._target)
+                try:
+                    far = socket.create_connection(self._target)
+                except OSError:  # the broker is away
+                    near.close()
+                    continue
                 self._sockets += [near, far]
                 for source, sink in ((near, far), (far, near)):
                     thread = threading.Thread(target=self._pump, args=(source, sink), daemon=True)
@@ -156,6 +164,7 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError), source:
             while data := source.recv(65_536):
+                time.sleep(self.delay_s)
                 if not self.deaf:
                     sink.sendall(data)
             sink.shutdown(socket.SHUT_RDWR)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.demo import running, until
+from tests.system.house import processes_of
 from watchkeep_cli.broker import mosquitto_installed
 from watchkeep_core import mqtt, topics
 from watchkeep_core.broker import BrokerAddress
@@ -77,9 +78,9 @@ def test_both_accounting_identities_hold(demo):
 @pytest.mark.parametrize("service", ["ingest", "analytics", "dispatch", "gateway"])
 def test_a_killed_service_comes_back_and_nothing_is_lost(demo, service):
     before = demo.query("SELECT sum(stored) FROM ingest_accounts")[0][0] or 0
-    for process in _processes_of(demo.directory, f"watchkeep_cli {service} run"):
+    for process in processes_of(demo.directory, f"watchkeep_cli {service} run"):
         os.kill(process, signal.SIGKILL)
-    until(lambda: len(_processes_of(demo.directory, f"watchkeep_cli {service} run")) >= 1, 30)
+    until(lambda: len(processes_of(demo.directory, f"watchkeep_cli {service} run")) >= 1, 30)
     until(lambda: (demo.query("SELECT sum(stored) FROM ingest_accounts")[0][0] or 0) > before, 60)
     # A gateway that was killed while a message was on its way sends it again; ingest knows it by its seq.
     until(lambda: not demo.query("SELECT 1 FROM gaps WHERE lane = 'data' AND epoch <> 'liar'"), 60)
@@ -141,7 +142,7 @@ def test_headless_run_stores_what_was_sent_and_a_second_start_keeps_the_data(bro
         assert report["warnings"] >= 1
         assert report["work_orders"] >= 1
         assert report["restarts"] == 0
-        assert not _processes_of(first.directory)
+        assert not processes_of(first.directory)
         with running("--for", "8s", "--json", "--broker", broker, directory=first.directory) as again:
             assert (
                 again.query("SELECT sum(stored) FROM ingest_accounts WHERE lane = 'data'")[0][0]
@@ -155,18 +156,4 @@ def test_ctrl_c_stops_everything():
     with running("--broker", "amqtt") as demo:
         code, _, err = demo.stop()
         assert code == 0, err
-        assert not _processes_of(demo.directory)
-
-
-def _processes_of(directory: Path, command: str = "") -> list[int]:
-    """Processes that have the directory on their command line or in their environment, and `command` on their line."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-            about = line + (entry / "environ").read_bytes()
-        except OSError:
-            continue
-        if str(directory).encode() in about and command.encode() in line and int(entry.name) != os.getpid():
-            found.append(int(entry.name))
-    return found
+        assert not processes_of(demo.directory)
