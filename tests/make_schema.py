@@ -1,4 +1,4 @@
-"""Write anew what is generated: schema.sql, docs/messages.schema.json, settings in docs/operate.md: `make schema`."""
+"""Write anew what is generated: schema.sql, data dictionary, messages.schema.json, settings, acl: `make schema`."""
 
 import tempfile
 from pathlib import Path
@@ -10,8 +10,9 @@ from watchkeep_cli.acl import site_acl
 from watchkeep_cli.broker import mosquitto_acl
 from watchkeep_cli.postgres import start_postgres
 from watchkeep_cli.settings_table import table
+from watchkeep_core.database import connect
 from watchkeep_core.messages import json_schema
-from watchkeep_core.schema import dump
+from watchkeep_core.schema import dictionary, dump
 from watchkeep_core.schema.migrate import migrate
 
 
@@ -38,6 +39,8 @@ def main() -> None:
     target = root / "core" / "watchkeep_core" / "schema" / "schema.sql"
     with tempfile.TemporaryDirectory() as folder, start_postgres(Path(folder)) as server:
         migrate(server.admin_url)
+        with connect(server.admin_url, "dictionary") as conn:
+            (root / "docs" / "data-dictionary.md").write_text(dictionary.page(conn), encoding="utf-8")
         target.write_text(dump.schema(server.admin_url, servers.embedded_binary("pg_dump")), encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from watchkeep_core.commands import print_json
 from watchkeep_core.database import OWNER, SERVICE_LOGINS, connect
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.estate import read_estate, save
+from watchkeep_core.schema.dictionary import page
 from watchkeep_core.schema.migrate import migrate, set_password, storage
 
 app = typer.Typer(no_args_is_help=True)
@@ -39,6 +40,13 @@ def password(
         set_password(admin(admin_url), login, password_file.read_text(encoding="utf-8").strip())
     except (OSError, ValueError) as error:
         raise SettingsError(f"password: {error}") from None
+
+
+@app.command()
+def dictionary(admin_url: AdminUrl = None) -> None:
+    """Print the data dictionary as Markdown: every table and view with its columns."""
+    with connect(admin(admin_url), "dictionary") as conn:
+        typer.echo(page(conn), nl=False)
 
 
 @app.command("load-estate")

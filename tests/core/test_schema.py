@@ -10,10 +10,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests import servers
-from watchkeep_core.schema import dump
+from watchkeep_core.database import connect
+from watchkeep_core.schema import dictionary, dump
 from watchkeep_core.schema.migrate import migrate, pending, storage
 
 SCHEMA = files("watchkeep_core.schema")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -110,3 +112,10 @@ def test_the_gap_ledger_is_exact(database):
         )
         rows = conn.execute("SELECT state, first_seq, last_seq FROM gaps ORDER BY first_seq").fetchall()
     assert rows == [("lost", 0, 1), ("missing", 2, 2), ("missing", 5, 6)]
+
+
+def test_the_data_dictionary_is_that_of_the_schema(database, pg_dump):
+    del pg_dump  # another server than the embedded one may have functions and types of its own
+    with connect(database.admin_url, "dictionary") as conn:
+        written = dictionary.page(conn)
+    assert (ROOT / "docs" / "data-dictionary.md").read_text(encoding="utf-8") == written, "run `make schema`"
