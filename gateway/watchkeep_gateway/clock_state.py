@@ -3,6 +3,7 @@
 import ctypes
 import sys
 import time
+from functools import cache
 
 from watchkeep_core.messages import ClockState
 
@@ -34,7 +35,7 @@ def clock_state() -> ClockState:
         return ClockState(synchronised=False, source="unknown")
     timex = _Timex()
     try:
-        answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+        answer = _libc().adjtimex(ctypes.byref(timex))
     except (OSError, AttributeError):
         return ClockState(synchronised=False, source="unknown")
     if answer < 0:
@@ -44,6 +45,11 @@ def clock_state() -> ClockState:
     # The kernel's offset is what it still has to add: a positive one means that we are behind.
     ahead_ms = -timex.offset / (1e6 if timex.status & _STA_NANO else 1e3)
     return ClockState(synchronised=True, offset_ms=ahead_ms, source="kernel")
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 class StepWatch:

@@ -26,7 +26,7 @@ class GatewaySettings(BrokerSettings):
     """Key of that certificate, without a passphrase."""
     batch_s: float = Field(default=1.0, ge=0, le=60)
     """Readings are gathered this long into one message, in seconds; events never wait for it."""
-    batch_readings: int = Field(default=1000, ge=1, le=5000)
+    batch_readings: int = Field(default=5000, ge=1, le=5000)
     """A message is closed early when it holds this many readings."""
     first_connect_jitter_s: float = Field(default=0.0, ge=0, le=300)
     """Up to this long is waited, at random, before the first connect: for fleets that get their power back together."""

@@ -93,6 +93,7 @@ def read_only(directory: Path) -> sqlite3.Connection:
     # Not mode=ro: a reader of a WAL file must be able to make its shared memory.
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=5)
     connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA cache_size = -256")  # KiB; each message is read once, and 2 MB of them need not be kept
     return connection
 
 

@@ -3,12 +3,13 @@
 import json
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from watchkeep_core.topics import LANES, Lane
 from watchkeep_gateway.errors import SpoolFailed
-from watchkeep_gateway.spool_file import damage_ends_us, read_only
+from watchkeep_gateway.spool_file import NAME, damage_ends_us, read_only
 from watchkeep_gateway.spool_state import load_lanes
 from watchkeep_gateway.statements import SQL
 
@@ -76,7 +77,7 @@ def status(directory: Path) -> dict[str, Any]:
             "points": len(connection.execute(SQL["aliases"]).fetchall()),
             "rejected_kept": rejected,
             "unmapped": _unmapped_count(connection),
-            "file_bytes": (directory / "spool.db").stat().st_size,
+            "file_bytes": _file_bytes(directory),
         }
     except sqlite3.Error as error:
         raise SpoolFailed(f"cannot read the spool at {directory}: {error}") from None
@@ -123,6 +124,15 @@ def unmapped(directory: Path, limit: int) -> list[dict[str, Any]]:
     finally:
         connection.close()
     return [{"source": source, "name": name, "since_ms": since_ms} for source, name, since_ms in rows]
+
+
+def _file_bytes(directory: Path) -> int:
+    """With what waits in its log; the log is gone once the gateway has ended."""
+    total = 0
+    for suffix in ("", "-wal"):
+        with suppress(FileNotFoundError):
+            total += (directory / f"{NAME}{suffix}").stat().st_size
+    return total
 
 
 def _unmapped_count(connection: sqlite3.Connection) -> int:

@@ -10,12 +10,12 @@ import msgspec
 from watchkeep_core.messages import MAX_READINGS
 from watchkeep_core.topics import LANES, Lane
 from watchkeep_gateway import bounds
-from watchkeep_gateway.batching import Payload, data_payloads, event_payload, point_bytes
+from watchkeep_gateway.batching import Columns, Payload, data_payloads, event_payload, point_bytes
 from watchkeep_gateway.config import SpoolTable
 from watchkeep_gateway.spool_file import new_epoch
 from watchkeep_gateway.spool_state import MAX_DIGESTS, MAX_POINTS_BYTES, LaneState, SpoolState, with_oldest
 from watchkeep_gateway.statements import SQL
-from watchkeep_gateway.values import Delivery, DeviceEvent, PointKey, Reading, Rejected, Unmapped
+from watchkeep_gateway.values import Delivery, DeviceEvent, PointKey, Points, Reading, Readings, Rejected, Unmapped
 
 MAX_REJECTED = 1_000
 """Rejected messages that are kept to be looked at; older ones go, the counter stays."""
@@ -45,7 +45,7 @@ class Rules:
     """Metric → unit."""
     table: SpoolTable
     batch_s: float = 1.0
-    batch_readings: int = 1000
+    batch_readings: int = 5000
 
 
 @dataclass(slots=True)
@@ -70,6 +70,7 @@ class Transaction:
         self._rules = rules
         self._now_ms = now_ms
         self._aliases: dict[PointKey, int] = {}
+        self._fresh: dict[Points, tuple[int, ...]] = {}
         self._known_equipment: set[str] | None = None
         self._digests: list[bytes] = []
 
@@ -79,7 +80,7 @@ class Transaction:
         for delivery in fresh:
             for event in delivery.events:
                 self.add_event(event)
-        self._add_readings([reading for delivery in fresh for reading in delivery.readings])
+        self._add_readings(Readings.join([delivery.readings for delivery in fresh]))
         self._reject([rejected for delivery in fresh for rejected in delivery.rejected])
         for delivery in fresh:
             for key, value in delivery.remember.items():
@@ -193,6 +194,7 @@ class Transaction:
         state = self.state
         if self._aliases:
             state.aliases = state.aliases | self._aliases
+        state.aliases_of.update(self._fresh)
         for digest in self._digests:
             state.digests.append(digest)
             state.known_digests.add(digest)
@@ -211,29 +213,52 @@ class Transaction:
             self._digests.append(delivery.digest)
         return True
 
-    def _add_readings(self, readings: Sequence[Reading]) -> None:
-        packed: list[tuple[int, Reading]] = []
+    def _add_readings(self, readings: Readings) -> None:
+        if not readings:
+            return
+        aliases = self._aliases_of(readings) if _sound(readings) else None
+        if aliases is None:
+            aliases, readings = self._sift(readings)
+        most = max(self._rules.batch_readings, min(len(readings), MAX_READINGS))
+        columns = Columns(aliases, readings.t_ms, readings.values, readings.quality)
+        self._append("data", data_payloads(columns, most))
+        self.counts.readings += len(readings)
+
+    def _aliases_of(self, readings: Readings) -> list[int] | None:
+        """None when some point cannot have one."""
+        found: list[int] = []
+        for points in readings.points:
+            aliases = self.state.aliases_of.get(points) or self._fresh.get(points)
+            if aliases is None:
+                said = [self._alias_of(*key) for key in points.keys]
+                aliases = tuple(alias for alias in said if isinstance(alias, int))
+                if len(aliases) < len(said):
+                    return None
+                self._fresh[points] = aliases
+            found += aliases
+        return found
+
+    def _sift(self, readings: Readings) -> tuple[list[int], Readings]:
+        """Those that can be sent, with their aliases; the others are refused."""
+        aliases: list[int] = []
+        taken: list[int] = []
         refused: list[Rejected] = []
-        for reading in readings:
-            alias = self._alias_of(reading)
+        for index, reading in enumerate(readings):
+            alias = _unsound(reading) or self._alias_of(reading.equipment, reading.metric)
             if isinstance(alias, int):
-                packed.append((alias, reading))
+                aliases.append(alias)
+                taken.append(index)
             else:
                 refused.append(Rejected(self._now_ms, reading.equipment, alias, msgspec.json.encode(reading)))
-        self._append("data", data_payloads(packed, max(self._rules.batch_readings, min(len(packed), MAX_READINGS))))
-        self.counts.readings += len(packed)
         self._reject(refused)
+        return aliases, readings.at(taken)
 
-    def _alias_of(self, reading: Reading) -> int | str:
-        """The alias, or why there can be none."""
-        unit = self._rules.units.get(reading.metric)
+    def _alias_of(self, equipment: str, metric: str) -> int | str:
+        """The alias, which may be a new one, or why there can be none."""
+        unit = self._rules.units.get(metric)
         if unit is None:
             return "unknown_metric"
-        if not isfinite(reading.value):
-            return "not_finite"
-        if not 0 <= reading.t_ms <= _MAX_TIME_MS:
-            return "time_out_of_range"
-        key = (reading.equipment, reading.metric, unit)
+        key = (equipment, metric, unit)
         alias = self.state.aliases.get(key)
         if alias is None:
             alias = self._aliases.get(key)
@@ -288,3 +313,15 @@ class Transaction:
             self.counts.rejected[slug] = self.counts.rejected.get(slug, 0) + 1
         if rejected:
             self._connection.execute(SQL["trim_rejected"], (MAX_REJECTED,))
+
+
+def _sound(readings: Readings) -> bool:
+    """None is `_unsound`: a sum with something in it that is not finite is not finite."""
+    return isfinite(sum(readings.values)) and min(readings.t_ms) >= 0 and max(readings.t_ms) <= _MAX_TIME_MS
+
+
+def _unsound(reading: Reading) -> str:
+    """Why it cannot be sent; empty when it can."""
+    if not isfinite(reading.value):
+        return "not_finite"
+    return "" if 0 <= reading.t_ms <= _MAX_TIME_MS else "time_out_of_range"

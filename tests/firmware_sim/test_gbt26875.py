@@ -40,7 +40,11 @@ from watchkeep_firmware_sim.fleet import Fleet, checked, scenario_for
 from watchkeep_firmware_sim.fleet import load as load_fleet
 from watchkeep_firmware_sim.gbt26875 import BURST, TransmissionDevices
 from watchkeep_firmware_sim.gbt26875_fleet import Component, FireAddress, Transmission
+from watchkeep_firmware_sim.ledger import Ledger, describe, run_record
+from watchkeep_firmware_sim.score import Warning, score
+from watchkeep_firmware_sim.score_ledger import read as read_ledger
 from watchkeep_firmware_sim.settings import SimSettings
+from watchkeep_firmware_sim.simulation import FaultNote, Simulation
 
 VOCABULARY = load_vocabulary()
 PLAIN = Dialect()
@@ -389,6 +393,34 @@ def test_scenarios_fit_what_the_protocol_can_tell(tmp_path):
     assert scenario_for(smoke, "fire_alarm", VOCABULARY)
     with pytest.raises(ScenarioError, match="happens to transmission devices"):
         scenario_for(hydrant, "fire_line_split", VOCABULARY)
+
+
+def test_what_a_burst_makes_the_zone_say_is_no_false_warning(tmp_path):
+    text = FLEET.format(port=1234).replace("c1/smoke-1", "c1/utd-1").replace('"fire_alarm"', '"fire_panel_burst"')
+    fleet, start = fleet_of(text, tmp_path), 1_795_305_600.0
+    file = tmp_path / "ledger.jsonl"
+    ledger = Ledger(file)
+    ledger.write(run_record(fleet, start, 1.0))
+    for output in Simulation(fleet, VOCABULARY, start).run_to(start + 60):
+        if isinstance(output, FaultNote):
+            ledger.write(describe(output))
+    ledger.close()
+    end = datetime.fromtimestamp(start + 60, UTC)
+    runs, truths = read_ledger(file, end)
+    assert [(one.equipment, one.scenario, one.cause) for one in truths] == [
+        ("utd-1", "fire_panel_burst", None),
+        ("hydrant-1", "fire_panel_burst_zone", 1),
+        ("smoke-1", "fire_panel_burst_zone", 1),
+    ]
+    at = datetime.fromtimestamp(start + 6, UTC)
+    warnings = [
+        Warning(
+            warning_id=number, community="c1", equipment=equipment, condition="fire_alarm", event_at=at, detected_at=at
+        )
+        for number, equipment in enumerate(["utd-1", "hydrant-1", "smoke-1"])
+    ]
+    report = score(runs, truths, warnings, [], {}, end)
+    assert (report.total.recall, report.precision, report.hits, report.symptoms) == (1, 1, 1, 2)
 
 
 @pytest.mark.slow

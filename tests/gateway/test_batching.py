@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep_core.messages import Data, Event, decode
-from watchkeep_gateway.batching import MAX_BYTES, data_payloads, event_payload, with_floor
+from watchkeep_gateway.batching import MAX_BYTES, Columns, data_payloads, event_payload, with_floor
 from watchkeep_gateway.values import DeviceEvent, Reading
 
 readings = st.lists(
@@ -23,10 +23,15 @@ readings = st.lists(
 )
 
 
+def columns(given_readings: list[tuple[int, Reading]]) -> Columns:
+    rows = [(alias, one.t_ms, one.value, one.quality) for alias, one in given_readings]
+    return Columns(*zip(*rows, strict=True)) if rows else Columns((), (), (), ())
+
+
 @given(readings, st.integers(1, 20), st.integers(0, 2**63 - 1))
 def test_round_trip(given_readings: list[tuple[int, Reading]], limit: int, floor: int) -> None:
     found = []
-    for payload in data_payloads(given_readings, limit):
+    for payload in data_payloads(columns(given_readings), limit):
         message = decode(Data, with_floor(payload.body, floor))
         assert message.floor == floor
         assert payload.readings == len(message.value) <= limit
@@ -41,7 +46,7 @@ def test_round_trip(given_readings: list[tuple[int, Reading]], limit: int, floor
 
 def test_a_payload_stays_under_the_packet_limit() -> None:
     wide = [(2**31 - 1, Reading("e", "m", n * 400_000, -1.2345678901234567e-300 * (n + 1), 1)) for n in range(5000)]
-    payloads = list(data_payloads(wide))
+    payloads = list(data_payloads(columns(wide)))
     assert len(payloads) == 2
     assert sum(payload.readings for payload in payloads) == 5000
     assert all(len(payload.body) <= MAX_BYTES for payload in payloads)
@@ -49,7 +54,7 @@ def test_a_payload_stays_under_the_packet_limit() -> None:
 
 def test_one_message_holds_5000_readings() -> None:
     usual = [(n % 2500, Reading("e", "m", 1_700_000_000_000 + n, 21.5)) for n in range(5000)]
-    assert [payload.readings for payload in data_payloads(usual)] == [5000]
+    assert [payload.readings for payload in data_payloads(columns(usual))] == [5000]
 
 
 def test_event() -> None:

@@ -18,7 +18,7 @@ from watchkeep_gateway.commands import app
 from watchkeep_gateway.errors import ConfigError, SpoolFailed
 from watchkeep_gateway.metrics import Metrics
 from watchkeep_gateway.settings import GatewaySettings
-from watchkeep_gateway.values import Delivery
+from watchkeep_gateway.values import Delivery, Readings
 
 README = (Path(__file__).parents[2] / "gateway" / "README.md").read_text(encoding="utf-8")
 
@@ -66,7 +66,7 @@ def test_one_line_and_no_trace_for_a_mistake(tmp_path: Path) -> None:
 def test_status_and_rejected(tmp_path: Path) -> None:
     spool = make_spool(tmp_path)
     put(spool, 0)
-    spool.put(Delivery((reading(0, "no_such_metric"),))).result(10)
+    spool.put(Delivery(Readings.of([reading(0, "no_such_metric")]))).result(10)
     found = invoke("status", "--json", "--spool-dir", str(tmp_path))  # while the gateway runs
     spool.close()
     assert found["lanes"]["data"]["messages"] == 1

@@ -14,7 +14,7 @@ from watchkeep_core.messages import Event
 from watchkeep_gateway.config import SpoolTable
 from watchkeep_gateway.spool import Spool
 from watchkeep_gateway.spool_file import RESERVE, RESERVE_BYTES
-from watchkeep_gateway.values import Delivery
+from watchkeep_gateway.values import Delivery, Readings
 
 pytestmark = pytest.mark.slow  # mounts a file system and fills it
 
@@ -53,7 +53,7 @@ def fill(disk: Path, leave: int = 0) -> Path:
 
 def pour(spool: Spool, blocks: int, start: int = 0) -> None:
     for block in range(start, start + blocks):
-        readings = tuple(reading(block * 5000 + n, value=n / 7) for n in range(5000))
+        readings = Readings.of(reading(block * 5000 + n, value=n / 7) for n in range(5000))
         spool.put(Delivery(readings)).result(30)
 
 
@@ -83,7 +83,7 @@ def test_a_disk_that_others_have_filled_refuses_loudly_and_heals_when_space_retu
         future.result(30)  # the reserve is for them
     assert not (disk / "spool" / RESERVE).exists()
     fill(disk)
-    waiting = [spool.put(Delivery(tuple(reading(n) for n in range(5000)))) for _ in range(80)]
+    waiting = [spool.put(Delivery(Readings.of(reading(n) for n in range(5000)))) for _ in range(80)]
     late = [spool.put(Delivery(events=(event(1000 + number, raw_code="x" * 200),))) for number in range(900)]
     wait_until(lambda: not spool.writing)
     assert not all(future.done() for future in waiting + late)

@@ -24,7 +24,7 @@ from watchkeep_core.mqtt import connect
 from watchkeep_gateway.line import Line, Login
 from watchkeep_gateway.service import Gateway
 from watchkeep_gateway.spool_reader import rejected, status
-from watchkeep_gateway.values import Delivery
+from watchkeep_gateway.values import Delivery, Readings
 
 T = int(time.time() * 1000)
 
@@ -141,16 +141,16 @@ def test_the_broker_killed_loses_nothing(site: Site, tmp_path: Path) -> None:
     gateway = site.start()
     wait_until(lambda: gateway.line.connected)
     for number in range(30):
-        gateway.spool.put(Delivery((reading(number),)))
+        gateway.spool.put(Delivery(Readings.of([reading(number)])))
     wait_until(lambda: len(ingest.readings()) == 30)
     ingest.close()  # from here the broker holds what we publish for nobody but its memory
     for number in range(30, 60):
-        gateway.spool.put(Delivery((reading(number),), (event(number),)))
+        gateway.spool.put(Delivery(Readings.of([reading(number)]), (event(number),)))
     wait_until(lambda: _published(gateway, "event") >= 30)
     os.kill(site.broker.pid, signal.SIGKILL)
     wait_until(lambda: not gateway.line.connected)
     for number in range(60, 90):
-        gateway.spool.put(Delivery((reading(number),)))
+        gateway.spool.put(Delivery(Readings.of([reading(number)])))
     for file in (tmp_path / "broker").glob("mosquitto.db*"):
         file.unlink()
     with start_broker(tmp_path / "broker", USERS, default_acl(), port=site.broker.address.port, prefer="mosquitto"):
@@ -169,7 +169,7 @@ def test_without_ack_everything_is_published_again_and_counted_once(site: Site) 
     ingest = site.ingest(acking=False)
     gateway = site.start(resend_after_s=0.5)
     for number in range(5):
-        gateway.spool.put(Delivery((reading(number),))).result(10)
+        gateway.spool.put(Delivery(Readings.of([reading(number)]))).result(10)
     wait_until(lambda: len(ingest.received) >= 10)
     assert len(ingest.readings()) == 5
     ingest.ack_all()
@@ -181,7 +181,7 @@ def test_a_new_connection_publishes_again_at_once_what_is_not_acked(site: Site, 
     """A broker may have forgotten what it took; an event must not wait a minute for the resend."""
     ingest = site.ingest(acking=False)
     gateway = site.start(resend_after_s=600)
-    gateway.spool.put(Delivery((reading(0),), (event(0),))).result(10)
+    gateway.spool.put(Delivery(Readings.of([reading(0)]), (event(0),))).result(10)
     wait_until(lambda: len(ingest.received) == 2)
     wait_until(lambda: _published(gateway, "data") == _published(gateway, "event") == 1)
     site.broker.stop()
@@ -196,7 +196,7 @@ def test_events_go_before_backlog(site: Site) -> None:
     """A backlog of 300 messages waits on the spool; the event, spooled last, is the first to go."""
     spool = make_spool(site.folder)
     for number in range(300):
-        spool.put(Delivery(tuple(reading(number * 100 + n) for n in range(100)))).result(10)
+        spool.put(Delivery(Readings.of(reading(number * 100 + n) for n in range(100)))).result(10)
     spool.put(Delivery(events=(event(1),))).result(10)
     spool.close()
     ingest = site.ingest()
@@ -282,7 +282,7 @@ def test_a_refused_publish_is_kept_and_tried_again(tmp_path: Path) -> None:
         try:
             ingest = site.ingest()
             gateway = site.start(resend_after_s=600)  # so that nothing else brings it back
-            gateway.spool.put(Delivery((reading(0),), (event(0),))).result(10)
+            gateway.spool.put(Delivery(Readings.of([reading(0)]), (event(0),))).result(10)
             wait_until(lambda: not gateway.uplink.accepted)
             wait_until(lambda: not gateway.spool.lanes["event"].messages)
             assert gateway.spool.lanes["data"].messages == 1

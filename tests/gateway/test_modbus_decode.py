@@ -21,9 +21,14 @@ def register(address: int, metric: str = METRIC, **more: Any) -> RegisterTable:
     return RegisterTable(address=address, metric=metric, **more)
 
 
+def packed(*words: int) -> bytes:
+    """Registers as they come."""
+    return struct.pack(f">{len(words)}H", *words)
+
+
 def decode(cells: list[Cell], answer: list[int], start: int = 0) -> list[float]:
     (block,) = blocks(cells, 125, 100)
-    found = Plan(block, "eq").decode(answer, 1)
+    found = Plan(block, "eq").decode(packed(*answer), 1)
     assert block.address == start
     assert not found.missing
     return [reading.value for reading in found.readings]
@@ -139,8 +144,8 @@ def test_what_has_no_value_says_why() -> None:
         register(4, "signal_strength"),
     ]
     (block,) = blocks(cells, 125, 0)
-    found = Plan(block, "eq").decode([0x7FC0, 0, 0x8000, 2, 5], 9)
-    assert found.readings == [Reading("eq", "signal_strength", 9, 5.0)]
+    found = Plan(block, "eq").decode(packed(0x7FC0, 0, 0x8000, 2, 5), 9)
+    assert list(found.readings) == [Reading("eq", "signal_strength", 9, 5.0)]
     assert {metric: why.partition(":")[0] for (_, metric), why in found.missing.items()} == {
         METRIC: "not_finite",
         "bearing_temperature": "no_value",
@@ -160,7 +165,7 @@ def test_codes_and_bits_that_tell_faults() -> None:
     plan = Plan(block, "eq")
 
     def texts(*words: int) -> list[str]:
-        return [text for _, text in plan.decode(words, 1).codes]
+        return [text for _, text in plan.decode(packed(*words), 1).codes]
 
     assert texts(0, 65535, 0b10000, 0, 0) == ["", "", "", "", ""]
     assert texts(8, 0, 0b01000, 0x4531, 0x3200) == ["8", "0", "holding 2.3", "holding 2.4", "E12"]
@@ -176,9 +181,9 @@ def test_bits_of_coils() -> None:
 def test_a_register_may_name_its_own_equipment_and_raw_words_are_those_of_its_cell() -> None:
     cells: list[Cell] = [register(3, equipment="own"), register(4, type="uint32")]
     (block,) = blocks(cells, 120, 8)
-    found = Plan(block, "shared").decode([5, 6, 7], 99)
+    found = Plan(block, "shared").decode(packed(5, 6, 7), 99)
     assert [one.equipment for one in found.readings] == ["own", "shared"]
-    assert raw_words(cells[1], block, [5, 6, 7]) == [6, 7]
+    assert raw_words(cells[1], block, packed(5, 6, 7)) == [6, 7]
 
 
 cells_st = st.lists(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep_gateway.report import ReportByException, Rule
-from watchkeep_gateway.values import Delivery, DeviceEvent, Reading
+from watchkeep_gateway.values import Delivery, DeviceEvent, Reading, Readings
 
 
 class Taken:
@@ -32,7 +32,7 @@ def sent(rule: Rule, *given: Reading) -> list[tuple[float, float]]:
     taken = Taken()
     stage = ReportByException({("e", "m"): rule}, taken)
     for one in given:
-        assert stage.emit(Delivery((one,))).done()
+        assert stage.emit(Delivery(Readings.of([one]))).done()
     assert all(one in given for one in taken.readings)  # never a reading that nobody made
     return [(one.t_ms / 1000, one.value) for one in taken.readings]
 
@@ -71,16 +71,16 @@ def test_other_points_events_and_digests_pass() -> None:
     stage = ReportByException({("e", "m"): Rule(100)}, taken, held.append)
     other = reading(0, 1, metric="n")
     event = DeviceEvent(1, "e", "ucm", True)
-    stage.emit(Delivery((reading(0, 1), other)))
-    stage.emit(Delivery((reading(1, 1), other)))
-    stage.emit(Delivery((reading(2, 1),), (event,)))
-    stage.emit(Delivery((reading(3, 1),), digest=b"x"))
-    stage.emit(Delivery((reading(4, 1),)))
-    assert taken.deliveries == [
-        Delivery((reading(0, 1), other)),
-        Delivery((other,)),
-        Delivery((), (event,)),
-        Delivery(digest=b"x"),
+    stage.emit(Delivery(Readings.of([reading(0, 1), other])))
+    stage.emit(Delivery(Readings.of([reading(1, 1), other])))
+    stage.emit(Delivery(Readings.of([reading(2, 1)]), (event,)))
+    stage.emit(Delivery(Readings.of([reading(3, 1)]), digest=b"x"))
+    stage.emit(Delivery(Readings.of([reading(4, 1)])))
+    assert [(list(one.readings), one.events, one.digest) for one in taken.deliveries] == [
+        ([reading(0, 1), other], (), b""),
+        ([other], (), b""),
+        ([], (event,), b""),
+        ([], (), b"x"),
     ]
     assert held == [1, 1, 1, 1]
 
@@ -94,7 +94,7 @@ def test_what_was_sent_is_never_further_off_than_the_deadband_nor_older_than_the
     now_s = 0
     for wait_s, value in steps:
         now_s += wait_s
-        stage.emit(Delivery((reading(now_s, value),)))
+        stage.emit(Delivery(Readings.of([reading(now_s, value)])))
         last = taken.readings[-1]
         assert abs(last.value - value) <= deadband
         assert now_s - last.t_ms / 1000 < heartbeat_s

@@ -1,5 +1,6 @@
 """The spool: what is on it stays until the database has it."""
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ from watchkeep_gateway.config import SpoolTable
 from watchkeep_gateway.errors import SpoolClosed
 from watchkeep_gateway.spool import Spool
 from watchkeep_gateway.spool_reader import SpoolReader, rejected, status
-from watchkeep_gateway.values import Delivery, DeviceEvent, Reading
+from watchkeep_gateway.values import Delivery, DeviceEvent, Reading, Readings
 
 T = 1_700_000_000_000
 
@@ -30,7 +31,7 @@ def reading(number: int, metric: str = "machine_temperature", value: float | Non
 
 def put(spool: Spool, *numbers: int) -> None:
     for number in numbers:
-        spool.put(Delivery((reading(number),))).result(10)
+        spool.put(Delivery(Readings.of([reading(number)]))).result(10)
 
 
 def event(number: int, **more: object) -> DeviceEvent:
@@ -102,7 +103,7 @@ def test_ack_of_one_lane_leaves_the_other(folder: Path) -> None:
 
 def test_readings_of_a_window_become_one_message_and_an_event_does_not_wait(folder: Path) -> None:
     spool = make_spool(folder, batch_s=30)
-    waiting = [spool.put(Delivery((reading(number),))) for number in range(100)]
+    waiting = [spool.put(Delivery(Readings.of([reading(number)]))) for number in range(100)]
     spool.put(Delivery(events=(event(0),))).result(10)
     assert not any(future.done() for future in waiting)
     spool.close()
@@ -114,7 +115,7 @@ def test_readings_of_a_window_become_one_message_and_an_event_does_not_wait(fold
 
 def test_a_full_batch_does_not_wait(folder: Path) -> None:
     spool = make_spool(folder, batch_s=30, batch_readings=10)
-    waiting = [spool.put(Delivery((reading(number),))) for number in range(10)]
+    waiting = [spool.put(Delivery(Readings.of([reading(number)]))) for number in range(10)]
     for future in waiting:
         future.result(10)
     spool.close()
@@ -127,7 +128,7 @@ def test_alias_means_one_point_for_ever(folder: Path) -> None:
     put(spool, 0)
     spool.close()
     spool = make_spool(folder)  # the declaration is gone, a message may still speak of it
-    spool.put(Delivery((reading(1, "motor_current_percent"),))).result(10)
+    spool.put(Delivery(Readings.of([reading(1, "motor_current_percent")]))).result(10)
     spool.close()
     assert dict(spool.aliases) == {
         key: 0,
@@ -146,31 +147,59 @@ def test_alias_means_one_point_for_ever(folder: Path) -> None:
 )
 def test_a_reading_that_cannot_be_sent_is_kept_aside_and_stops_nothing(folder: Path, odd: Reading, reason: str) -> None:
     spool = make_spool(folder)
-    spool.put(Delivery((reading(0), odd, reading(2)))).result(10)
+    spool.put(Delivery(Readings.of([reading(0), odd, reading(2)]))).result(10)
     spool.close()
     assert values(folder) == [0.0, 2.0]
     (kept,) = rejected(folder, 10)
     assert kept["reason"] == reason
 
 
+def test_a_block_that_comes_again_means_the_same_points_whatever_was_wrong_with_it(folder: Path) -> None:
+    block = Readings.of([reading(0), reading(1, "no_such_metric"), reading(2, "car_floor")])
+    sick = dataclasses.replace(block, values=(3.0, 4.0, float("nan")))
+    spool = make_spool(folder)
+    for one in (block, sick, block):
+        spool.put(Delivery(one)).result(10)
+    good = Readings.of([reading(5), reading(6, "car_floor")])
+    waiting = [spool.put(Delivery(one)) for one in (good, dataclasses.replace(good, t_ms=(T, T)), good)]
+    for future in waiting:
+        future.result(10)
+    spool.close()
+    names = {alias: metric for (_, metric, _), alias in spool.aliases.items()}
+    found = [
+        (names[alias], value)
+        for _, body in stored(folder, "data")
+        if isinstance(body, Data)
+        for alias, value in zip(body.alias, body.value, strict=True)
+    ]
+    mine = reading(0).metric
+    wanted = [(mine, 0.0), ("car_floor", 2.0), (mine, 3.0), (mine, 0.0), ("car_floor", 2.0)]
+    assert sorted(found) == sorted(wanted + 3 * [(mine, 5.0), ("car_floor", 6.0)])
+    assert [one["reason"] for one in rejected(folder, 10)].count("unknown_metric") == 3
+    assert [one["reason"] for one in rejected(folder, 10)].count("not_finite") == 1
+
+
 def test_the_same_message_again_is_rejected_even_after_a_restart(folder: Path) -> None:
     spool = make_spool(folder)
-    once = Delivery((reading(0),), digest=b"a", once=True)
+    once = Delivery(Readings.of([reading(0)]), digest=b"a", once=True)
     spool.put(once).result(10)
     spool.put(once).result(10)
     spool.close()
     spool = make_spool(folder)
     spool.put(once).result(10)
-    spool.put(Delivery((reading(1),), digest=b"a", once=False)).result(10)
+    spool.put(Delivery(Readings.of([reading(1)]), digest=b"a", once=False)).result(10)
     spool.close()
     assert values(folder) == [0.0, 1.0]
 
 
-def test_size_bound_drops_oldest_telemetry_never_events_and_tells(folder: Path) -> None:
+def test_size_bound_drops_oldest_telemetry_never_events_and_tells(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watchkeep_gateway.bounds.REPORT_EVERY_S", 1e9)  # however slow the disk is
     spool = make_spool(folder, table=SpoolTable(max_bytes=1_000_000, min_free_bytes=0))
     spool.put(Delivery(events=(event(0),))).result(10)
     for block in range(30):
-        spool.put(Delivery(tuple(reading(block * 5000 + n, value=n / 7) for n in range(5000)))).result(10)
+        spool.put(Delivery(Readings.of(reading(block * 5000 + n, value=n / 7) for n in range(5000)))).result(10)
     spool.close()
     state = spool.lanes["data"]
     assert state.floor > 0
@@ -325,7 +354,7 @@ def test_a_locked_file_is_waited_for_and_nothing_is_lost(folder: Path) -> None:
     spool._opened.connection.execute("PRAGMA busy_timeout = 10")
     other = sqlite3.connect(folder / "spool.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    future = spool.put(Delivery((reading(1),)))
+    future = spool.put(Delivery(Readings.of([reading(1)])))
     wait_until(lambda: not spool.writing)
     assert not future.done()
     other.execute("ROLLBACK")
@@ -363,11 +392,11 @@ def test_status(folder: Path) -> None:
 CHILD = """
 import sys
 from pathlib import Path
-from tests.gateway.test_spool import UNITS, Delivery, make_spool, reading
+from tests.gateway.test_spool import UNITS, Delivery, Readings, make_spool, reading
 spool = make_spool(Path(sys.argv[1]))
 number = int(sys.argv[2])
 while True:
-    spool.put(Delivery((reading(number),))).result()
+    spool.put(Delivery(Readings.of([reading(number)]))).result()
     print(number, flush=True)
     number += 1
 """

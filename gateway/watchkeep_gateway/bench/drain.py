@@ -25,13 +25,13 @@ from watchkeep_gateway.config import SpoolTable
 from watchkeep_gateway.spool_file import open_spool
 from watchkeep_gateway.spool_state import load_state
 from watchkeep_gateway.transaction import Rules, Transaction
-from watchkeep_gateway.values import Delivery, Reading
+from watchkeep_gateway.values import Delivery, Reading, Readings
 
 LIFTS = 500
 """Ten points each: 5,000 readings a second before the line was lost."""
 
 LIFTS_PER_MESSAGE = 100
-"""1,000 readings: the gateway's own default."""
+"""1,000 readings."""
 
 MESSAGES_PER_COMMIT = 100
 STALL_S = 60.0
@@ -88,7 +88,7 @@ def fill(folder: Path, backlog: int) -> int:
             opened.connection.execute("BEGIN IMMEDIATE")
             transaction = Transaction(opened.connection, state, rules, now_ms)
             for number in range(start, min(start + MESSAGES_PER_COMMIT, messages)):
-                transaction.deliver([Delivery(tuple(_readings(number, first_ms)))])
+                transaction.deliver([Delivery(Readings.of(_readings(number, first_ms)))])
             transaction.save()
             opened.connection.execute("COMMIT")
             state = transaction.result()

@@ -1,8 +1,9 @@
 """Points polled per second, CPU per point and memory: the gateway process against a bare pymodbus loop.
 
-Both read the same registers of the same pymodbus server as fast as it answers, over one connection. "gateway" is the
-whole process as it is installed: decode, spool with a sync to disk, uplink to a broker, acks; "driver" is its Modbus
-driver alone.
+Both read the same registers in the same blocks of the same pymodbus server as fast as it answers, over one connection,
+and make numbers of them. "gateway" is the whole process as it is installed: decode, spool with a sync to disk, uplink
+to a broker, acks; "driver" is its Modbus driver alone. Rates depend on what else the machine does (server, broker and
+the acking side share its cores with the gateway); CPU time of the process hardly does.
 """
 
 import asyncio
@@ -69,7 +70,7 @@ def measures(target: Target, *, points: int, seconds: float, runs: int) -> list[
         _column("driver_cpu_us_per_point", "µs", driver, "cpu_us"),
         _column("gateway_cpu_us_per_point", "µs", gateway, "cpu_us"),
         at_least("driver_cpu_of_bare", "ratio", 0.8, _ratios(bare, driver, "cpu_us")),
-        at_least("gateway_cpu_of_bare", "ratio", None, _ratios(bare, gateway, "cpu_us")),
+        at_least("gateway_cpu_of_bare", "ratio", 0.8, _ratios(bare, gateway, "cpu_us")),
         at_most(f"gateway_rss_mb_{units * POINTS_PER_UNIT}_points", "MB", 80, [found["rss_mb"] for found in gateway]),
     ]
 
@@ -126,6 +127,7 @@ def _server(port: int, units: int) -> Iterator[None]:
 
 
 def _serve(port: int, units: int) -> None:
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a client that ends in the middle of an answer
     values = [20 + index / 7 for index in range(POINTS_PER_UNIT)]
     data = [SimData(0, values=values, datatype=DataType.FLOAT32)]
     devices = [SimDevice(unit, simdata=data) for unit in range(1, units + 1)]

@@ -9,7 +9,7 @@ from watchkeep_gateway.codes import CodeReader
 from watchkeep_gateway.drivers.intake import Intake
 from watchkeep_gateway.field_payload import digest, parse
 from watchkeep_gateway.line import Line
-from watchkeep_gateway.values import Delivery, DeviceEvent, Emit, Rejected
+from watchkeep_gateway.values import NOTHING, Delivery, DeviceEvent, Emit, Readings, Rejected
 
 
 class MqttBridge:
@@ -59,7 +59,7 @@ class MqttBridge:
         # redelivery, and an event not even then: told twice is better than never.
         once = message.own_time or (received.duplicate and not message.events)
         # A retained message is what the broker remembers, not what was read anew; a condition it tells still holds.
-        readings = () if received.retain else message.readings
+        readings = NOTHING if received.retain else Readings.of(message.readings)
         unread = tuple(Rejected(received_ms, received.topic, why, received.payload) for why in message.unread)
         return Delivery(readings, message.events, unread, digest(received.topic, received.payload), once)
 

@@ -8,7 +8,7 @@ from shutil import disk_usage
 from watchkeep_core import vocabulary
 from watchkeep_core.logs import get_logger
 from watchkeep_gateway.errors import SpoolClosed
-from watchkeep_gateway.values import Delivery, Emit, PointKey, Reading
+from watchkeep_gateway.values import Delivery, Emit, PointKey, Reading, Readings
 
 log = get_logger(__name__)
 
@@ -70,7 +70,7 @@ class OwnState:
     def _run(self) -> None:
         while not self._ending.is_set():
             try:
-                self._emit(Delivery(tuple(self.read())))
+                self._emit(Delivery(Readings.of(self.read())))
             except SpoolClosed:
                 return
             except OSError as error:

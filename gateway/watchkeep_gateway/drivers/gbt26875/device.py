@@ -21,7 +21,7 @@ from watchkeep_gateway.drivers.gbt26875.tables import (
     ListenerTable,
     TransmissionTable,
 )
-from watchkeep_gateway.values import Delivery, DeviceEvent, Reading, Rejected
+from watchkeep_gateway.values import Delivery, DeviceEvent, Reading, Readings, Rejected
 
 UNANSWERED = "duty_check_unanswered"
 
@@ -93,7 +93,7 @@ class Device:
         reasons = list(dict.fromkeys(found.unplaced))
         rejected = tuple(Rejected(now_ms, origin, reason, frame.unit) for reason in reasons)
         return Delivery(
-            tuple(found.readings),
+            Readings.of(found.readings),
             tuple(found.events),
             rejected,
             digest,
@@ -131,7 +131,7 @@ class Device:
             self._unanswered(readings, events, remember, now_ms)
         if not readings and not events:
             return None
-        return Delivery(tuple(readings), tuple(events), remember=remember)
+        return Delivery(Readings.of(readings), tuple(events), remember=remember)
 
     def commands(self, now_s: float, now: datetime, clocks: bool) -> Iterator[bytes]:
         """What to send it now; call it only while it is connected. `clocks`: is `now` known to be right?"""

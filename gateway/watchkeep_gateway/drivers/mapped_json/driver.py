@@ -10,7 +10,7 @@ from watchkeep_gateway.drivers.mapped_json.tables import MappedJsonTable, comple
 from watchkeep_gateway.drivers.mapping import Edges
 from watchkeep_gateway.field_payload import digest
 from watchkeep_gateway.line import Line
-from watchkeep_gateway.values import Delivery, Emit, Rejected
+from watchkeep_gateway.values import NOTHING, Delivery, Emit, Readings, Rejected
 
 
 class MappedJson:
@@ -64,7 +64,7 @@ class MappedJson:
     def _delivery(self, received: Received, found: Found) -> Delivery:
         return Delivery(
             # A retained message is what the broker remembers, not what was read anew; a condition it tells still holds.
-            () if received.retain else tuple(found.readings),
+            NOTHING if received.retain else Readings.of(found.readings),
             tuple(found.events),
             tuple(
                 Rejected(received.received_at_ns // 1_000_000, received.topic, f"{reason}: {text}", received.payload)

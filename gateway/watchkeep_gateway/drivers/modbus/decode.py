@@ -11,10 +11,11 @@ from watchkeep_core import vocabulary
 from watchkeep_gateway.drivers.modbus.blocks import Block
 from watchkeep_gateway.drivers.modbus.tables import Cell, EventTable, RegisterTable
 from watchkeep_gateway.units import SAME, Conversion, conversion
-from watchkeep_gateway.values import Reading
+from watchkeep_gateway.values import Point, Points, Reading, Readings
 
 Raw = int | float | bytes
-Answer = Sequence[int] | Sequence[bool]
+Answer = bytes | Sequence[bool]
+"""Registers as they came, two bytes each, most significant first; or bits."""
 
 _FORMATS = {
     "int16": "h",
@@ -33,13 +34,6 @@ class NoValue(ValueError):
     """The raw value stands for none; the text says why."""
 
 
-class Point(NamedTuple):
-    equipment: str
-    metric: str
-    convert: Callable[[Raw], float]
-    """Raises NoValue."""
-
-
 class Code(NamedTuple):
     """A register or bit that tells faults."""
 
@@ -52,10 +46,10 @@ class Code(NamedTuple):
 
 
 class Found(NamedTuple):
-    readings: list[Reading]
+    readings: Readings
     codes: list[tuple[Code, str]]
-    missing: dict[tuple[str, str], str]
-    """(equipment, metric) → why there is no value."""
+    missing: dict[Point, str]
+    """Why there is no value."""
 
 
 class Plan:
@@ -65,41 +59,58 @@ class Plan:
         """`equipment`: of cells that name none."""
         self.block = block
         self.equipment = equipment
-        self._takers = [_taker(cell, cell.equipment or equipment) for cell in block.cells]
+        registers = [(at, cell) for at, cell in enumerate(block.cells) if isinstance(cell, RegisterTable)]
+        self._points = Points((cell.equipment or equipment, cell.metric) for _, cell in registers)
+        self._converters = [_converter(cell) for _, cell in registers]
+        self._good = (0,) * len(registers)
+        self._codes = [
+            (at, Code(cell.equipment or equipment, cell.place, cell, _code_text(cell)))
+            for at, cell in enumerate(block.cells)
+            if isinstance(cell, EventTable)
+        ]
+        self._at = [at for at, _ in registers]
         self._bits = [cell.address - block.address for cell in block.cells]
-        self._in_words = block.kind in ("holding", "input")
-        self._pack = struct.Struct(f">{block.count}H")
         indexes = [index for cell in block.cells for index in _bytes_of(cell, cell.address - block.address)]
         self._gather = None if indexes == list(range(2 * block.count)) else itemgetter(*indexes)
         self._unpack = struct.Struct(">" + "".join(_format(cell) for cell in block.cells))
 
     def decode(self, answer: Answer, t_ms: int) -> Found:
         """What the registers or bits of the block say, read at `t_ms`."""
-        found = Found([], [], {})
-        for taker, raw in zip(self._takers, self._raws(answer), strict=True):
-            if isinstance(taker, Code):
-                found.codes.append((taker, taker.text(raw)))
-                continue
-            equipment, metric, convert = taker
+        raws = self._raws(answer)
+        codes = [(code, code.text(raws[at])) for at, code in self._codes]
+        if codes:
+            raws = [raws[at] for at in self._at]
+        try:
+            values = tuple([convert(raw) for convert, raw in zip(self._converters, raws, strict=True)])
+        except NoValue:
+            return self._one_by_one(raws, codes, t_ms)
+        if not isfinite(sum(values)):
+            return self._one_by_one(raws, codes, t_ms)
+        return Found(Readings((self._points,), (t_ms,) * len(values), values, self._good), codes, {})
+
+    def _one_by_one(self, raws: Sequence[Raw], codes: list[tuple[Code, str]], t_ms: int) -> Found:
+        """Where at least one has no value."""
+        readings: list[Reading] = []
+        missing: dict[Point, str] = {}
+        for (equipment, metric), convert, raw in zip(self._points.keys, self._converters, raws, strict=True):
             try:
-                found.readings.append(Reading(equipment, metric, t_ms, convert(raw)))
+                readings.append(Reading(equipment, metric, t_ms, _finite(convert(raw))))
             except NoValue as error:
-                found.missing[equipment, metric] = str(error)
-        return found
+                missing[equipment, metric] = str(error)
+        return Found(Readings.of(readings), codes, missing)
 
     def _raws(self, answer: Answer) -> Sequence[Raw]:
-        if not self._in_words:
+        if not isinstance(answer, bytes):
             return [int(answer[at]) for at in self._bits]
-        packed = self._pack.pack(*answer[: self.block.count])
-        if self._gather is not None:
-            packed = bytes(self._gather(packed))
-        return self._unpack.unpack(packed)
+        return self._unpack.unpack(answer if self._gather is None else bytes(self._gather(answer)))
 
 
 def raw_words(cell: Cell, block: Block, answer: Answer) -> list[int]:
     """The registers of a cell as they came."""
     start = cell.address - block.address
-    return [int(word) for word in answer[start : start + cell.words]]
+    if not isinstance(answer, bytes):
+        return [int(answer[start])]
+    return list(struct.unpack_from(f">{cell.words}H", answer, 2 * start))
 
 
 def sources(cells: Sequence[Cell], equipment: str) -> Iterator[tuple[str, str]]:
@@ -122,13 +133,6 @@ def _bytes_of(cell: Cell, start: int) -> list[int]:
     return [2 * word + (1 - byte if swapped else byte) for word in words for byte in (0, 1)]
 
 
-def _taker(cell: Cell, equipment: str) -> Point | Code:
-    if isinstance(cell, EventTable):
-        return Code(equipment, cell.place, cell, _code_text(cell))
-    assert isinstance(cell, RegisterTable)  # noqa: S101 - there are two kinds of cells
-    return Point(equipment, cell.metric, _converter(cell))
-
-
 def _converter(cell: RegisterTable) -> Callable[[Raw], float]:
     metric = vocabulary.load().metrics[cell.metric]
     if cell.value_type == "string" or cell.map:
@@ -141,8 +145,6 @@ def _converter(cell: RegisterTable) -> Callable[[Raw], float]:
         take = _bits(cell)
         plain = convert
         convert = lambda raw: plain(take(raw))  # noqa: E731 - composed once, called per reading
-    elif cell.value_type.startswith("float"):
-        convert = _finite(convert)
     return _valid(convert, cell.invalid) if cell.invalid else convert
 
 
@@ -158,14 +160,10 @@ def _linear(scale: float, offset: float, unit: Conversion) -> Callable[[Raw], fl
     return lambda raw: raw * factor + shift  # type: ignore[operator]
 
 
-def _finite(convert: Callable[[Raw], float]) -> Callable[[Raw], float]:
-    def finite(raw: Raw) -> float:
-        value = convert(raw)
-        if not isfinite(value):
-            raise NoValue("not_finite")
-        return value
-
-    return finite
+def _finite(value: float) -> float:
+    if not isfinite(value):
+        raise NoValue("not_finite")
+    return value
 
 
 def _valid(convert: Callable[[Raw], float], invalid: Sequence[int]) -> Callable[[Raw], float]:

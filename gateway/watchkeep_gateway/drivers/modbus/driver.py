@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from watchkeep_core.logs import get_logger
@@ -15,7 +15,7 @@ from watchkeep_gateway.drivers.modbus.line import DeviceSilent, Line, Poll, Unit
 from watchkeep_gateway.drivers.modbus.tables import Tables
 from watchkeep_gateway.errors import SpoolClosed
 from watchkeep_gateway.fault_edges import Fault, FaultEdges
-from watchkeep_gateway.values import Delivery, DeviceEvent, Emit, Reading, Rejected
+from watchkeep_gateway.values import Delivery, DeviceEvent, Emit, Point, Readings, Rejected
 
 log = get_logger(__name__)
 
@@ -95,7 +95,9 @@ class Modbus:
         try:
             while not self._ending.is_set():  # Python 3.11's wait_for can swallow a cancel
                 unit = min(line.units, key=lambda each: due_s(each, line))
-                await asyncio.sleep(due_s(unit, line) - time.monotonic())  # ended by cancel
+                wait_s = due_s(unit, line) - time.monotonic()
+                if wait_s > 0:
+                    await asyncio.sleep(wait_s)  # ended by cancel
                 if line.client.connected or await self._connect(line):
                     await self._poll(line, unit)
         except SpoolClosed:
@@ -136,13 +138,13 @@ class Modbus:
             self._hand_over(unit, found)
 
     def _hand_over(self, unit: Unit, found: Poll) -> None:
-        readings: list[Reading] = []
+        parts: list[Readings] = []
         rejected: list[Rejected] = []
         said: defaultdict[str, dict[str, list[Fault]]] = defaultdict(dict)
-        now_ms = self._clock_ms()
+        last_ms = found.answers[-1][2]
         for plan, answer, t_ms in found.answers:
             decoded = plan.decode(answer, t_ms)
-            readings += decoded.readings
+            parts.append(decoded.readings)
             if decoded.missing or unit.missing:
                 rejected += _newly_missing(unit, decoded.missing, decoded.readings, t_ms)
             for code, text in decoded.codes:
@@ -150,12 +152,13 @@ class Modbus:
         events: list[DeviceEvent] = []
         remember: dict[str, str | None] = {}
         for equipment, by_source in said.items():
-            edges = self._edges[equipment].take(by_source, now_ms)
+            edges = self._edges[equipment].take(by_source, last_ms)
             if edges:
                 remember[f"{MEMORY}{equipment}"] = self._edges[equipment].memory()
             events += edges
+        readings = Readings.join(parts)
         if readings or events or rejected:
-            self._emit(Delivery(tuple(readings), tuple(events), tuple(rejected), remember=remember))
+            self._emit(Delivery(readings, tuple(events), tuple(rejected), remember=remember))
 
     def _note(self, unit: Unit, up: bool, why: str) -> None:
         if unit.up is not up or unit.why != why:
@@ -195,13 +198,11 @@ def _edges(tables: Tables, memory: Mapping[str, str]) -> dict[str, FaultEdges]:
     return found
 
 
-def _newly_missing(
-    unit: Unit, missing: Mapping[tuple[str, str], str], readings: Iterable[Reading], t_ms: int
-) -> list[Rejected]:
+def _newly_missing(unit: Unit, missing: Mapping[Point, str], readings: Readings, t_ms: int) -> list[Rejected]:
     """A point without a value is told when that begins, not at every turn."""
     fresh = {key: why for key, why in missing.items() if unit.missing.get(key) != why}
-    for reading in readings:
-        unit.missing.pop((reading.equipment, reading.metric), None)
+    for point in readings.keys:
+        unit.missing.pop(point, None)
     unit.missing.update(missing)
     return [
         Rejected(t_ms, f"{unit.table.name}: {equipment} {metric}", why, b"")

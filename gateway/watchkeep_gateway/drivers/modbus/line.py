@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -13,10 +14,12 @@ from pymodbus.pdu import ExceptionResponse
 from watchkeep_core.errors import PermanentError, TransientError
 from watchkeep_gateway.drivers.modbus.blocks import Block, blocks, without_gaps
 from watchkeep_gateway.drivers.modbus.decode import Answer, Plan
+from watchkeep_gateway.drivers.modbus.raw_registers import HoldingRegisters, InputRegisters
 from watchkeep_gateway.drivers.modbus.tables import ModbusRtuTable, ModbusTcpTable, Tables
+from watchkeep_gateway.values import Point
 
-NEVER_S = 3600.0
-"""pymodbus's own timeout: ours, per device, always comes first."""
+NO_TIMEOUT: Any = None
+"""For pymodbus, which hands it to asyncio: the timeout is ours, per device, and two of them cost 5 µs a request."""
 
 CONNECT_S = 3.0
 
@@ -52,7 +55,7 @@ class Unit:
     failures: int = 0
     up: bool | None = None
     why: str = ""
-    missing: dict[tuple[str, str], str] = field(default_factory=dict)
+    missing: dict[Point, str] = field(default_factory=dict)
     """Points that had no value when last read, and why."""
 
 
@@ -95,13 +98,21 @@ def lines(tables: Tables) -> list[Line]:
 
 
 def _line(table: ModbusTcpTable | ModbusRtuTable) -> Line:
+    client, gap_s = _client(table)
+    client.register(HoldingRegisters)
+    client.register(InputRegisters)
+    return Line(table.address, client, gap_s)
+
+
+def _client(table: ModbusTcpTable | ModbusRtuTable) -> tuple[AsyncModbusTcpClient | AsyncModbusSerialClient, float]:
+    """And the silence between frames, in s."""
     # retries=0, reconnect_delay=0: when to try again is decided by the driver, in plain sight.
     if isinstance(table, ModbusTcpTable):
         framer = FramerType.RTU if table.framing == "rtu" else FramerType.SOCKET
         tcp = AsyncModbusTcpClient(
-            table.host, port=table.port, framer=framer, timeout=NEVER_S, retries=0, reconnect_delay=0
+            table.host, port=table.port, framer=framer, timeout=NO_TIMEOUT, retries=0, reconnect_delay=0
         )
-        return Line(table.address, tcp, 0.0)
+        return tcp, 0.0
     serial = AsyncModbusSerialClient(
         table.line,
         framer=FramerType.RTU,
@@ -109,12 +120,12 @@ def _line(table: ModbusTcpTable | ModbusRtuTable) -> Line:
         bytesize=table.data_bits,
         parity=table.parity[0].upper(),
         stopbits=table.stop_bits,
-        timeout=NEVER_S,
+        timeout=NO_TIMEOUT,
         retries=0,
         reconnect_delay=0,
     )
     bits = 1 + table.data_bits + (table.parity != "none") + table.stop_bits
-    return Line(table.address, serial, max(LEAST_FRAME_GAP_S, FRAME_GAP_CHARACTERS * bits / table.baud_rate))
+    return serial, max(LEAST_FRAME_GAP_S, FRAME_GAP_CHARACTERS * bits / table.baud_rate)
 
 
 async def connect(line: Line) -> None:
@@ -174,11 +185,13 @@ async def _ask(line: Line, table: ModbusTcpTable | ModbusRtuTable, block: Block)
     line.silences = 0
     if isinstance(response, ExceptionResponse):
         raise _exception(table.unit, block, response.exception_code)
-    in_words = block.kind in ("holding", "input")
-    answer: Sequence[int] | Sequence[bool] = response.registers if in_words else response.bits
-    if len(answer) < block.count or (in_words and len(answer) > block.count):
-        raise DeviceSilent(f"unit {table.unit} sent {len(answer)} registers for {block.text}")
-    return answer
+    if isinstance(response, HoldingRegisters):
+        if len(response.raw) != 2 * block.count:
+            raise DeviceSilent(f"unit {table.unit} sent {len(response.raw) / 2:g} registers for {block.text}")
+        return response.raw
+    if len(response.bits) < block.count:
+        raise DeviceSilent(f"unit {table.unit} sent {len(response.bits)} bits for {block.text}")
+    return response.bits
 
 
 def _exception(unit: int, block: Block, code: int) -> DeviceSilent | RequestRefused:

@@ -21,7 +21,7 @@ from watchkeep_gateway.drivers.sparkplug.targets import Source, Targets
 from watchkeep_gateway.drivers.sparkplug.values import Outcome
 from watchkeep_gateway.field_payload import digest
 from watchkeep_gateway.line import Line
-from watchkeep_gateway.values import Delivery, Emit, Rejected, Unmapped
+from watchkeep_gateway.values import Delivery, Emit, Readings, Rejected, Unmapped
 
 log = get_logger(__name__)
 
@@ -137,7 +137,7 @@ class Sparkplug:
         urgent = bool(outcome.events) and is_data
         self._order += 1
         return Delivery(
-            tuple(outcome.readings),
+            Readings.of(outcome.readings),
             tuple(outcome.events),
             tuple(
                 Rejected(received_ms, received.topic, f"{reason}: {text}", received.payload)
