@@ -1,6 +1,9 @@
 """Documentation cannot drift: what it shows is run."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -69,3 +72,32 @@ def test_the_gateway_of_the_documentation_is_accepted(tmp_path):
     for tables in more:  # each is to be added to a file such as the first
         path.write_text(f'[gateway]\ncommunity = "harbour"\nid = "gw-2"\n{tables}')
         assert read_config(path).ref.user == "harbour/gw-2", tables
+
+
+FOR_PEOPLE = ("index", "responsibility-list", "faq", "comparison", "connect-a-device")
+"""Pages that exist in both languages; the others are for engineers."""
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning_and_asks_nobody_else(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path / "site")]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=DOCS.parent, env=environment, capture_output=True, text=True, check=False)
+    assert (built.returncode, built.stderr.strip()) == (0, "")
+    loaded = {
+        address
+        for page in (tmp_path / "site").rglob("*.html")
+        for address in re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?://[^"]*)', page.read_text("utf-8"))
+        if not address.startswith("https://github.com/watchkeep/")
+    }
+    assert loaded == set()
+
+
+@pytest.mark.parametrize("name", FOR_PEOPLE)
+def test_a_page_for_people_is_there_in_both_languages(name):
+    english, chinese = ((DOCS / f"{name}{suffix}.md").read_text(encoding="utf-8") for suffix in ("", ".zh"))
+    blocks = [re.findall(r"```.*?\n(.*?)```", text, flags=re.DOTALL) for text in (english, chinese)]
+    assert len(blocks[0]) == len(blocks[1])
+    shape = [[line.count("|") for line in text.splitlines() if line.startswith("|")] for text in (english, chinese)]
+    assert shape[0] == shape[1]
+    assert len(re.findall(r"[\u4e00-\u9fff]", chinese)) > 0.2 * len(chinese.split())
