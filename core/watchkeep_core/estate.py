@@ -197,19 +197,28 @@ def register_unclaimed(
 ) -> dict[tuple[str, str], int]:
     """Points a birth spoke of that nobody registered: (equipment, metric, unit, period in s) → series id.
 
-    Unknown equipment is entered as kind `unknown`, status `unclaimed`. Known points are left as they are.
+    Unknown equipment is entered as kind `unknown`, status `unclaimed`. Known points are left as they are. Of a point
+    that is named twice the first counts.
     """
-    found: dict[tuple[str, str], int] = {}
-    statements = queries("watchkeep_core", "estate.sql")
+    named: dict[tuple[str, str], tuple[str, float | None]] = {}
     for equipment, metric, unit, period_s in points:
-        row: dict[str, Any] = {"community": community, "gateway": gateway, "equipment": equipment}
-        conn.execute(statements["claim_equipment"], row)
-        series = conn.execute(
-            statements["claim_point"], {**row, "metric": metric, "unit": unit, "period_s": period_s}
-        ).fetchone()
-        if series is not None:
-            found[equipment, metric] = series[0]
-    return found
+        named.setdefault((equipment, metric), (unit, period_s))
+    if not named:
+        return {}
+    statements = queries("watchkeep_core", "estate.sql")
+    conn.execute(
+        statements["claim_equipment"], {"community": community, "equipment": list(dict.fromkeys(e for e, _ in named))}
+    )
+    row: dict[str, Any] = {
+        "community": community,
+        "gateway": gateway,
+        "equipment": [equipment for equipment, _ in named],
+        "metric": [metric for _, metric in named],
+        "unit": [unit for unit, _ in named.values()],
+        "period_s": [period_s for _, period_s in named.values()],
+    }
+    found = conn.execute(statements["claim_points"], row).fetchall()
+    return {(equipment, metric): series for equipment, metric, series in found}
 
 
 def series_of(conn: Connection, community: str) -> dict[tuple[str, str], int]:

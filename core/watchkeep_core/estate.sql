@@ -104,11 +104,14 @@ ON CONFLICT (series_id, condition, side, tier) DO NOTHING
 
 -- name: claim_equipment
 INSERT INTO equipment (community_id, equipment_id, kind, name, status)
-VALUES (%(community)s, %(equipment)s, 'unknown', %(equipment)s, 'unclaimed') ON CONFLICT DO NOTHING
+SELECT %(community)s, equipment, 'unknown', equipment, 'unclaimed' FROM unnest(%(equipment)s::text[]) AS equipment
+ON CONFLICT DO NOTHING
 
--- name: claim_point
+-- name: claim_points
 -- The no-op update makes RETURNING give the series of a known point too.
 INSERT INTO points (community_id, equipment_id, metric, unit, period_s, claimed, gateway_id)
-VALUES (%(community)s, %(equipment)s, %(metric)s, %(unit)s, %(period_s)s, false, %(gateway)s)
+SELECT %(community)s, equipment, metric, unit, period_s, false, %(gateway)s
+FROM unnest(%(equipment)s::text[], %(metric)s::text[], %(unit)s::text[], %(period_s)s::float8[])
+    AS k (equipment, metric, unit, period_s)
 ON CONFLICT (community_id, equipment_id, metric) DO UPDATE SET gateway_id = coalesce(points.gateway_id, excluded.gateway_id)
-RETURNING series_id
+RETURNING equipment_id, metric, series_id

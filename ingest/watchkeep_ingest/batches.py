@@ -39,7 +39,7 @@ class _Batch:
 
 def of_readings(conn: Connection, stored: Rows) -> list[RowsMessage]:
     """Number and record the batches of rows sorted by series; the caller holds the partitions' accounts lock."""
-    partitions = [int(partition) for partition in np.unique(stored.partition)]
+    partitions: list[int] = np.flatnonzero(np.bincount(stored.partition)).tolist()
     numbers = _last_numbers(conn, "data", partitions)
     found: list[_Batch] = []
     messages: list[RowsMessage] = []

@@ -15,6 +15,9 @@ from watchkeep_ingest.columns import Ints
 WINDOW_S = 60.0
 WINDOWS = 5
 
+_AT_ONCE = 20_000
+"""Series looked at, or written, together."""
+
 _WORTH_MS = 1_000.0
 """Less than that is delay, not skew; and a change of less is no news."""
 
@@ -41,18 +44,28 @@ class DeviceClocks:
             return
         self._window_s = now_s
         series, skew_ms = self.close_window()
-        if len(series):
-            row = {"series": series.tolist(), "skew_ms": skew_ms.tolist()}
+        for start in range(0, len(series), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            row = {"series": series[part].tolist(), "skew_ms": skew_ms[part].tolist()}
             conn.execute(queries("watchkeep_ingest", "sql/content.sql")["save_device_clocks"], row)
 
     def close_window(self) -> tuple[Ints, NDArray[np.float64]]:
         """Begin a new window; series whose estimate has changed, and their skew in ms (+ = behind)."""
+        parts = [self._close_part(start) for start in range(0, len(self._told), _AT_ONCE)]
+        series = [series for series, _ in parts] or [np.empty(0, np.int64)]
+        skews = [skew_ms for _, skew_ms in parts] or [np.empty(0)]
+        return np.concatenate(series), np.concatenate(skews)
+
+    def _close_part(self, start: int) -> tuple[Ints, NDArray[np.float64]]:
+        """Of some series, so that neither memory nor a writer's wait grows with their number."""
         with self._lock:
-            known = np.flatnonzero(~np.isnan(self._least[0]))
-            recent = np.ascontiguousarray(self._least[:WINDOWS, known].T)
-            self._least[1:] = self._least[:-1]
-            self._least[0] = np.nan
-        skew_ms = _medians(recent) * 1000  # not under the lock: the writer must not wait for a million of them
+            part = self._least[:, start : start + _AT_ONCE]
+            known = np.flatnonzero(~np.isnan(part[0]))
+            recent = np.ascontiguousarray(part[:WINDOWS, known].T)
+            part[1:] = part[:-1]
+            part[0] = np.nan
+        known += start
+        skew_ms = _medians(recent) * 1000
         skew_ms[np.abs(skew_ms) < _WORTH_MS] = 0.0
         with self._lock:
             changed = np.abs(skew_ms - self._told[known]) >= _WORTH_MS
@@ -62,7 +75,7 @@ class DeviceClocks:
     def _grow(self, size: int) -> None:
         have = len(self._told)
         if size > have:
-            size = max(size, 2 * have)
+            size = max(size, have + have // 4)
             least, told = np.full((WINDOWS + 1, size), np.nan, np.float32), np.zeros(size, np.float32)
             least[:, :have], told[:have] = self._least, self._told
             self._least, self._told = least, told

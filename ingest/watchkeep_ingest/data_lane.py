@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from watchkeep_core.topics import GatewayRef, Lane, partition_of
 from watchkeep_core.vocabulary import load
 from watchkeep_ingest import batches, births, metrics, parking
 from watchkeep_ingest.accounts import Tally
-from watchkeep_ingest.columns import Columns, Ints, Portion, Readings, Rows
-from watchkeep_ingest.flood import FloodGuard
+from watchkeep_ingest.columns import Bools, Columns, Ints, Portion, Readings, Rows
+from watchkeep_ingest.flood import BACKLOG_US, FloodGuard
 from watchkeep_ingest.incoming import Decoded, Problem
 from watchkeep_ingest.keeping import Keeping
 from watchkeep_ingest.lane import REPLAY_FROM_US, REPLAY_UNTIL_US, UNKNOWN_GATEWAY, BatchTooWide, Handled
@@ -75,7 +76,7 @@ class DataLane:
         self._unpark: dict[Key, int] = {}  # → the last parked row looked at
         self._flooded: defaultdict[GatewayRef, set[str]] = defaultdict(set)  # → epochs
         self._asked_s: dict[Key, float] = {}
-        self._births: dict[GatewayRef, bytes] = {}
+        self._births: dict[GatewayRef, bytes] = {}  # → digest: a birth may be 256 kB, and there are 10,000 gateways
         self._pass = _Pass()
 
     def waiting(self) -> set[int]:
@@ -89,23 +90,33 @@ class DataLane:
     def handle(self, conn: Connection, accepted: Sequence[Decoded], tally: Tally) -> Handled:
         self._pass = _Pass()
         handled = Handled()
-        modes = self._register.modes(conn, {m.topic.source for m in accepted if m.topic}, time.monotonic())
+        born = [message for message in accepted if isinstance(message.content, Birth)]
+        streams = {message.stream for message in accepted if message.stream}
+        sources = {stream.source for stream in streams} | {m.topic.source for m in born if m.topic}
+        modes = self._register.modes(conn, sources, time.monotonic())
+        strangers = {stream for stream in streams if stream.source not in modes}
         portions: list[Portion] = []
         # Births first: within an epoch an alias has one meaning, so readings before their birth gain, and none loses.
-        for message in sorted(accepted, key=lambda m: not isinstance(m.content, Birth)):
-            if message.topic is None or message.content is None:
-                continue
-            source = message.topic.source
-            if source not in modes:
-                problem = Problem(UNKNOWN_GATEWAY, f"{source.user} is not in the register")
-                handled.dead.append(message.refused(problem))
+        for message in born:
+            if message.topic is not None and message.topic.source not in modes:
+                handled.dead.append(_stranger(message, message.topic.source))
             elif isinstance(message.content, Birth):
                 self._birth(conn, message, message.content, handled)
+        for message in accepted:
+            stream = message.stream
+            if stream in strangers:
+                handled.dead.append(_stranger(message, stream.source))
             elif isinstance(message.content, Readings):
                 portions.append(_portion(message, message.content))
-        for portion in portions:
-            tally[portion.partition]["decoded"] += len(portion.readings)
-        self._readings(conn, self._within_limit(conn, portions, tally), modes, tally, handled)
+        if portions:
+            columns = Columns.of(portions)
+            for number, size in zip(columns.stream.tolist(), columns.sizes.tolist(), strict=True):
+                tally[columns.streams[number].partition]["decoded"] += size
+            held = self._beyond_limit(portions, columns)
+            if held.any():
+                self._hold(conn, [portions[number] for number in np.flatnonzero(held)], tally)
+                portions = [portions[number] for number in np.flatnonzero(~held)]
+            self._readings(conn, portions, columns if not held.any() else None, modes, tally, handled)
         return handled
 
     def resume(self, conn: Connection, tally: Tally) -> Handled:
@@ -116,7 +127,8 @@ class DataLane:
         if key is not None:
             modes = self._register.modes(conn, {key[0]}, time.monotonic())
             found, self._pass.cursors[key] = parking.read(conn, key, self._unpark[key], _MAX_DAYS)
-            self._readings(conn, [portion for portion in found if key[0] in modes], modes, tally, handled)
+            known = found if key[0] in modes else []
+            self._readings(conn, known, None, modes, tally, handled)
         return handled
 
     def finish(self, conn: Connection) -> None:
@@ -130,7 +142,7 @@ class DataLane:
         self._register.confirm()
         self._days |= done.days
         for portion in done.held:
-            self._flooded[portion.source].add(portion.epoch)
+            self._flooded[portion.source].add(portion.stream.epoch)
         for key, cursor in done.cursors.items():
             if cursor is None:
                 self._unpark.pop(key, None)
@@ -154,51 +166,59 @@ class DataLane:
         self._pass = _Pass()
 
     def _birth(self, conn: Connection, message: Decoded, birth: Birth, handled: Handled) -> None:
-        if message.topic is None or self._births.get(message.topic.source) == message.incoming.payload:
+        digest = blake2b(message.incoming.payload, digest_size=16).digest()
+        if message.topic is None or self._births.get(message.topic.source) == digest:
             return  # retained, and our session has reconnected
         source = message.topic.source
         problem = births.apply(conn, self._register, source, birth, self._cap, self._words)
         if problem is not None:
             handled.dead.append(message.refused(problem))
-        self._births[source] = message.incoming.payload
+        self._births[source] = digest
         self._asked_s.pop((source, birth.data_epoch), None)
         for epoch in {birth.data_epoch, *parking.epochs(conn, source)}:
             self._unpark[source, epoch] = 0
 
-    def _within_limit(self, conn: Connection, portions: list[Portion], tally: Tally) -> list[Portion]:
-        """What the flood guard lets pass; the rest is parked."""
+    def _beyond_limit(self, portions: Sequence[Portion], columns: Columns) -> Bools:
+        """Which portions the flood guard does not let pass."""
         now_s = time.monotonic()
         before = self._flood.flooding
-        passing: list[Portion] = []
-        held: list[Portion] = []
-        for portion in portions:
-            within = self._flood.lets_pass(portion.source, len(portion.readings), now_s)
-            (passing if within else held).append(portion)
+        beyond = np.zeros(len(portions), np.bool_)
+        old = columns.newest_us < columns.arrival_us - BACKLOG_US
+        backlog = np.bincount(columns.stream, columns.sizes * old, len(columns.streams))
+        fresh = np.bincount(columns.stream, columns.sizes * ~old, len(columns.streams))
+        for number, stream in enumerate(columns.streams):
+            if not self._flood.lets_all_pass(stream.source, int(fresh[number]), int(backlog[number]), now_s):
+                for place in np.flatnonzero(columns.stream == number).tolist():
+                    size, is_old = int(columns.sizes[place]), bool(old[place])
+                    beyond[place] = not self._flood.lets_pass(stream.source, size, now_s, backlog=is_old)
         for source in self._flood.flooding - before:
             log.warning("flood", gateway=source.user)
-        if held:
-            parking.insert(conn, [parking.whole(portion, parking.RATE_LIMIT) for portion in held])
-            self._pass.held = held
-            for portion in held:
-                tally[portion.partition]["parked"] += len(portion.readings)
-        return passing
+        return beyond
+
+    def _hold(self, conn: Connection, held: list[Portion], tally: Tally) -> None:
+        parking.insert(conn, [parking.whole(portion, parking.RATE_LIMIT) for portion in held])
+        self._pass.held = held
+        for portion in held:
+            tally[portion.stream.partition]["parked"] += len(portion.readings)
 
     def _readings(
         self,
         conn: Connection,
         portions: list[Portion],
+        columns: Columns | None,
         modes: dict[GatewayRef, bool],
         tally: Tally,
         handled: Handled,
     ) -> None:
+        """`columns` are those of the portions, where the caller has them."""
         if not portions:
             return
-        columns = Columns.of(portions)
+        columns = columns or Columns.of(portions)
         resolution = self._resolve(conn, portions, columns, modes)
         self._settle(conn, portions, resolution, tally)
         for parked in resolution.parked:
             if parked.reason == births.UNKNOWN_ALIAS:
-                self._ask(parked.portion.key, handled)
+                self._ask(parked.portion.stream.key, handled)
         self._note(portions, columns, modes)
         rows = resolution.stored.sorted()
         if len(rows):
@@ -210,15 +230,16 @@ class DataLane:
     def _resolve(
         self, conn: Connection, portions: list[Portion], columns: Columns, modes: dict[GatewayRef, bool]
     ) -> Resolution:
-        tables = self._register.tables(conn, {portion.key for portion in portions})
-        replay = [modes[portion.source] for portion in portions]
-        resolution = resolve(portions, columns, [tables[portion.key] for portion in portions], replay)
-        doubtful = {parked.portion.key for parked in resolution.parked if parked.reason == births.UNKNOWN_ALIAS}
+        keys = [stream.key for stream in columns.streams]
+        tables = self._register.tables(conn, set(keys))
+        replay = [modes[source] for source, _ in keys]
+        resolution = resolve(portions, columns, [tables[key] for key in keys], replay)
+        doubtful = {parked.portion.stream.key for parked in resolution.parked if parked.reason == births.UNKNOWN_ALIAS}
         again = self._register.reload(conn, list(doubtful))  # another worker may have been told meanwhile
         fresh = any(again[key].pairs() != tables[key].pairs() for key in doubtful)
         tables.update(again)
         if fresh:
-            resolution = resolve(portions, columns, [tables[portion.key] for portion in portions], replay)
+            resolution = resolve(portions, columns, [tables[key] for key in keys], replay)
         return resolution
 
     def _settle(self, conn: Connection, portions: list[Portion], resolution: Resolution, tally: Tally) -> None:
@@ -227,16 +248,16 @@ class DataLane:
         taken = [p for p in portions if p.parked_id is not None and p.parked_id not in untouched]
         parking.delete(conn, taken)
         for portion in taken:
-            tally[portion.partition]["parked"] -= len(portion.readings)
+            tally[portion.stream.partition]["parked"] -= len(portion.readings)
         parked = [each for each in resolution.parked if not parking.is_unchanged(each)]
         parking.insert(conn, parked)
         for each in parked:
-            tally[each.portion.partition]["parked"] += len(each.data.alias)
+            tally[each.portion.stream.partition]["parked"] += len(each.data.alias)
         quarantined = resolution.quarantined
         if len(quarantined.rows):
             conn.execute(_sql("insert_quarantine"), _quarantine_row(portions, quarantined))
             for number in quarantined.portion.tolist():
-                tally[portions[number].partition]["quarantined"] += 1
+                tally[portions[number].stream.partition]["quarantined"] += 1
 
     def _ask(self, key: Key, handled: Handled) -> None:
         now_s = time.monotonic()
@@ -245,14 +266,20 @@ class DataLane:
             handled.rebirths.append(key[0])
 
     def _note(self, portions: list[Portion], columns: Columns, modes: dict[GatewayRef, bool]) -> None:
-        newest = np.maximum.reduceat(columns.time_us, columns.starts[:-1]).tolist()
-        for portion, mark in zip(portions, newest, strict=True):
-            replay = modes[portion.source]
-            if portion.parked_id is None:
-                self._pass.notes.append((portion.source, portion.received_us, None if replay else mark))
-                self._pass.received_us = max(self._pass.received_us, portion.received_us)
-            if replay:
-                self._mark(portion)
+        """A gateway's messages of one batch are one note: their newest arrival and stamp."""
+        replays = [modes[stream.source] for stream in columns.streams]
+        if portions[0].parked_id is None:  # live and parked ones never share a batch
+            newest, arrival = (np.zeros(len(replays), np.int64) for _ in range(2))
+            np.maximum.at(newest, columns.stream, columns.newest_us)
+            np.maximum.at(arrival, columns.stream, columns.arrival_us)
+            self._pass.received_us = int(arrival.max())
+            for stream, at, mark, replay in zip(
+                columns.streams, arrival.tolist(), newest.tolist(), replays, strict=True
+            ):
+                self._pass.notes.append((stream.source, at, None if replay else mark))
+        if any(replays):
+            for number in np.flatnonzero(np.array(replays)[columns.stream]).tolist():
+                self._mark(portions[number])
 
     def _mark(self, portion: Portion) -> None:
         """Recorded data moves its community's "now"."""
@@ -263,7 +290,9 @@ class DataLane:
             self._pass.watermarks[community] = max(mark, self._pass.watermarks.get(community, mark))
 
     def _copy(self, conn: Connection, rows: Rows) -> None:
-        days = {_day(number) for number in np.unique(rows.time_us // _DAY_US).tolist()}
+        first, last = int(rows.time_us.min()) // _DAY_US, int(rows.time_us.max()) // _DAY_US
+        numbers = [first] if first == last else np.unique(rows.time_us // _DAY_US).tolist()
+        days = {_day(number) for number in numbers}
         if len(days) > _MAX_DAYS:
             raise BatchTooWide(f"readings of {len(days)} days, at most {_MAX_DAYS} in one message")
         if days - self._days:
@@ -276,22 +305,27 @@ class DataLane:
 
     def _count_stored(self, rows: Rows, tally: Tally) -> None:
         self._grow(int(rows.series[-1]))
-        late = rows.time_us < self._newest[rows.series]
-        for partition, count in zip(*np.unique(rows.partition, return_counts=True), strict=True):
-            tally[int(partition)]["stored"] += int(count)
-            tally[int(partition)]["late"] += int(late[rows.partition == partition].sum())
+        late = rows.partition[rows.time_us < self._newest[rows.series]]
+        for field_name, partition in (("stored", rows.partition), ("late", late)):
+            counts = np.bincount(partition)
+            for number in np.flatnonzero(counts).tolist():
+                tally[number][field_name] += int(counts[number])
 
     def _grow(self, series: int) -> None:
         if series >= len(self._newest):
-            more = np.full(max(series + 1, 2 * len(self._newest)) - len(self._newest), np.iinfo(np.int64).min)
+            size = max(series + 1, len(self._newest) * 5 // 4)
+            more = np.full(size - len(self._newest), np.iinfo(np.int64).min)
             self._newest = np.concatenate([self._newest, more])
 
 
+def _stranger(message: Decoded, source: GatewayRef) -> Decoded:
+    return message.refused(Problem(UNKNOWN_GATEWAY, f"{source.user} is not in the register"))
+
+
 def _portion(message: Decoded, readings: Readings) -> Portion:
-    topic = message.topic
-    if topic is None:
+    if message.topic is None or message.stream is None:
         raise ValueError("a data message has a topic")
-    return Portion(topic.source, topic.partition, topic.epoch, topic.seq, message.incoming.received_us, readings)
+    return Portion(message.stream, message.topic.seq, message.incoming.received_us, readings)
 
 
 def _lasts(series: Any) -> Ints:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from watchkeep_core import messages
 from watchkeep_core.errors import MessageError
 from watchkeep_core.messages import Birth, Data, Event, State
-from watchkeep_core.topics import GatewayRef, Lane, UpTopic, parse_up
+from watchkeep_core.topics import Lane, UpTopic
 from watchkeep_ingest.columns import Readings
+from watchkeep_ingest.streams import Stream, parse
 
 Content = Readings | Event | Birth | State
 
@@ -46,13 +47,8 @@ class Decoded:
     topic: UpTopic | None
     content: Content | None
     problem: Problem | None
-
-    @property
-    def key(self) -> tuple[GatewayRef, str] | None:
-        """(gateway, epoch) of a message with a seq."""
-        if self.topic is None or self.topic.kind != "message":
-            return None
-        return self.topic.source, self.topic.epoch
+    stream: Stream | None = None
+    """Of a message with a seq."""
 
     @property
     def floor(self) -> int:
@@ -66,15 +62,16 @@ class Decoded:
 def decode(incoming: Incoming) -> Decoded:
     """Never raises: what cannot be understood carries its problem."""
     topic: UpTopic | None = None
+    stream: Stream | None = None
     try:
-        topic = parse_up(incoming.topic)
+        topic, stream = parse(incoming.topic)
         if topic.kind != "message" and not incoming.payload:
             return Decoded(incoming, topic, None, None)
         message = messages.decode(_KINDS[topic.lane or topic.kind], incoming.payload)
     except MessageError as error:
-        return Decoded(incoming, topic, None, Problem(error.reason, error.detail))
+        return Decoded(incoming, topic, None, Problem(error.reason, error.detail), stream)
     content = Readings.of(message) if isinstance(message, Data) else message
     problem = None
     if isinstance(content, Readings | Event) and content.floor > topic.seq:
         problem = Problem("bad_floor", f"floor {content.floor} is above the message's own seq")
-    return Decoded(incoming, topic, content, problem)
+    return Decoded(incoming, topic, content, problem, stream)

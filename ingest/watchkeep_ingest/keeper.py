@@ -1,12 +1,9 @@
-"""Holds the partitions of a worker by advisory locks of one database session, and keeps their MQTT sessions open.
+"""Holds the partitions of a worker (core `shares`), and keeps their MQTT sessions open.
 
-Workers that want the same partitions share them evenly: each holds a shared lock that says it is there, takes its
-share, and gives up what is beyond it when another comes. A worker that dies frees its locks, and the rest take over.
 Two workers that read one session would kick each other out; two that write are kept apart by row locks anyway.
 """
 
 import random
-import zlib
 from collections.abc import Callable, Sequence
 
 import psycopg
@@ -17,6 +14,7 @@ from watchkeep_core import topics
 from watchkeep_core.broker import BrokerRefused, BrokerUnreachable
 from watchkeep_core.database import DatabaseRefused, DatabaseUnavailable, queries
 from watchkeep_core.logs import get_logger
+from watchkeep_core.shares import Shares
 from watchkeep_ingest import accounts, metrics
 from watchkeep_ingest.sessions import Sessions
 from watchkeep_ingest.status import Notes
@@ -24,10 +22,7 @@ from watchkeep_ingest.status import Notes
 log = get_logger(__name__)
 
 LOCK_SPACE = 0x574B_4947
-"""First key of our advisory locks ("WKIG"); the second is the partition."""
-
-_MEMBER_SPACE = 0x574B_4948
-"""First key of the shared locks by which workers count each other; the second tells what they want."""
+"""First key of our advisory locks ("WKIG", and the next number by which workers count each other)."""
 
 _GRACE_S = 10.0
 """How long sessions outlive a lost lock connection: a restarted database is usually back by then."""
@@ -36,10 +31,6 @@ _FLUSH_S = 5.0
 """How often what we noted of gateways is written."""
 
 _BROKER_RETRY_S = (1.0, 30.0)
-
-_COUNT_MEMBERS = """SELECT count(*) FROM pg_locks
-WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2 AND granted
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 class Keeper:
@@ -50,7 +41,7 @@ class Keeper:
     ) -> None:
         self._connect = connect
         self._wanted = tuple(wanted)
-        self._group = zlib.crc32(repr(self._wanted).encode()) & 0x7FFF_FFFF
+        self._shares = Shares(LOCK_SPACE, self._wanted)
         self._sessions = sessions
         self._notes = notes
         self._conn: Connection | None = None
@@ -97,11 +88,7 @@ class Keeper:
 
     def _open_connection(self) -> None:
         conn = self._connect()
-        # Locks of a worker whose machine vanished are free again after half a minute, not after two hours.
-        conn.execute("SET tcp_keepalives_idle = 15")
-        conn.execute("SET tcp_keepalives_interval = 5")
-        conn.execute("SET tcp_keepalives_count = 3")
-        conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", [_MEMBER_SPACE, self._group])
+        self._shares.join(conn)
         self._conn = conn
 
     def _check_connection(self, now_s: float) -> bool:
@@ -135,19 +122,14 @@ class Keeper:
             self._lose(now_s, error)
 
     def _share(self) -> int:
-        """How many partitions are ours: as many as everybody's who wants the same, rounded up."""
-        if self._conn is None:
-            return len(self._held)
-        row = self._conn.execute(_COUNT_MEMBERS, [_MEMBER_SPACE, self._group]).fetchone()
-        return -(-len(self._wanted) // max(1, row[0] if row else 1))
+        return len(self._held) if self._conn is None else self._shares.share(self._conn)
 
     def _give_up(self, partitions: Sequence[int]) -> None:
         """Sessions first: the next worker must not meet them. What they delivered and is not written comes again."""
         log.info("partitions_given_up", partitions=partitions)
         self._release(set(partitions))
         if self._conn is not None:
-            for partition in partitions:
-                self._conn.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, partition])
+            self._shares.give(self._conn, partitions)
 
     def _take_locks(self) -> None:
         """Try for what we do not hold, up to our share."""
@@ -158,14 +140,7 @@ class Keeper:
             self._held |= taken
 
     def _try_locks(self, partitions: set[int], at_most: int) -> set[int]:
-        taken: set[int] = set()
-        for partition in sorted(partitions):
-            if self._conn is None or len(taken) >= at_most:
-                break
-            row = self._conn.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, partition]).fetchone()
-            if row is not None and row[0]:
-                taken.add(partition)
-        return taken
+        return set() if self._conn is None else self._shares.take(self._conn, partitions, at_most)
 
     def _flush(self, now_s: float) -> None:
         if self._conn is None or now_s - self._flushed_at < _FLUSH_S:

@@ -1,6 +1,6 @@
 """The exactly-once ledger: which seqs of each gateway, lane and epoch the database holds (ARCHITECTURE §4)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,6 +61,26 @@ class Entry:
         self.known.add(seq, seq + 1)
         self.added.append(seq)
         return "new"
+
+    def judge_all(self, seqs: Sequence[int], floors: Sequence[int]) -> dict[int, Verdict]:
+        """`judge` of many messages in order of arrival → the place and verdict of each that is not new.
+
+        A run without holes above all known seqs is taken in as one range, as nearly every batch is one.
+        """
+        last = seqs[0] + len(seqs) - 1
+        is_run = seqs[0] >= self.known.upper and seqs[-1] == last and list(seqs) == list(range(seqs[0], last + 1))
+        if is_run and (verdict := self.judge(seqs[0], floors[0])) == "new":
+            self.received.add(seqs[0], last + 1)
+            self.known.add(seqs[0], last + 1)
+            self.added.extend(seqs[1:])
+            self._raise_floor(max(floors))
+            return {}
+        start, found = (1, {0: verdict}) if is_run else (0, {})
+        for place in range(start, len(seqs)):
+            verdict = self.judge(seqs[place], floors[place])
+            if verdict != "new":
+                found[place] = verdict
+        return found
 
     def _raise_floor(self, floor: int) -> None:
         if floor > self.floor:

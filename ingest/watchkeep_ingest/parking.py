@@ -15,6 +15,7 @@ from watchkeep_core.topics import GatewayRef, partition_of
 from watchkeep_ingest.columns import Portion, Readings
 from watchkeep_ingest.ledger import Key
 from watchkeep_ingest.resolve import Parked
+from watchkeep_ingest.streams import Stream
 
 RATE_LIMIT = "rate_limit"
 
@@ -27,10 +28,10 @@ _DAY_MS = 86_400_000
 def read(conn: Connection, key: Key, after: int, max_days: int) -> tuple[list[Portion], int | None]:
     """The next parked messages of a gateway and epoch, and where to go on (None: that was all)."""
     source, epoch = key
+    stream = Stream(partition_of(source.community), source, "data", epoch)
     row = {"community": source.community, "gateway": source.gateway, "epoch": epoch, "after": after, "at_most": _ROWS}
-    partition = partition_of(source.community)
     found = [
-        Portion(source, partition, epoch, seq, to_us(at), Readings.of(messages.decode(Data, payload)), number, reason)
+        Portion(stream, seq, to_us(at), Readings.of(messages.decode(Data, payload)), number, reason)
         for number, seq, reason, payload, at in conn.execute(_sql("read_parked"), row)
     ]
     fitting = _fitting(found, max_days)
@@ -83,7 +84,7 @@ def _row(parked: Parked) -> dict[str, Any]:
     return {
         "community": portion.source.community,
         "gateway": portion.source.gateway,
-        "epoch": portion.epoch,
+        "epoch": portion.stream.epoch,
         "seq": portion.seq,
         "reason": parked.reason,
         "readings": len(parked.data.alias),

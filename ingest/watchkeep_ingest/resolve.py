@@ -47,32 +47,32 @@ class Resolution:
 def resolve(
     portions: Sequence[Portion], columns: Columns, tables: Sequence[AliasTable], replay: Sequence[bool]
 ) -> Resolution:
-    """`columns` are those of `portions`; alias table and mode of each portion's gateway stand beside it."""
+    """`columns` are those of `portions`; `tables` and modes (`replay`) are those of its streams, in their order."""
     series = _series(portions, columns, tables)
     unknown = series < 0
-    partition = columns.per_portion([portion.partition for portion in portions], np.uint8)
+    partition = columns.of_each([stream.partition for stream in columns.streams], np.uint8)
     rows = Rows(series, columns.time_us, columns.value, columns.quality, partition)
     too_old, ahead = _out_of_bounds(columns, replay)
     bad = (too_old | ahead) & ~unknown
     return Resolution(
         stored=rows if not (unknown.any() or bad.any()) else rows.where(~unknown & ~bad),
-        quarantined=Quarantined(rows.where(bad), columns.portion[bad], columns.received_us[bad], too_old[bad]),
+        quarantined=Quarantined(rows.where(bad), columns.portion_of(bad), columns.received_us[bad], too_old[bad]),
         parked=_park(portions, columns, unknown, tables) if unknown.any() else [],
     )
 
 
 def _series(portions: Sequence[Portion], columns: Columns, tables: Sequence[AliasTable]) -> NDArray[np.int32]:
     """Series of every reading, −1 = unknown: the tables lie one behind the other, so that one look-up does for all."""
-    distinct = {id(table): table for table in tables}
-    ends = np.cumsum([len(table.series) for table in distinct.values()])
-    pool = np.concatenate([*(table.series for table in distinct.values()), np.array([-1], np.int32)])
-    start = dict(zip(distinct, (ends - [len(table.series) for table in distinct.values()]).tolist(), strict=True))
+    sizes = [len(table.series) for table in tables]
+    starts = np.cumsum([0, *sizes])[:-1]
+    pool = np.concatenate([*(table.series for table in tables), np.array([-1], np.int32)])
     place = columns.alias
     if any(table.aliases is not None for table in tables):
-        place = np.concatenate([t.places(portion.readings.alias) for t, portion in zip(tables, portions, strict=True)])
-    known = place < columns.per_portion([len(table.series) for table in tables])
-    found = place + columns.per_portion([start[id(table)] for table in tables])
-    series: NDArray[np.int32] = pool[np.where(known, found, len(pool) - 1)]
+        owners = [tables[number] for number in columns.stream.tolist()]
+        place = np.concatenate([t.places(portion.readings.alias) for t, portion in zip(owners, portions, strict=True)])
+    found = place + columns.of_each(starts.tolist())
+    known = place < columns.of_each(sizes)
+    series: NDArray[np.int32] = pool[found if known.all() else np.where(known, found, len(pool) - 1)]
     return series
 
 
@@ -81,7 +81,7 @@ def _out_of_bounds(columns: Columns, replay: Sequence[bool]) -> tuple[Bools, Boo
     low: Any = columns.received_us - MAX_AGE_US
     high: Any = columns.received_us + MAX_AHEAD_US
     if any(replay):
-        recorded = columns.per_portion(replay, np.bool_)
+        recorded = columns.of_each(replay, np.bool_)
         low = np.where(recorded, REPLAY_FROM_US, low)
         high = np.where(recorded, REPLAY_UNTIL_US - 1, high)
     return columns.time_us < low, columns.time_us > high
@@ -89,12 +89,13 @@ def _out_of_bounds(columns: Columns, replay: Sequence[bool]) -> tuple[Bools, Boo
 
 def _park(portions: Sequence[Portion], columns: Columns, unknown: Bools, tables: Sequence[AliasTable]) -> list[Parked]:
     parked: list[Parked] = []
-    for number in np.unique(columns.portion[unknown]).tolist():
+    for number in np.unique(columns.portion_of(unknown)).tolist():
         start, end = columns.starts[number : number + 2]
+        refused = tables[int(columns.stream[number])].refused
         by_reason: defaultdict[str, list[int]] = defaultdict(list)
         for place in np.flatnonzero(unknown[start:end]).tolist():
             alias = int(columns.alias[start + place])
-            by_reason[tables[number].refused.get(alias, UNKNOWN_ALIAS)].append(place)
+            by_reason[refused.get(alias, UNKNOWN_ALIAS)].append(place)
         readings = portions[number].readings
         parked += [
             Parked(portions[number], reason, readings.to_data(np.array(places))) for reason, places in by_reason.items()

@@ -26,8 +26,13 @@ class SeqRanges:
     @classmethod
     def of(cls, seqs: Iterable[int]) -> Self:
         made = cls()
+        starts, ends = made._starts, made._ends
         for seq in sorted(seqs):
-            made.add(seq, seq + 1)
+            if ends and seq <= ends[-1]:
+                ends[-1] = max(ends[-1], seq + 1)
+            else:
+                starts.append(seq)
+                ends.append(seq + 1)
         return made
 
     def __str__(self) -> str:

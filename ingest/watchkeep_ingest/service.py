@@ -1,5 +1,6 @@
 """Runs ingest: two writers, the sessions that feed them, and the keeper that watches both."""
 
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -38,12 +39,19 @@ _WATCH_S = 1.0
 _UPKEEP_AFTER_S = 10.0
 """A worker that starts empties its queue first."""
 
+_SWITCH_S = 0.0005
+"""How long a thread may keep the interpreter from a writer whose answer from the server has come, in seconds.
+
+A batch waits for a dozen answers; at Python's 5 ms it took 380 instead of 160 ms beside a busy thread (measured).
+"""
+
 _ACK_EVERY_S = 0.1
 """An ack frees a spool, which nobody waits for; with small batches it would cost as much as the batch."""
 
 
 def run(settings: IngestSettings, stop: Stop) -> None:
     """Blocks until the stop. Raises WatchkeepError when database or broker cannot be had at the start."""
+    sys.setswitchinterval(_SWITCH_S)
     Service(settings).run(stop)
 
 
@@ -62,7 +70,11 @@ class Service:
         }
         notes = Notes()
         works: list[LaneWork] = [
-            DataLane(settings.unclaimed_cap, notes, FloodGuard(settings.flood_readings_per_s)),
+            DataLane(
+                settings.unclaimed_cap,
+                notes,
+                FloodGuard(settings.flood_readings_per_s, settings.backlog_readings_per_s),
+            ),
             EventLane(notes),
         ]
         self._end = Stop()

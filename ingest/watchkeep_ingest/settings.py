@@ -38,6 +38,9 @@ class IngestSettings(DatabaseSettings, BrokerSettings):
     flood_readings_per_s: float = Field(default=20_000, ge=0)
     """Readings per second that one gateway may send for long (a minute's worth at once); what is beyond is parked until
     its flood is over. 0 = no limit. Events have none."""
+    backlog_readings_per_s: float = Field(default=200_000, ge=0)
+    """The same for messages whose newest reading is older than 2 min: what a gateway kept while it was offline. Less
+    than half of what a worker stores, so that a gateway which lies about its stamps does not starve others."""
     unclaimed_cap: int = Field(default=2000, ge=0)
     """Points a gateway may register that no person has entered; readings of further ones are parked."""
     keep_raw_days: int = Field(default=90, ge=1)

@@ -1,24 +1,21 @@
 """`watchkeep bench storage`: COPY and direct compress, bytes per row, rollups, and a year of ten series for a chart."""
 
-import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from psycopg import Connection, sql
-from psycopg.conninfo import make_conninfo
 
 from watchkeep_core.bench import Measure, Result, at_least, at_most, machine, versions
 from watchkeep_core.clock import to_us
 from watchkeep_core.database import OWNER, connect
-from watchkeep_core.schema.migrate import migrate
 from watchkeep_core.service import Stop
 from watchkeep_core.storage.backends import Backend, backend_of
 from watchkeep_core.storage.enrolment import enrol
 from watchkeep_core.storage.rollups import Budget
 from watchkeep_core.storage.series import MOST_POINTS, read_series
+from watchkeep_ingest.bench.lab import scratch_database
 from watchkeep_ingest.columns import Rows
 
 _BATCH = 100_000
@@ -32,7 +29,7 @@ _DIRECT = "SET LOCAL timescaledb.enable_direct_compress_copy = {}"
 
 def run_bench(admin_url: str, *, rows: int, runs: int) -> Result:
     """In a database of its own on that server, dropped at the end. `rows` of each COPY measure."""
-    with _database(admin_url) as url, connect(url, "bench", autocommit=True, role=OWNER) as conn:
+    with scratch_database(admin_url) as url, connect(url, "bench", autocommit=True, role=OWNER) as conn:
         backend = backend_of(conn)
         _estate(conn)
         measures = [
@@ -43,19 +40,6 @@ def run_bench(admin_url: str, *, rows: int, runs: int) -> Result:
         ]
         found = versions("psycopg", "numpy") | {"storage": f"{backend.name}: {backend.why}"}
     return Result(bench="storage", machine=machine(), versions=found, measures=measures)
-
-
-@contextmanager
-def _database(admin_url: str) -> Iterator[str]:
-    name = sql.Identifier(f"watchkeep_bench_{secrets.token_hex(4)}")
-    with connect(admin_url, "bench", autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        try:
-            url = make_conninfo(admin_url, dbname=name.as_string().strip('"'))
-            migrate(url)
-            yield url
-        finally:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def _estate(conn: Connection) -> None:

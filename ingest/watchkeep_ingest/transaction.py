@@ -3,7 +3,7 @@
 Order of locks, the same for every writer: accounts of the partitions, ledger rows, content, then what lanes share.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +20,8 @@ from watchkeep_ingest.batches import RowsMessage, hand_over
 from watchkeep_ingest.dead_letters import NoSuchDeadLetter
 from watchkeep_ingest.incoming import Decoded, Incoming, Problem, decode
 from watchkeep_ingest.lane import LaneWork
-from watchkeep_ingest.ledger import UNRECORDED, Entry, Key
+from watchkeep_ingest.ledger import UNRECORDED, Entry, Key, Verdict
+from watchkeep_ingest.streams import Stream
 
 
 @dataclass(slots=True)
@@ -45,13 +46,14 @@ def write(conn: Connection, work: LaneWork, messages: Sequence[Decoded]) -> Outc
     tally = accounts.new_tally()
     conn.execute("SET LOCAL synchronous_commit = on")
     accounts.lock(conn, work.lane, {message.incoming.partition for message in messages} | work.waiting())
-    entries = ledger.lock(conn, work.lane, [key for key in dict.fromkeys(m.key for m in messages) if key])
+    streams = {message.stream for message in messages if message.stream is not None}
+    entries = ledger.lock(conn, work.lane, {stream.key for stream in streams})
     accepted, dead = _judge(messages, entries, tally)
     handled = work.handle(conn, accepted, tally) if messages else work.resume(conn, tally)
     dead += handled.dead
     reasons = _bury(conn, dead, tally)
     gone = Counter(message.incoming.partition for message in handled.dead)
-    for partition, count in Counter(message.incoming.partition for message in accepted).items():
+    for partition, count in Counter([message.incoming.partition for message in accepted]).items():
         tally[partition]["processed"] += count - gone[partition]
     acks = ledger.save(conn, work.lane, entries)
     accounts.save(conn, work.lane, tally)
@@ -88,7 +90,7 @@ def _again(conn: Connection, work_of: dict[Lane, LaneWork], message: Decoded, *,
     work, counts = work_of[lane], accounts.new_tally()
     message = replace(message, incoming=replace(message.incoming, lane=lane, partition=topic.partition))
     accounts.lock(conn, lane, {topic.partition} | work.waiting())
-    entries = {} if recorded or message.key is None else ledger.lock(conn, lane, [message.key])
+    entries = {} if recorded or message.stream is None else ledger.lock(conn, lane, [message.stream.key])
     result: str | Problem = "processed"
     for entry in entries.values():
         verdict = entry.judge(topic.seq, message.floor)
@@ -111,24 +113,39 @@ def _again(conn: Connection, work_of: dict[Lane, LaneWork], message: Decoded, *,
 
 def _judge(messages: Sequence[Decoded], entries: dict[Key, Entry], tally: Tally) -> tuple[list[Decoded], list[Decoded]]:
     """New messages that can be processed, and those for the dead letter; counts all, and the duplicates."""
+    for partition, count in Counter([message.incoming.partition for message in messages]).items():
+        tally[partition]["received"] += count
+    verdicts = _verdicts(messages, entries)
     accepted: list[Decoded] = []
     dead: list[Decoded] = []
-    for message in messages:
+    for place, message in enumerate(messages):
         counts = tally[message.incoming.partition]
-        counts["received"] += 1
-        topic, key = message.topic, message.key
-        if topic is not None and key is not None:
-            verdict = entries[key].judge(topic.seq, message.floor)
-            if verdict == "duplicate":
-                counts["duplicate"] += 1
-                continue
-            if verdict != "new":
-                message = message.refused(_refusal(verdict, topic.seq))
-        elif topic is not None and topic.kind == "birth" and message.incoming.lane == "event" and message.problem:
+        topic, verdict = message.topic, verdicts.get(place)
+        if verdict == "duplicate":
+            counts["duplicate"] += 1
+            continue
+        if verdict is not None and topic is not None:
+            message = message.refused(_refusal(verdict, topic.seq))
+        elif message.problem and topic is not None and topic.kind == "birth" and message.incoming.lane == "event":
             counts["processed"] += 1  # the data lane has it too, and buries it
             continue
         (dead if message.problem else accepted).append(message)
     return accepted, dead
+
+
+def _verdicts(messages: Sequence[Decoded], entries: dict[Key, Entry]) -> dict[int, Verdict]:
+    """What the ledger says of the messages, by place; those that are missing are new, or have no seq."""
+    places: defaultdict[Stream, list[int]] = defaultdict(list)
+    for place, message in enumerate(messages):
+        if message.stream is not None:
+            places[message.stream].append(place)
+    found: dict[int, Verdict] = {}
+    for stream, some in places.items():
+        mine = [messages[place] for place in some]
+        seqs = [message.topic.seq for message in mine if message.topic]
+        verdicts = entries[stream.key].judge_all(seqs, [message.floor for message in mine])
+        found.update((some[place], verdict) for place, verdict in verdicts.items())
+    return found
 
 
 def _bury(conn: Connection, dead: Sequence[Decoded], tally: Tally) -> Counter[str]:

@@ -14,6 +14,7 @@ from watchkeep_core.messages import Data
 from watchkeep_ingest.columns import Columns, Portion, Readings, Rows
 from watchkeep_ingest.register import AliasTable
 from watchkeep_ingest.resolve import resolve
+from watchkeep_ingest.streams import Stream
 
 reading = st.tuples(
     st.integers(0, 2**31 - 1),
@@ -67,19 +68,22 @@ def test_every_reading_is_stored_quarantined_or_parked(messages: list[list[int]]
     received_us = 10**15
     stamps = {"now": 0, "old": -31 * 86_400_000, "ahead": 301_000}
     portions, kinds = [], []
+    spread = random.choice([1, 10_000])  # aliases that are places in an array, and some that are sought
+    streams = [Stream(10, LIVE, "data", epoch) for epoch in ("e", "f")]
     for seq, wanted in enumerate(messages):
         chosen = [random.choice(list(stamps)) for _ in wanted]
         kinds += list(zip(wanted, chosen, strict=True))
         t0 = received_us // 1000 - 31 * 86_400_000
         dt = [stamps[kind] + 31 * 86_400_000 for kind in chosen]
-        content = Data(floor=0, t0=t0, alias=wanted, dt_ms=dt, value=[float(seq)] * len(wanted))
-        portions.append(Portion(LIVE, 10, "e", seq, received_us, Readings.of(content)))
-    spread = random.choice([1, 10_000])  # aliases that are places in an array, and some that are sought
-    for portion in portions:
-        portion.readings.alias[:] *= spread
+        content = Data(
+            floor=0, t0=t0, alias=[alias * spread for alias in wanted], dt_ms=dt, value=[float(seq)] * len(wanted)
+        )
+        stream = streams[seq % 2]
+        portions.append(Portion(stream, seq, received_us, Readings.of(content)))
     table = AliasTable.of({alias * spread: alias + 100 for alias in known})
     assert table.pairs() == {alias * spread: alias + 100 for alias in known}
-    found = resolve(portions, Columns.of(portions), [table] * len(portions), [False] * len(portions))
+    columns = Columns.of(portions)
+    found = resolve(portions, columns, [table] * len(columns.streams), [False] * len(columns.streams))
     assert found.stored.series.tolist() == [alias + 100 for alias, kind in kinds if alias in known and kind == "now"]
     bad = [(alias + 100, kind == "old") for alias, kind in kinds if alias in known and kind != "now"]
     assert list(zip(found.quarantined.rows.series.tolist(), found.quarantined.too_old.tolist(), strict=True)) == bad

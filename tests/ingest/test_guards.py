@@ -39,11 +39,38 @@ def test_a_flood_is_parked_shown_and_replayed_when_it_is_over_and_events_pass(wo
         [first, _] = status(conn, community="alpha", at_most=10)["gateways"]
     assert (first["flooding"], first["parked"]) == (True, {"rate_limit": 30})
     guard = world.guard
-    guard._buckets[LIVE].tokens = 30.0  # half a minute later
+    guard._of[LIVE].fresh.tokens = 30.0  # half a minute later
     guard._looked_s = 0.0
     world.feed(world.message(LIVE, data([3.0]), 4))
     assert {**world.counts(), "late": 0} == {"received": 7, "processed": 7, "decoded": 91, "stored": 91, "late": 0}
     assert world.rows("SELECT count(*) FROM parked") == [(0,)]
+
+
+def test_a_backlog_is_no_flood_and_has_a_rate_of_its_own():
+    guard = FloodGuard(10, 100)
+    assert guard.lets_all_pass(LIVE, 600, 6000, 0.0)
+    assert not guard.lets_all_pass(LIVE, 0, 1, 0.0)
+    assert not guard.lets_pass(LIVE, 1, 0.0, backlog=True)
+    assert guard.lets_pass(LIVE, 10, 1.0)  # fresh readings go on meanwhile
+    assert not guard.lets_pass(LIVE, 1, 1.0)
+    assert guard.over(30.5) == []  # the fresh flood is not over, and what is parked comes back together
+    assert guard.over(32.0) == [LIVE]
+    assert FloodGuard(10).lets_pass(LIVE, 10**9, 0.0, backlog=True)
+    only_backlog = FloodGuard(0, 1)
+    assert only_backlog.lets_all_pass(LIVE, 10**9, 60, 0.0)
+    assert not only_backlog.lets_pass(LIVE, 1, 0.0, backlog=True)
+
+
+def test_what_was_kept_while_offline_passes_the_guard_up_to_its_own_limit(world: World):
+    world.restart(FloodGuard(1, 10))  # 60 fresh readings at once, and 600 old ones
+    hour_ago = now_ms() - 3_600_000
+    world.feed(world.message(LIVE, birth()))
+    world.feed(*(world.message(LIVE, data([1.0] * 100, t0=hour_ago + seq), seq) for seq in range(5)))
+    world.feed(world.message(LIVE, data([2.0] * 60), 5))
+    assert len(world.values()) == 560
+    world.feed(*(world.message(LIVE, data([1.0] * 100, t0=hour_ago + seq), seq) for seq in (6, 7)))
+    assert world.rows("SELECT readings, reason FROM parked") == [(100, "rate_limit")]
+    assert len(world.values()) == 660
 
 
 def test_another_gateways_equipment_is_refused_and_readings_of_it_wait(world: World):

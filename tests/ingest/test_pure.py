@@ -2,11 +2,15 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from watchkeep_core import topics
+from watchkeep_core.errors import MessageError
+from watchkeep_ingest import streams
 from watchkeep_ingest.incoming import Decoded, Incoming
 from watchkeep_ingest.intake import Intake, Limits
 from watchkeep_ingest.ledger import MAX_RANGES, Entry
@@ -54,6 +58,40 @@ def test_each_seq_is_new_once(messages: list[tuple[int, int]]):
         seen.add(seq)
     assert sorted(entry.added) == sorted(seen)
     assert all(seq in entry.known for seq in range(entry.floor))
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1), max_size=8))
+def test_a_batch_is_judged_as_its_messages_one_by_one(batches: list[list[tuple[int, int]]]):
+    alone, together = Entry(), Entry()
+    for batch in batches:
+        # every other batch is a run, which has a way of its own
+        seqs = [seq for seq, _ in batch] if len(batch) % 2 else [batch[0][0] + n for n in range(len(batch))]
+        floors = [min(floor, seq) for seq, (_, floor) in zip(seqs, batch, strict=True)]
+        verdicts = [alone.judge(seq, floor) for seq, floor in zip(seqs, floors, strict=True)]
+        found = together.judge_all(seqs, floors)
+        assert found == {place: verdict for place, verdict in enumerate(verdicts) if verdict != "new"}
+        for entry in (alone, together):  # the next batch finds the ledger as this one leaves it
+            entry.stored_upper = entry.known.upper
+    for name in ("added", "floor", "recovered"):
+        assert getattr(alone, name) == getattr(together, name)
+    assert (str(alone.received), str(alone.known)) == (str(together.received), str(together.known))
+
+
+@given(
+    st.text("0159", max_size=21) | st.text(max_size=3),
+    st.sampled_from(["data", "event", "birth"]),
+    st.text("e/ö", max_size=3),
+)
+def test_a_remembered_stream_is_parsed_as_any_topic(seq: str, kind: str, epoch: str):
+    def parsed(parse: Callable[[str], object]) -> object:
+        try:
+            return parse(f"wk/1/{topics.partition_of('alpha')}/alpha/g1/{kind}/{epoch}/{seq}")
+        except MessageError as error:
+            return str(error)
+
+    expected = parsed(topics.parse_up)
+    for _ in range(2):
+        assert parsed(lambda topic: streams.parse(topic)[0]) == expected
 
 
 def test_an_epoch_with_a_thousand_gaps_goes_on_at_its_end():

@@ -407,12 +407,29 @@ DECLARE
     step    interval;
     origin  timestamptz;
     found   integer;
+    sealed  timestamptz;
+    buckets text;
 BEGIN
     IF NOT span_s > 0 OR span_s > 3660 * 86400.0 THEN
         RAISE EXCEPTION 'a window must be after its start, by at most ten years' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT now() - max(keep) FILTER (WHERE l.level = 'raw') AS raw, now() - max(keep) FILTER (WHERE l.level = 'minute') AS minute
         INTO kept FROM storage_levels l;
+    buckets := CASE WHEN storage_backend() = 'community' THEN 'SELECT * FROM rollups_%1$s WHERE series_id = $1' ELSE $b$
+        SELECT ts, count, bad, sum, min, max, first, last, increase FROM readings_%1$s
+        WHERE series_id = $1 AND ts >= $5 AND ts < least($3, $8)
+        UNION ALL
+        SELECT n.ts, n.count, n.bad, n.sum, n.min, n.max, n.good[1], n.good[cardinality(n.good)],
+               CASE WHEN s.counter THEN counter_increase(n.good) END
+        FROM rollup_series s, LATERAL (
+            SELECT date_trunc('%1$s', r.ts, 'UTC') AS ts, (count(*) FILTER (WHERE r.quality < 2))::integer AS count,
+                   (count(*) FILTER (WHERE r.quality >= 2))::integer AS bad, sum(r.value) FILTER (WHERE r.quality < 2) AS sum,
+                   min(r.value) FILTER (WHERE r.quality < 2) AS min, max(r.value) FILTER (WHERE r.quality < 2) AS max,
+                   array_agg(r.value ORDER BY r.ts) FILTER (WHERE r.quality < 2) AS good
+            FROM readings r
+            WHERE r.series_id = $1 AND r.ts >= greatest($5, $8) AND r.ts < date_trunc('%1$s', $3, 'UTC') + interval '1 %1$s'
+            GROUP BY 1) AS n
+        WHERE s.series_id = $1 AND s.%1$s$b$ END;
     FOR one IN
         SELECT p.series_id AS id, coalesce(s.minute, false) AS minute, coalesce(s.hour, false) AS hour,
                coalesce(s.counter, false) AS counter, c.mode = 'replay' AS replay
@@ -460,6 +477,7 @@ BEGIN
                             FROM readings r WHERE r.series_id = one.id AND r.ts >= since AND r.ts < until GROUP BY 1) AS g) AS b
                 ORDER BY 2;
         ELSE
+            SELECT l.rolled_until INTO sealed FROM storage_levels l WHERE l.level = used;
             RETURN QUERY EXECUTE format($q$
                 SELECT $1, b.at, b.good, b.wrong, b.least, b.most, b.sum / nullif(b.good, 0), b.ends[cardinality(b.ends)],
                        b.increase, $6, $7
@@ -467,11 +485,11 @@ BEGIN
                              max(r.max) AS most, sum(r.sum) AS sum, array_agg(r.last ORDER BY r.ts) FILTER (WHERE r.count > 0) AS ends,
                              sum(r.increase + CASE WHEN r.first >= r.before THEN r.first - r.before
                                                    WHEN r.before IS NOT NULL THEN r.first ELSE 0 END) AS increase
-                      FROM (SELECT x.*, lag(x.last) OVER (PARTITION BY x.count > 0 ORDER BY x.ts) AS before FROM rollups_%1$s x
-                            WHERE x.series_id = $1 AND x.ts >= $5 AND x.ts < $3) AS r
+                      FROM (SELECT x.*, lag(x.last) OVER (PARTITION BY x.count > 0 ORDER BY x.ts) AS before
+                            FROM (%1$s) AS x WHERE x.ts >= $5 AND x.ts < $3) AS r
                       GROUP BY 1) AS b
-                ORDER BY 2$q$, used)
-                USING one.id, since, until, step, origin, used, width_s;
+                ORDER BY 2$q$, format(buckets, used))
+                USING one.id, since, until, step, origin, used, width_s, sealed;
         END IF;
     END LOOP;
 END
@@ -1946,10 +1964,12 @@ CREATE TABLE public.rollup_dirty (
     hour timestamp with time zone NOT NULL,
     hours integer DEFAULT 1 NOT NULL,
     marked_at timestamp with time zone DEFAULT now() NOT NULL,
+    done_to integer DEFAULT '-1'::integer NOT NULL,
     CONSTRAINT rollup_dirty_hours_check CHECK ((hours > 0))
 );
 ALTER TABLE public.rollup_dirty OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.rollup_dirty IS 'Hours whose rollups must be computed (again). Writer: ingest.';
+COMMENT ON COLUMN public.rollup_dirty.done_to IS 'Of a mark of all series: those up to this number are done for its first hour.';
 ALTER TABLE public.rollup_dirty ALTER COLUMN mark_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.rollup_dirty_mark_id_seq
     START WITH 1

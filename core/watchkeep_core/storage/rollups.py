@@ -27,6 +27,9 @@ _QUICK_S, _SLOW_S = 1.0, 5.0
 _SLICE = 20_000
 """Series whose hour is rolled up in one transaction: 1.2 million minutes at most."""
 
+_FIRST_SLICE = 1_000
+"""Of a backlog: at one reading a second 3.6 million in an hour, about 10 s."""
+
 _MARKS = 500
 """Marks in one transaction; a mark is of one hour, or of a day when a point was added to the rollups."""
 
@@ -150,29 +153,40 @@ def _recompute(conn: Connection, keys: list[tuple[int, datetime]]) -> None:
 
 
 def _wide(conn: Connection, done: Done, budget: Budget) -> None:
-    """Marked hours of all series: what was in the database before there were rollups."""
+    """Marked hours of all series: what was in the database before there were rollups.
+
+    A slice of the series in each transaction, with the mark moved on in it.
+    """
+    size = _FIRST_SLICE
     while not budget.is_spent():
-        row = conn.execute("SELECT count(*) FROM rollup_dirty WHERE series_id IS NULL").fetchone()
-        if row is None or row[0] == 0:
-            return
+        start_s = time.monotonic()
         with conn.transaction():
-            taken = conn.execute(statement("take_wide_mark")).fetchone()
-            if taken is None:
+            mark = conn.execute(statement("take_wide_mark")).fetchone()
+            if mark is None:
                 return
-            hour, hours = taken
-            rolled, _ = _moments(read_levels(conn)["minute"])
-            _make_months(conn, [hour])
-            until = min(hour + HOUR, rolled)
-            if until > hour:
-                conn.execute(statement("roll_window"), {"since": hour, "until": until})
-            if hours > 1 and hour + HOUR < rolled:
-                conn.execute(statement("put_wide_mark"), {"hour": hour + HOUR, "hours": hours - 1})
-            if hour < _moments(read_levels(conn)["hour"])[0]:
-                every = [series for (series,) in conn.execute(statement("next_series"), {"after": -1, "at_most": None})]
-                for slice_ in _parts(every, _SLICE):
-                    conn.execute(statement("roll_hours"), {"series": slice_, "hours": [hour] * len(slice_)})
-        done.hours += 1
+            hour, hours, done_to = mark
+            done.hours += _wide_slice(conn, hour, hours, done_to, size)
+        took_s = time.monotonic() - start_s
+        if took_s < _QUICK_S:
+            size = min(2 * size, _SLICE)
+        elif took_s > _SLOW_S:
+            size = max(size // 2, 1)
     done.complete = False
+
+
+def _wide_slice(conn: Connection, hour: datetime, hours: int, done_to: int, size: int) -> bool:
+    """Roll up the next series of one hour and put the mark of what is left; true when that was the last of the hour."""
+    row = {"after": done_to, "at_most": size}
+    series = [number for (number,) in conn.execute(statement("next_series"), row)]
+    if series:
+        _recompute(conn, [(number, hour) for number in series])
+    rolled, _ = _moments(read_levels(conn)["minute"])
+    if len(series) == size:
+        conn.execute(statement("put_wide_mark"), {"hour": hour, "hours": hours, "done_to": series[-1]})
+        return False
+    if hours > 1 and hour + HOUR < rolled:
+        conn.execute(statement("put_wide_mark"), {"hour": hour + HOUR, "hours": hours - 1, "done_to": -1})
+    return True
 
 
 def _make_months(conn: Connection, moments: Iterable[datetime]) -> None:

@@ -38,7 +38,7 @@ class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):
     rollup_lag_s: float
     """How far the minute rollups are behind now."""
     rollup_marks: int
-    """Hours that wait to be rolled up (again); 100,000 = that or more."""
+    """Hours that wait to be rolled up (again), of one series or of all, by the oldest 100,000 marks."""
     series_with_minutes: int
     series_with_hours: int
     series: int

@@ -116,10 +116,10 @@ RETURNING d.series_id, d.hour, d.hours, s.hour
 -- name: take_wide_mark
 -- The newest first: people look at it sooner.
 DELETE FROM rollup_dirty WHERE mark_id = (SELECT mark_id FROM rollup_dirty WHERE series_id IS NULL ORDER BY hour DESC LIMIT 1)
-RETURNING hour, hours
+RETURNING hour, hours, done_to
 
 -- name: put_wide_mark
-INSERT INTO rollup_dirty (hour, hours) VALUES (%(hour)s, %(hours)s)
+INSERT INTO rollup_dirty (hour, hours, done_to) VALUES (%(hour)s, %(hours)s, %(done_to)s)
 
 -- name: put_marks
 INSERT INTO rollup_dirty (series_id, hour, hours)
@@ -180,7 +180,8 @@ SELECT dropped, kept FROM drop_expired(%(level)s, %(before)s, %(at_most)s)
 SELECT summarize_readings()
 
 -- name: pending_marks
-SELECT count(*), min(marked_at) FROM (SELECT marked_at FROM rollup_dirty ORDER BY mark_id LIMIT 100000) AS m
+SELECT coalesce(sum(hours), 0)::bigint, min(marked_at)
+FROM (SELECT hours, marked_at FROM rollup_dirty ORDER BY mark_id LIMIT 100000) AS m
 
 -- name: series_window
 SELECT series_id, ts, count, bad, min, max, mean, last, increase, level, bucket_s

@@ -2,20 +2,24 @@
 
 import multiprocessing
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from watchkeep_core import estate, logs, topics
 from watchkeep_core.broker import BrokerAddress
 from watchkeep_core.database import OWNER, connect
 from watchkeep_core.errors import TransientError
 from watchkeep_core.messages import Birth, ClockState, PointDeclaration, declare, encode
+from watchkeep_core.schema.migrate import migrate
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
 from watchkeep_core.topics import GatewayRef
@@ -49,6 +53,30 @@ class Target:
     password: str
 
 
+@contextmanager
+def scratch_database(admin_url: str) -> Iterator[str]:
+    """A migrated database of its own on that server, dropped at the end; its administrator's URL."""
+    name = f"watchkeep_bench_{secrets.token_hex(4)}"
+    with connect(admin_url, "bench", autocommit=True) as conn:
+        conn.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        try:
+            url = make_conninfo(admin_url, dbname=name)
+            migrate(url)
+            yield url
+        finally:
+            conn.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@contextmanager
+def beside(target: Target) -> Iterator[Target]:
+    """The same servers with another database, prepared."""
+    with scratch_database(target.admin_url) as url:
+        name = conninfo_to_dict(url)["dbname"]
+        other = replace(target, admin_url=url, ingest_url=make_conninfo(target.ingest_url, dbname=name))
+        prepare(other)
+        yield other
+
+
 def prepare(target: Target) -> None:
     """One community; the worker registers the points of its gateways from their births."""
     community = estate.Community(
@@ -64,18 +92,19 @@ def prepare(target: Target) -> None:
 
 def be_born(target: Target, epoch: str) -> None:
     """Publish births until the worker knows the epoch's aliases."""
-    births = [
-        publish_packet(topics.birth(source), _birth(source, epoch), number + 1, retain=True)
-        for number, source in enumerate(GATEWAYS)
-    ]
+    births = [birth_packet(source, epoch, number + 1) for number, source in enumerate(GATEWAYS)]
     with loading(target.mqtt, USER, target.password) as load:
         load.send(births)
     with connect(target.ingest_url, "bench", autocommit=True) as conn:
         wait_for(lambda: _known(conn, epoch), START_S)
 
 
-def _birth(source: GatewayRef, epoch: str) -> bytes:
-    points = [PointDeclaration(n, f"bench-{source.gateway}", f"m{n}", "x") for n in range(POINTS)]
+def birth_packet(source: GatewayRef, epoch: str, mid: int, points: int = POINTS) -> bytes:
+    return publish_packet(topics.birth(source), _birth(source, epoch, points), mid, retain=True)
+
+
+def _birth(source: GatewayRef, epoch: str, count: int) -> bytes:
+    points = [PointDeclaration(n, f"bench-{source.gateway}", f"m{n}", "x") for n in range(count)]
     clock = ClockState(synchronised=True)
     return encode(Birth(software="bench", data_epoch=epoch, event_epoch=epoch, clock=clock, equipment=declare(points)))
 

@@ -40,8 +40,10 @@ _MEASURES: dict[str, tuple[str, float | None, Callable[..., bench.Measure]]] = {
     "filled_rows_per_s": ("rows/s", None, at_least),
     "filled_of_empty": ("ratio", 0.9, at_least),
     "filled_copy_of_empty": ("ratio", None, at_least),
-    "filled_of_empty_against_copy": ("ratio", None, at_least),
     "flood_rss_mb": ("MB", 300, at_most),
+    "births_seconds": ("s", None, at_most),
+    "births_rss_mb": ("MB", 300, at_most),
+    "births_lost": ("births", 0, at_most),
     "node_red_100_rows_per_s": ("rows/s", None, at_least),
     "node_red_1_rows_per_s": ("rows/s", None, at_least),
     "live_100_of_node_red": ("ratio", 3.0, at_least),
@@ -85,7 +87,7 @@ def run_bench(
     if unknown or peer not in (None, node_red.NAME):
         raise SettingsError(f"bench ingest: no group {unknown}" if unknown else f"bench ingest: no peer {peer!r}")
     lab.prepare(target)
-    chosen = [GROUPS[name] for name in groups] + ([peer_node_red] if peer else [])
+    chosen = [GROUPS[name] for name in dict.fromkeys([*groups, *([peer] if peer else [])])]
     found: dict[str, list[float]] = {}
     for _ in range(runs):
         for group in chosen:
@@ -164,17 +166,20 @@ def _series(target: Target, options: Options) -> Values:
 
 
 def _filled(target: Target, options: Options) -> Values:
-    """Rows/s after many rows are in (--fill), against before."""
-    empty, bare_empty = throughput.drain(target, options.rows, 100), throughput.bare_copy(target, options.rows)
-    throughput.fill(target, options.fill)
-    filled, bare_filled = throughput.drain(target, options.rows, 100), throughput.bare_copy(target, options.rows)
+    """Rows/s into a table that holds many rows (--fill), in turns with an empty one on the same server."""
+    pairs = scale.filled(target, options.rows, options.fill)
     return {
         "filled_with_rows": float(options.fill),
-        "filled_rows_per_s": filled,
-        "filled_of_empty": filled / empty,
-        "filled_copy_of_empty": bare_filled / bare_empty,
-        "filled_of_empty_against_copy": (filled / empty) / (bare_filled / bare_empty),
+        "filled_rows_per_s": [each["filled"] for each in pairs],
+        "filled_of_empty": [each["filled"] / each["empty"] for each in pairs],
+        "filled_copy_of_empty": [each["bare_filled"] / each["bare_empty"] for each in pairs],
     }
+
+
+def _births(target: Target, options: Options) -> Values:
+    """Births of many gateways at once (one for 200 of --rows), none of whose 20 points is known."""
+    found = scale.births(target, max(10, options.rows // 200))
+    return {f"births_{name}": value for name, value in found.items()}
 
 
 def _flood(target: Target, options: Options) -> Values:
@@ -184,7 +189,7 @@ def _flood(target: Target, options: Options) -> Values:
 
 def peer_node_red(target: Target, options: Options) -> Values:
     """The peer: a Node-RED flow with one unnest insert per message, beside us."""
-    large, small = node_red.measure(target, options.rows // 10, 100), node_red.measure(target, 20_000, 1)
+    large, small = node_red.measure(target, options.rows // 5, 100), node_red.measure(target, 20_000, 1)
     return {
         "node_red_100_rows_per_s": large,
         "node_red_1_rows_per_s": small,
@@ -199,8 +204,10 @@ GROUPS: dict[str, Callable[[Target, Options], Values]] = {
     "small": _small,
     "latency": _latency,
     "flood": _flood,
+    "births": _births,
     "series": _series,
     "filled": _filled,
+    node_red.NAME: peer_node_red,
 }
 DEFAULT = ("throughput", "cpu", "small", "latency", "flood", "series")
-"""`filled` writes 10 GB."""
+"""`filled` writes 10 GB, `node-red` needs npm."""

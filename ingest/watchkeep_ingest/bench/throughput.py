@@ -83,7 +83,7 @@ def _copy_batch(start: int, count: int, gateways: int, points: int, since_us: in
         quality=np.zeros(count, np.uint8),
         partition=np.zeros(count, np.uint8),
     )
-    return rows.sorted().to_copy()
+    return bytes(rows.sorted().to_copy())
 
 
 def live(target: Target, rows: int, size: int) -> dict[str, float]:
