@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from psycopg import Connection
 
-from watchkeep_analytics import register
+from watchkeep_analytics import register, truth
 from watchkeep_analytics.engine import Engine
+from watchkeep_analytics.models import store
 from watchkeep_analytics.progress import READ_ROWS, Rows
 from watchkeep_analytics.rulebook import Rulebook
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.suppression import Modes
+from watchkeep_analytics.truth import Fault, Opened
 from watchkeep_core.clock import from_us, to_us
 from watchkeep_core.database import queries
 
@@ -40,6 +42,7 @@ class Player:
 
     def __init__(self, book: Rulebook, since_us: int) -> None:
         self.opened: Counter[str] = Counter()
+        self.found: list[Opened] = []
         self.rows = 0
         self.modes = Modes()
         self._book, self._since_us = book, since_us
@@ -50,6 +53,7 @@ class Player:
         self.modes.plan(register.windows(conn))
         points, limits = register.points(conn, communities), register.limits(conn, communities)
         self._engine.update(points, limits, self._book)
+        self._engine.learn(store.active(conn, communities, {}))
 
     def play(self, rows: Rows) -> None:
         """A block in order of time; the clock then stands at its last row."""
@@ -66,6 +70,7 @@ class Player:
             elif signal.tier != "notice":
                 if not standing and signal.event_us >= self._since_us:
                     self.opened[signal.condition] += 1
+                    self.found.append(Opened(*signal.key, signal.event_us))
                 standing.add(source)
 
 
@@ -88,8 +93,8 @@ def run(
     return players
 
 
-def summary(span: Span, players: Sequence[Player]) -> dict[str, Any]:
-    """Warnings and warnings a day by condition; `after` only where there is a draft."""
+def summary(span: Span, players: Sequence[Player], faults: Sequence[Fault] | None = None) -> dict[str, Any]:
+    """Warnings and warnings a day by condition; `after` only where there is a draft, `truth` only with known faults."""
     names = ("before", "after")[: len(players)]
     conditions = sorted({condition for player in players for condition in player.opened})
     return {
@@ -105,6 +110,14 @@ def summary(span: Span, players: Sequence[Player]) -> dict[str, Any]:
             for condition in conditions
         },
         "total": {name: player.opened.total() for name, player in zip(names, players, strict=True)},
+        **({} if faults is None else {"truth": _truth(span, names, players, faults)}),
+    }
+
+
+def _truth(span: Span, names: Sequence[str], players: Sequence[Player], faults: Sequence[Fault]) -> dict[str, Any]:
+    return {
+        name: truth.score(faults, player.found, span.since, span.until)
+        for name, player in zip(names, players, strict=True)
     }
 
 

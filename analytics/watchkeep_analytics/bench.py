@@ -1,4 +1,4 @@
-"""`watchkeep bench detect`: recorded benchmarks by their own rules, the simulated fleet, the cost of a sample.
+"""`watchkeep bench detect`: recorded benchmarks, the simulated fleet, the cost of a sample, the way of an event.
 
 No threshold is chosen on what it is scored on: NAB's and SKAB's come from the other half of the files, BATADAL's from
 its clean year, the fleet's are constants of the detectors.
@@ -7,6 +7,7 @@ its clean year, the fleet's are constants of the detectors.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from watchkeep_analytics import bench_events
 from watchkeep_analytics import bench_nab as nab
 from watchkeep_analytics import bench_recorded as recorded
 from watchkeep_analytics.bench_cost import measure
@@ -14,7 +15,7 @@ from watchkeep_analytics.bench_fleet import Fleet, Outcome, run_fleet
 from watchkeep_core.bench import Measure, Result, at_least, at_most, machine, versions
 from watchkeep_core.errors import SettingsError
 
-GROUPS = ("nab", "skab", "batadal", "fleet", "cost")
+GROUPS = ("nab", "skab", "batadal", "fleet", "cost", "events")
 
 
 def run_bench(
@@ -25,10 +26,11 @@ def run_bench(
     seed: int,
     groups: Sequence[str] = GROUPS,
     say: Callable[[str], None] = lambda _: None,
+    target: bench_events.Target | None = None,
 ) -> Result:
     """`data` holds nab, skab and batadal; `learnt` are the fleet's scenarios that only statistics can see.
 
-    Raises SettingsError without `data` when it is needed, SeriesError for a file that cannot be read.
+    Raises SettingsError without `data` or `target` when it is needed, SeriesError for a file that cannot be read.
     """
     measures: list[Measure] = []
     for group in groups:
@@ -37,6 +39,8 @@ def run_bench(
             measures += _fleet(run_fleet(fleet, learnt, lambda s: say(f"fleet: day {s / 86_400:.0f}")), say)
         elif group == "cost":
             measures += _cost(seed)
+        elif group == "events":
+            measures += _events(target)
         elif data is None:
             raise SettingsError(f"data: {group} needs the folder of recorded data (--data or WATCHKEEP_TEST_DATA)")
         else:
@@ -95,6 +99,7 @@ def _fleet(outcome: Outcome, say: Callable[[str], None]) -> list[Measure]:
     return [
         at_most("fleet_false_per_series_month", "warnings", 0.004, [outcome.false_rate]),
         at_most("fleet_beside_a_fault", "warnings", None, [float(outcome.beside)]),
+        at_most("fleet_false_hints", "notices", None, [float(sum(outcome.hints.values()))]),
         at_least("fleet_recall_rules", "ratio", 1.0, [outcome.recall(learnt=False)]),
         at_least("fleet_recall_statistical", "ratio", 0.75, [outcome.recall(learnt=True)]),
         at_least("fleet_statistical_any_condition", "ratio", None, [outcome.noticed()]),
@@ -102,6 +107,18 @@ def _fleet(outcome: Outcome, say: Callable[[str], None]) -> list[Measure]:
         at_least("fleet_explained", "ratio", 1.0, [outcome.explained / max(outcome.warnings, 1)]),
         at_least("fleet_series_months", "months", None, [outcome.series_months]),
         at_least("fleet_faults", "faults", None, [float(len(outcome.faults))]),
+    ]
+
+
+def _events(target: bench_events.Target | None) -> list[Measure]:
+    if target is None:
+        raise SettingsError("events: needs a database and a broker of its own")
+    found = bench_events.measure(target)
+    return [
+        at_most("event_to_warning_p99", "ms", 300.0, [found.p99_ms]),
+        at_most("event_to_warning_p50", "ms", None, [found.p50_ms]),
+        at_least("event_flood", "rows/s", None, [found.rows_per_s]),
+        at_least("event_data_lane_behind", "rows", 1.0, [float(found.backlog_rows)]),
     ]
 
 

@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeep_analytics.batch import SECOND, Ints
+from watchkeep_analytics.bench_training import EVERY_S, Nights, Played
 from watchkeep_analytics.engine import Engine
 from watchkeep_analytics.registry import LimitRow, PointRow
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.suppression import Modes
 from watchkeep_core import vocabulary
 from watchkeep_core.clock import to_us
+
+HINTS = ("drift_towards_limit", "fleet_outlier", "sensor_drift")
+"""Conditions that are told as notices only: a fault that expects one is found by the notice."""
 
 WARM_UP_S = 14 * 86_400.0
 """Faults and false warnings count from here on: the learned levels say nothing for a week, slow ones need two."""
@@ -72,6 +76,8 @@ class Outcome:
     faults: list[Found] = field(default_factory=list)
     false: dict[str, int] = field(default_factory=dict)
     """Warnings of equipment that nothing was wrong with, by `condition/detector/kind.metric`."""
+    hints: dict[str, int] = field(default_factory=dict)
+    """Notices with a condition that only ever is one (HINTS), of equipment that nothing was wrong with."""
     beside: int = 0
     """Warnings during a fault, of a condition that is not among those it may show."""
     series_months: float = 0.0
@@ -114,13 +120,18 @@ def run_fleet(fleet: Fleet, learnt: set[str], progress: Callable[[float], None] 
     raised: list[Signal] = []
     truth: list[dict[str, Any]] = []
     start = end = 0.0
+    nights, due_s = Nights(), WARM_UP_S
     while stretches := [stretch for run in runs if (stretch := next(run, None)) is not None]:
         if not series:
             series, points, limits = _register(stretches)
             engine.update(points, limits)
             start = float(stretches[0].t[0])
         end = float(stretches[0].t[-1])
+        if float(stretches[0].t[0]) - start >= due_s:
+            raised += engine.learn(nights.train(raised))
+            due_s += EVERY_S
         raised += _play(engine, stretches, series, outcome)
+        nights.keep([Played(s.metrics, s.equipment, s.t, s.values) for s in stretches])
         truth += [record for stretch in stretches for record in stretch.truth]
         if progress:
             progress(end - start)
@@ -177,7 +188,7 @@ def _warnings(raised: Sequence[Signal]) -> list[Signal]:
     standing: dict[tuple[str, str, str], set[tuple[object, ...]]] = {}
     opened = []
     for signal in raised:
-        if signal.tier == "notice":
+        if signal.tier == "notice" and signal.condition not in HINTS:
             continue
         mine = standing.setdefault(signal.key, set())
         source = (signal.detector, signal.series, signal.source)
@@ -209,6 +220,10 @@ def _settle(
             mine[id(record)].append(signal)
         if signal.event_us < since_us:
             continue
+        if signal.tier == "notice":
+            if not any(_belongs(record, signal.condition) for record in near):
+                outcome.hints[signal.condition] = outcome.hints.get(signal.condition, 0) + 1
+            continue
         outcome.warnings += 1
         outcome.explained += _explained(signal)
         if any(record["expects_any"] for record in near):
@@ -225,13 +240,14 @@ def _found(record: Mapping[str, Any], near: Sequence[Signal], learnt: set[str]) 
     begins = _us(record["begins"])
     fails = _us(record["failed_at"] or record["full_at"])
     hits = [s.event_us for s in near if s.condition in record["expects_any"]]
-    first = min((s.event_us for s in near if _belongs(record, s.condition)), default=None)
+    told = [s for s in near if s.tier != "notice"]
+    first = min((s.event_us for s in told if _belongs(record, s.condition)), default=None)
     scenario = str(record["scenario"])
     delay = max(min(hits) - begins, 0) / 1e6 if hits else None
     gradual = scenario.endswith(":gradual") and fails > begins
     share = max(first - begins, 0) / (fails - begins) if gradual and first is not None else None
     return Found(
-        scenario, scenario.split(":")[0] in learnt, gradual, float(record["severity"]), delay, share, bool(near)
+        scenario, scenario.split(":")[0] in learnt, gradual, float(record["severity"]), delay, share, bool(told)
     )
 
 

@@ -8,7 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from watchkeep_analytics.batch import Bools, Floats
-from watchkeep_analytics.detectors.equipment_model import judge, train
+from watchkeep_analytics.detectors.equipment_model import charted
+from watchkeep_analytics.models.fitted import Frame
+from watchkeep_analytics.models.fitting import fit, stands
+from watchkeep_analytics.models.learning import chart
 from watchkeep_analytics.score import SeriesError
 
 SKAB_TRAIN_ROWS = 400
@@ -76,8 +79,9 @@ def _skab_run(path: Path, wander: float) -> tuple[Bools, Floats]:
     """Truth, and the chart over its training's largest value, of the rows after the training."""
     names, rows = _table(path, ";")
     channels = rows[:, [i for i, name in enumerate(names) if name not in ("anomaly", "changepoint")]]
-    verdicts = judge(train(channels[:SKAB_TRAIN_ROWS], wander), channels, times=1.0)
-    return rows[SKAB_TRAIN_ROWS:, names.index("anomaly")] > 0, verdicts.excess[SKAB_TRAIN_ROWS:]
+    learnt = chart(channels[:SKAB_TRAIN_ROWS], wander)
+    excess = np.abs(charted(learnt, channels)).max(axis=1) / learnt.limit[0]
+    return rows[SKAB_TRAIN_ROWS:, names.index("anomaly")] > 0, excess[SKAB_TRAIN_ROWS:]
 
 
 class Attacks(NamedTuple):
@@ -96,7 +100,10 @@ def batadal(data: Path) -> Attacks:
     names, rows = _table(data / "batadal/dataset04.csv", ",")
     flag = names.index("ATT_FLAG")
     use = [i for i in range(len(names)) if i != flag]
-    return attacks(rows[:, flag] == 1, judge(train(clean[:, use]), rows[:, use]).open)
+    frame = Frame("", "", tuple(names[i] for i in use), clean[:, use], np.ones(len(clean), np.bool_), 3600.0)
+    fitted, _ = fit(frame)
+    mine = [names.index(name) for name in fitted.channels]
+    return attacks(rows[:, flag] == 1, stands(fitted, rows[:, mine]))
 
 
 def attacks(truth: Bools, said: Bools) -> Attacks:

@@ -1,24 +1,32 @@
 """Telemetry: rows messages → engines → signals, one engine per partition."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from psycopg import Connection
 
-from watchkeep_analytics import metrics, progress, register
+from watchkeep_analytics import events, feedback, metrics, progress, register
 from watchkeep_analytics.batch import Ints
 from watchkeep_analytics.engine import Counts, Engine, GatewayState
 from watchkeep_analytics.lanes import Every, LaneWorker
+from watchkeep_analytics.models import store
+from watchkeep_analytics.models.fitted import Active
 from watchkeep_analytics.progress import Rows
 from watchkeep_analytics.rulebook import Rulebook
-from watchkeep_analytics.sessions import Inbox, Message
+from watchkeep_analytics.sessions import Inbox, Message, Sessions
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.suppression import Modes
-from watchkeep_core.rows import Columns
+from watchkeep_core.logs import get_logger
+from watchkeep_core.rows import Columns, Events
 from watchkeep_core.service import Stop
 from watchkeep_core.topics import Lane, partition_of
+
+log = get_logger(__name__)
+
+NOT_IN_FLIGHT_S = 5.0
+"""A batch committed longer ago than this, whose message has not come, will not come."""
 
 
 class DataLane(LaneWorker):
@@ -26,38 +34,58 @@ class DataLane(LaneWorker):
 
     lane: Lane = "data"
 
-    def __init__(
-        self, settings: AnalyticsSettings, inbox: Inbox, stop: Stop, modes: Modes, sighted: Callable[[], bool]
-    ) -> None:
-        """`sighted` says whether rows can reach us now: when not, silence means nothing."""
-        super().__init__(settings, inbox, stop)
-        self._modes = modes
-        self._sighted = sighted
-        self._engines = {partition: Engine(modes) for partition in settings.partitions}
-        self._gone: dict[int, set[int]] = {partition: set() for partition in settings.partitions}
+    def __init__(self, settings: AnalyticsSettings, inbox: Inbox, stop: Stop, sessions: Sessions) -> None:
+        super().__init__(settings, stop)
+        self._inbox = inbox
+        self._sessions = sessions
+        self._modes = Modes()
+        self._engines: dict[int, Engine] = {}
+        self._gone: dict[int, set[int]] = {}
         self._gateways: dict[tuple[str, str], GatewayState] = {}
+        self._models: dict[int, dict[store.Key, Active]] = {}
         self._refused = 0
         self._rulebook = Rulebook()
-        self._look = Every(5.0)
+        self._look, self._poll = Every(5.0), Every(settings.poll_s)
         self._counted = Counts()
 
-    def prepare(self, conn: Connection) -> None:
-        self.refresh(conn)
-        for partition, engine in self._engines.items():
-            self._done[partition], states = progress.load_states(conn, self.lane, partition)
-            engine.load(states)
-            names = [name for name in self._replays if partition_of(name) == partition]
-            engine.adopt(register.standing(conn, names, engine.lost))
-
     def refresh(self, conn: Connection) -> None:
-        self._replays = register.communities(conn, self.settings.partitions)
+        self._replays = register.communities(conn, self.held)
         _, self._names = register.equipment(conn, self._replays)
         self._modes.plan(register.windows(conn))
+        events.note_modes(register.last_modes(conn), self._modes)
         self._rulebook = register.rulebook(conn)
         for partition in self._engines:
             self._refresh_one(conn, partition)
 
+    def adopt(self, conn: Connection, partition: int) -> None:
+        self._sessions.want(partition)
+        engine = self._engines[partition] = Engine(self._modes)
+        self._gone[partition] = set()
+        self._refresh_one(conn, partition)
+        self._done[partition], states = progress.load_states(conn, self.lane, partition)
+        engine.load(states)
+        engine.adopt(register.standing(conn, self._communities(partition), engine.lost))
+        self.catch_up(conn, partition, datetime.now(UTC))
+
+    def drop(self, partition: int) -> None:
+        self._sessions.leave(partition)
+        self._engines.pop(partition, None)
+        self._gone.pop(partition, None)
+        self._models.pop(partition, None)
+
+    def listen(self, conn: Connection) -> None:
+        self._sessions.open()
+        messages = self._inbox.take(min(0.2, self.settings.tick_s))
+        self._received_s = messages[0].received_ns / 1e9 if messages else 0.0
+        if messages:
+            self.judge(conn, messages)
+        if self._poll.due():
+            before = datetime.fromtimestamp(time.time() - NOT_IN_FLIGHT_S, UTC)
+            for partition in self._engines:
+                self.catch_up(conn, partition, before)
+
     def catch_up(self, conn: Connection, partition: int, before: datetime) -> None:
+        """Judge what was committed after the last batch and by `before`."""
         gap = progress.missing(conn, self.lane, partition, self._done[partition], before)
         if gap is None:
             return
@@ -74,6 +102,10 @@ class DataLane(LaneWorker):
         engine.blind(now_us())
 
     def judge(self, conn: Connection, messages: Sequence[Message]) -> None:
+        """Judge messages in order; of events only the modes they tell, the event lane judges them."""
+        for message in messages:
+            if isinstance(message.content, Events):
+                events.note_modes(message.content.events, self._modes)
         for partition in self._engines:
             mine = [m.content for m in messages if isinstance(m.content, Columns) and m.content.partition == partition]
             run: list[Columns] = []
@@ -90,7 +122,7 @@ class DataLane(LaneWorker):
 
     def tick(self, conn: Connection) -> None:
         moment = now_us()
-        if not self._sighted() or self._inbox.backlog:  # we are behind, which is not the sensors' silence
+        if not self._sessions.alive() or self._inbox.backlog:  # we are behind, which is not the sensors' silence
             for engine in self._engines.values():
                 engine.blind(moment)
             return
@@ -103,10 +135,9 @@ class DataLane(LaneWorker):
             self._pending += engine.tick(moment, self._gateways)
         self._publish_counts()
 
-    def save(self, conn: Connection) -> None:
-        for partition, engine in self._engines.items():
-            if self._done[partition] >= 0:
-                progress.save_states(conn, self.lane, partition, self._done[partition], engine.save())
+    def save(self, conn: Connection, partition: int) -> None:
+        if self._done[partition] >= 0:
+            progress.save_states(conn, self.lane, partition, self._done[partition], self._engines[partition].save())
         metrics.STATE_BYTES.set(sum(engine.nbytes for engine in self._engines.values()))
 
     def _judge_run(self, conn: Connection, partition: int, run: list[Columns]) -> None:
@@ -132,10 +163,16 @@ class DataLane(LaneWorker):
             gone.update(self._engines[partition].unknown(series).tolist())
 
     def _refresh_one(self, conn: Connection, partition: int) -> None:
-        names = [name for name in self._replays if partition_of(name) == partition]
+        names = self._communities(partition)
         engine = self._engines[partition]
         if names or engine.registry.size:
             self._pending += engine.update(register.points(conn, names), register.limits(conn, names), self._rulebook)
+            engine.heed(feedback.in_force(conn, names))
+            self._models[partition] = store.active(conn, names, self._models.get(partition, {}))
+            self._pending += engine.learn(self._models[partition])
+
+    def _communities(self, partition: int) -> list[str]:
+        return [name for name in self._replays if partition_of(name) == partition]
 
     def _publish_counts(self) -> None:
         now = Counts()

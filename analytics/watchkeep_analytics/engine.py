@@ -15,7 +15,10 @@ from watchkeep_analytics.detectors.combinations import Combinations
 from watchkeep_analytics.detectors.counters import Counters
 from watchkeep_analytics.detectors.drift import Drift
 from watchkeep_analytics.detectors.elevator import Elevator
+from watchkeep_analytics.detectors.equipment_level import EquipmentLevel
 from watchkeep_analytics.detectors.flatline import Flatline
+from watchkeep_analytics.detectors.fleet import Fleet
+from watchkeep_analytics.detectors.forecast import Forecast
 from watchkeep_analytics.detectors.impossible import Impossible
 from watchkeep_analytics.detectors.limits import Limits
 from watchkeep_analytics.detectors.night_flow import NightFlow
@@ -26,11 +29,16 @@ from watchkeep_analytics.detectors.rides import Rides
 from watchkeep_analytics.detectors.silence import Silence
 from watchkeep_analytics.detectors.spikes import Spikes
 from watchkeep_analytics.detectors.starts import Starts
+from watchkeep_analytics.detectors.steps import Steps
+from watchkeep_analytics.failures import Failures
+from watchkeep_analytics.feedback import Feedback
+from watchkeep_analytics.models.fitted import Active
 from watchkeep_analytics.orphans import Orphans
-from watchkeep_analytics.registry import LimitRow, PointRow, Registry
+from watchkeep_analytics.registry import STATE, LimitRow, PointRow, Registry
 from watchkeep_analytics.rulebook import Rulebook
 from watchkeep_analytics.signals import Moment, Signal
-from watchkeep_analytics.suppression import Modes, Suppression
+from watchkeep_analytics.standing import Standing
+from watchkeep_analytics.suppression import Modes, Suppression, mode_reason
 from watchkeep_core import vocabulary
 from watchkeep_core.logs import get_logger
 
@@ -76,6 +84,9 @@ class Engine:
         self._mode_rows = np.zeros(0, np.bool_)
         self._register = 0
         self._orphans = Orphans()
+        self._standing = Standing()
+        self._failures = Failures()
+        self._now_us = NEVER
         self.lost: list[str] = [detector.name for detector in self.detectors]
         """Detectors that began anew."""
 
@@ -112,23 +123,41 @@ class Engine:
         if fresh.size == 0:
             return []
         self.registry.advance(fresh.row, fresh.t_us)
+        self._now_us = max(self._now_us, int(fresh.t_us.max()))
+        self.registry.sampling.observe(fresh, self.registry["kind"][fresh.row] == STATE)
         self._note_modes(fresh)
         lower, upper = self.registry["lower"][fresh.row], self.registry["upper"][fresh.row]
         possible = fresh.where((fresh.value >= lower) & (fresh.value <= upper))
         sound = possible.where(~self.rails.at_end(possible))
         found: list[Signal] = []
-        for detector in self.detectors:
+        for detector in self.detectors:  # rules before what learns: it is told where a warning stands
             seen = fresh if detector is self.impossible else possible if detector is self.rails else sound
-            found += self._guard(detector, lambda d=detector, b=seen: d.observe(b))  # type: ignore[misc]
+            said = self._guard(detector, lambda d=detector, b=seen: d.observe(b))  # type: ignore[misc]
+            self._standing.note(said, self.registry)
+            found += said
         return self._pass(found)
 
     def tick(self, now_us: int, gateways: Mapping[tuple[str, str], GatewayState]) -> list[Signal]:
         """Time has passed; `now_us` is the wall clock."""
         if self.registry.size == 0:
             return []
+        self._now_us = now_us
         moment = self.moment(now_us, gateways)
         found = [hit for detector in self.detectors for hit in self._guard(detector, lambda d=detector: d.tick(moment))]  # type: ignore[misc]
+        self._standing.note(found, self.registry)
+        found += self._failures.over(now_us)
         return self._pass(found) + self._suppression.release(now_us) + self._orphans.over(self._judged_us)
+
+    def heed(self, said: Feedback) -> None:
+        """What people say of warnings, as it is in force now."""
+        self.registry.heed(said)
+
+    def learn(self, models: Mapping[tuple[str, str], Active]) -> list[Signal]:
+        """Trained models in force, by (community, equipment)."""
+        if not self.registry.learn(models):
+            return []
+        levels = [detector for detector in self.detectors if isinstance(detector, EquipmentLevel)]
+        return self._pass([found for level in levels for found in self._guard(level, level.configure)])
 
     def adopt(self, openings: Sequence[Signal]) -> None:
         """Openings of detectors that began anew: closed when they are over (see orphans)."""
@@ -164,6 +193,9 @@ class Engine:
         held = [(s, dict(s.evidence)) for s in self._suppression.held]
         states = {detector.name: (detector.version, detector.save()) for detector in self.detectors}
         states["registry"] = ("1", self.registry.save())
+        states["sampling"] = ("1", self.registry.sampling.save(self.registry["series"]))
+        states["failures"] = ("1", self._failures.save())
+        states["standing"] = ("1", self._standing.save())
         states["suppression"] = ("1", msgspec.msgpack.encode([_plain(signal, evidence) for signal, evidence in held]))
         return states
 
@@ -179,6 +211,12 @@ class Engine:
                     log.warning("state_not_restored", detector=detector.name, why=str(error))
         if "registry" in states:
             self.registry.load(states["registry"][1])
+        if "sampling" in states:
+            self.registry.sampling.load(states["sampling"][1], self.registry.find)
+        if "failures" in states:
+            self._failures.load(states["failures"][1])
+        if "standing" in states:
+            self._standing.load(states["standing"][1], self.registry)
         if "suppression" in states:
             self._suppression.restore([Signal(**s) for s in msgspec.msgpack.decode(states["suppression"][1])])
 
@@ -208,27 +246,26 @@ class Engine:
 
     def _note_modes(self, batch: Batch) -> None:
         telling = batch.where(self._mode_rows[batch.row])
-        metrics = vocabulary.load().metrics
         for row, t_us, value in zip(telling.row.tolist(), telling.t_us.tolist(), telling.value.tolist(), strict=True):
             equipment, name = self.registry.equipment_at(row), self.registry.metrics[row]
-            state = metrics[name].states.get(int(value))
-            reason = f"mode: {name} {state.id}" if state is not None and state.suppresses else ""
-            self._modes.set(equipment.community, equipment.id, name, t_us, reason)
+            self._modes.set(equipment.community, equipment.id, name, t_us, mode_reason(name, value))
 
     def _guard(self, detector: Detector, call: Callable[[], list[Signal]]) -> list[Signal]:
         """A detector that fails is reported and left out of this batch; the others go on."""
         try:
             return call()
-        except Exception:
+        except Exception as error:
             self.counts.failures += 1
             log.exception("detector_failed", detector=detector.name)
-            return []
+            about = [(gateway.community, gateway.equipment or gateway.community) for gateway in self.registry.gateways]
+            first = dict(reversed(about))
+            return self._failures.note(detector.name, error, self._now_us, first.items())
 
 
 def _usual(registry: Registry) -> list[Detector]:
     rules = (Limits, Combinations, Rates, Starts, Ratios, Elevator, Rides, NightFlow)
-    health = (Spikes, Counters, Battery, Drift, Flatline)
-    return [kind(registry) for kind in (*rules, *health, Baseline)]
+    health = (Spikes, Counters, Battery, Drift, Steps, Flatline)
+    return [kind(registry) for kind in (*rules, *health, Baseline, EquipmentLevel, Fleet, Forecast)]
 
 
 def _plain(signal: Signal, evidence: dict[str, object]) -> dict[str, object]:

@@ -1,18 +1,21 @@
-"""Device events: a lane of their own, so that telemetry never delays them."""
+"""Device events in a process of their own, read as soon as they are committed: telemetry never delays them.
 
-from collections.abc import Sequence
+It asks the database, not the broker: what ingest has committed reaches `warnings` when nothing but the database is up
+(docs/adr/0013).
+"""
+
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from psycopg import Connection
 
 from watchkeep_analytics import events, metrics, progress, register
-from watchkeep_analytics.data_lane import now_us
-from watchkeep_analytics.lanes import LaneWorker
-from watchkeep_analytics.sessions import Inbox, Message
+from watchkeep_analytics.lanes import Every, LaneWorker
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.suppression import Modes, Suppression
-from watchkeep_core.rows import CommittedEvent, Events
+from watchkeep_core.clock import to_us
+from watchkeep_core.rows import CommittedEvent
 from watchkeep_core.service import Stop
 from watchkeep_core.topics import Lane, partition_of
 
@@ -22,57 +25,59 @@ class EventLane(LaneWorker):
 
     lane: Lane = "event"
 
-    def __init__(self, settings: AnalyticsSettings, inbox: Inbox, stop: Stop, modes: Modes) -> None:
-        super().__init__(settings, inbox, stop)
-        self._modes = modes
-        self._suppression = Suppression(modes)
-        self._last_id = dict.fromkeys(settings.partitions, 0)
+    def __init__(self, settings: AnalyticsSettings, stop: Stop) -> None:
+        super().__init__(settings, stop)
+        self._modes = Modes()
+        self._suppression = Suppression(self._modes)
+        self._last_id: dict[int, int] = {}
         self._kinds: dict[tuple[str, str], str] = {}
         self._gone: set[tuple[str, str]] = set()
-
-    def prepare(self, conn: Connection) -> None:
-        self.refresh(conn)
-        for partition in self.settings.partitions:
-            self._done[partition], states = progress.load_states(conn, self.lane, partition)
-            if events.DETECTOR in states:
-                self._last_id[partition] = msgspec.msgpack.decode(states[events.DETECTOR][1], type=int)
+        self._look = Every(5.0)
 
     def refresh(self, conn: Connection) -> None:
-        self._replays = register.communities(conn, self.settings.partitions)
+        self._replays = register.communities(conn, self.held)
         self._kinds, self._names = register.equipment(conn, self._replays)
+        self._modes.plan(register.windows(conn))
+        events.note_modes(register.last_modes(conn), self._modes)
 
-    def catch_up(self, conn: Connection, partition: int, before: datetime) -> None:
-        gap = progress.missing(conn, self.lane, partition, self._done[partition], before)
-        if gap is None:
-            return
-        self.refresh(conn)
-        names = [name for name in self._replays if partition_of(name) == partition]
+    def adopt(self, conn: Connection, partition: int) -> None:
+        self._done[partition], states = progress.load_states(conn, self.lane, partition)
+        state = states.get(events.DETECTOR)
+        self._last_id[partition] = msgspec.msgpack.decode(state[1], type=int) if state else 0
+
+    def drop(self, partition: int) -> None:
+        self._last_id.pop(partition, None)
+
+    def listen(self, conn: Connection) -> None:
+        """Events of batches that are new; `catch_up_h` bounds what a worker without a state reads."""
         since = datetime.now(UTC) - timedelta(hours=self.settings.catch_up_h)
-        self._take(conn, partition, progress.events(conn, self._last_id[partition], names, since))
-        self._done[partition] = gap.last
-        metrics.REREAD.labels(self.lane).inc(gap.batches)
-
-    def judge(self, conn: Connection, messages: Sequence[Message]) -> None:
-        for content in sorted((m.content for m in messages if isinstance(m.content, Events)), key=lambda e: e.batch):
-            partition = content.partition
-            if partition not in self._done or content.batch <= self._done[partition]:
-                continue
-            if content.batch == self._done[partition] + 1:
-                self._take(conn, partition, content.events)
-                self._done[partition] = content.batch
-                metrics.BATCHES.labels(self.lane).inc()
-            else:
-                self.catch_up(conn, partition, datetime.max.replace(tzinfo=UTC))
+        found = progress.new_batches(conn, self.lane, self._done)
+        for partition, gap in found.items():
+            names = [name for name in self._replays if partition_of(name) == partition]
+            self._received_s = gap.committed_at.timestamp()
+            self._take(conn, partition, progress.events(conn, self._last_id[partition], names, since))
+            self._done[partition] = gap.last
+            metrics.BATCHES.labels(self.lane).inc(gap.batches)
+            self.flush(conn)
+        if not found:
+            self._stop.wait(self.settings.event_poll_s)
 
     def tick(self, conn: Connection) -> None:
-        self._pending += self._suppression.release(now_us())
+        held = self._suppression.held
+        if held and self._look.due():
+            self._note_readings(conn, {(signal.community, signal.equipment) for signal in held})
+        self._pending += self._suppression.release(to_us(datetime.now(UTC)))
 
-    def save(self, conn: Connection) -> None:
-        for partition, batch in self._done.items():
-            if batch >= 0:
-                state = msgspec.msgpack.encode(self._last_id[partition])
-                states = {events.DETECTOR: (events.VERSION, state)}
-                progress.save_states(conn, self.lane, partition, batch, states)
+    def save(self, conn: Connection, partition: int) -> None:
+        if self._done[partition] >= 0:
+            state = msgspec.msgpack.encode(self._last_id[partition])
+            states = {events.DETECTOR: (events.VERSION, state)}
+            progress.save_states(conn, self.lane, partition, self._done[partition], states)
+
+    def _note_readings(self, conn: Connection, items: Collection[tuple[str, str]]) -> None:
+        """Modes that only readings tell, such as a lift's service_mode; the data lane is another process."""
+        for community, item, metric, t_us, reason in register.mode_readings(conn, items):
+            self._modes.set(community, item, metric, t_us, reason)
 
     def _take(self, conn: Connection, partition: int, fresh: list[CommittedEvent]) -> None:
         strangers = {(e.community, e.equipment) for e in fresh} - self._kinds.keys() - self._gone
@@ -80,6 +85,9 @@ class EventLane(LaneWorker):
             self.refresh(conn)
             self._gone |= strangers - self._kinds.keys()
         events.note_modes(fresh, self._modes)
+        mutable = {(e.community, e.equipment) for e in fresh if events.may_be_held_back(e)}
+        if mutable:
+            self._note_readings(conn, mutable)
         self._pending += self._suppression.filter([events.judge(event, self._kinds) for event in fresh])
         self._last_id[partition] = max([self._last_id[partition], *(event.event_id for event in fresh)])
         metrics.ROWS.labels(self.lane).inc(len(fresh))

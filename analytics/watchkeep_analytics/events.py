@@ -63,6 +63,12 @@ def note_modes(events: list[CommittedEvent], modes: Modes) -> None:
             modes.set(event.community, event.equipment, condition.id, t_us, reason)
 
 
+def may_be_held_back(event: CommittedEvent) -> bool:
+    """Whether a mode of the equipment can matter: it opens a warning, and is no life safety."""
+    condition = vocabulary.load().conditions.get(event.condition)
+    return event.active and (condition is None or (condition.opens_warning and not condition.life_safety))
+
+
 def _tier(condition: vocabulary.Condition) -> Tier:
     if not condition.opens_warning:
         return "notice"

@@ -1,30 +1,36 @@
-"""What the two lanes share: a thread with its own database connection that comes back, and pending signals."""
+"""What the two lanes share: a thread, its database connection that comes back, its partitions, pending signals.
+
+The partitions are locks of that connection: whoever has lost the one has lost the others, and can write nothing.
+"""
 
 import random
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import psycopg
 from psycopg import Connection
 
 from watchkeep_analytics import metrics, warnings
-from watchkeep_analytics.sessions import Inbox, Message
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.signals import Signal
 from watchkeep_core import database
 from watchkeep_core.database import DatabaseUnavailable
 from watchkeep_core.logs import get_logger
 from watchkeep_core.service import Stop
+from watchkeep_core.shares import Shares
 from watchkeep_core.topics import Lane
 
 log = get_logger(__name__)
 
 RETRY_MAX_S = 30.0
-NOT_IN_FLIGHT_S = 5.0
-"""A batch committed longer ago than this, whose message has not come, will not come."""
+HOLD_S = 1.0
+"""How often a lane looks whether its share of the partitions has changed."""
+
+LOCK_SPACE: dict[Lane, int] = {"data": 0x574B_414E, "event": 0x574B_4150}
+"""First key of the partitions' advisory locks ("WKAN", "WKAP"); by the next number workers count each other."""
 
 
 class Every:
@@ -43,52 +49,57 @@ class Every:
 
 
 class LaneWorker(ABC):
-    """One lane over all partitions of this process."""
+    """One lane over those partitions that this process holds."""
 
     lane: Lane
 
-    def __init__(self, settings: AnalyticsSettings, inbox: Inbox, stop: Stop) -> None:
+    def __init__(self, settings: AnalyticsSettings, stop: Stop) -> None:
         self.settings = settings
         self.database_ok = False
         self.failed = False
         self.ready = threading.Event()
         """Caught up once."""
-        self._inbox = inbox
         self._stop = stop
+        self._shares = Shares(LOCK_SPACE[self.lane], settings.partitions)
         self._pending: list[Signal] = []
-        self._done: dict[int, int] = dict.fromkeys(settings.partitions, -1)
+        self._done: dict[int, int] = {}
+        """Partition → last batch that was judged, of the partitions held."""
         self._names: dict[tuple[str, str], warnings.Named] = {}
         self._replays: dict[str, bool] = {}
-        self._prepared = False
-        self._received_ns = 0
+        self._received_s = 0.0
         self._refresh, self._save = Every(settings.refresh_s), Every(settings.save_s)
-        self._poll, self._tick = Every(settings.poll_s), Every(settings.tick_s)
+        self._tick, self._hold = Every(settings.tick_s), Every(HOLD_S)
         self._save.due()
         self.thread = threading.Thread(target=self._run, name=f"analytics-{self.lane}", daemon=True)
 
-    @abstractmethod
-    def prepare(self, conn: Connection) -> None:
-        """Load the register and the saved states."""
+    @property
+    def held(self) -> frozenset[int]:
+        """Partitions that this process judges now."""
+        return frozenset(self._done)
 
     @abstractmethod
     def refresh(self, conn: Connection) -> None:
-        """Read the register again."""
+        """Read the register again, for the partitions held."""
 
     @abstractmethod
-    def catch_up(self, conn: Connection, partition: int, before: datetime) -> None:
-        """Judge what was committed after the last batch and by `before`."""
+    def adopt(self, conn: Connection, partition: int) -> None:
+        """It is ours: take over the saved state, and judge what was committed since."""
 
     @abstractmethod
-    def judge(self, conn: Connection, messages: Sequence[Message]) -> None:
-        """Judge messages in order."""
+    def drop(self, partition: int) -> None:
+        """It is no longer ours; forget its state."""
+
+    @abstractmethod
+    def listen(self, conn: Connection) -> None:
+        """Wait a short time for what is new, and judge it."""
 
     @abstractmethod
     def tick(self, conn: Connection) -> None:
         """Time has passed."""
 
     @abstractmethod
-    def save(self, conn: Connection) -> None:
-        """Save the states, in the caller's transaction."""
+    def save(self, conn: Connection, partition: int) -> None:
+        """Save the state of one partition, in the caller's transaction."""
 
     def named(self, community: str, equipment: str) -> warnings.Named:
         known = self._names.get((community, equipment))
@@ -112,8 +123,8 @@ class LaneWorker(ABC):
         metrics.OVER.inc(written.over)
         for signal in written.opened:
             metrics.OPENED.labels(signal.tier).inc()
-            if self._received_ns:
-                metrics.MESSAGE_TO_WARNING.labels(self.lane).observe(max(now_s - self._received_ns / 1e9, 0))
+            if self._received_s:
+                metrics.COMMIT_TO_WARNING.labels(self.lane).observe(max(now_s - self._received_s, 0))
             if not self.named(signal.community, signal.equipment).replay:
                 metrics.EVENT_TO_WARNING.labels(self.lane).observe(max(now_s - signal.event_us / 1e6, 0))
             log.info(
@@ -148,37 +159,65 @@ class LaneWorker(ABC):
         return self.settings.database_url.get_secret_value()
 
     def _work(self, conn: Connection) -> None:
-        if not self._prepared:
-            self.prepare(conn)
-            self._prepared = True
+        self._shares.join(conn)
+        self._regain(conn)
+        self.refresh(conn)
         self.flush(conn)
-        for partition in self.settings.partitions:
-            self.catch_up(conn, partition, datetime.now(UTC))
-        self.flush(conn)
-        self.ready.set()
         while not self._stop.is_set():
             self._once(conn)
         self.flush(conn)
-        self._keep(conn)
+        self._keep(conn, self.held)
+
+    def _regain(self, conn: Connection) -> None:
+        """After a lost connection: what another has taken over in the meantime is no longer ours."""
+        held = self.held
+        lost = held - self._shares.take(conn, held, len(held))
+        if lost:
+            log.warning("partitions_lost", lane=self.lane, partitions=sorted(lost))
+        self._forget(lost)
+
+    def _balance(self, conn: Connection) -> None:
+        """Take what is free up to our share; give up what is beyond it, judged and saved."""
+        share, held = self._shares.share(conn), self.held
+        beyond = sorted(held)[share:]
+        if beyond:
+            self.flush(conn)
+            self._keep(conn, beyond)
+            self._forget(beyond)
+            self._shares.give(conn, beyond)
+            log.info("partitions_given_up", lane=self.lane, partitions=beyond)
+        free = set(self.settings.partitions) - held
+        taken = self._shares.take(conn, free, share - len(held)) if free else set()
+        if not taken:
+            return
+        log.info("partitions_taken", lane=self.lane, partitions=sorted(taken))
+        self._done |= dict.fromkeys(taken, -1)
+        self.refresh(conn)
+        for partition in sorted(taken):
+            self.adopt(conn, partition)
+            self.flush(conn)
+
+    def _forget(self, partitions: Collection[int]) -> None:
+        for partition in partitions:
+            self.drop(partition)
+            del self._done[partition]
 
     def _once(self, conn: Connection) -> None:
-        messages = self._inbox.take(min(0.2, self.settings.tick_s))
-        self._received_ns = messages[0].received_ns if messages else 0
-        if messages:
-            self.judge(conn, messages)
-            self.flush(conn)
+        if self._hold.due():
+            self._balance(conn)
+            metrics.PARTITIONS.labels(self.lane).set(len(self._done))
+            self.ready.set()
+        self.listen(conn)
+        self.flush(conn)
         if self._refresh.due():
             self.refresh(conn)
-        if self._poll.due():
-            before = datetime.fromtimestamp(time.time() - NOT_IN_FLIGHT_S, UTC)
-            for partition in self.settings.partitions:
-                self.catch_up(conn, partition, before)
         if self._tick.due():
             self.tick(conn)
         self.flush(conn)
         if self._save.due():
-            self._keep(conn)
+            self._keep(conn, self.held)
 
-    def _keep(self, conn: Connection) -> None:
+    def _keep(self, conn: Connection, partitions: Collection[int]) -> None:
         with conn.transaction():
-            self.save(conn)
+            for partition in partitions:
+                self.save(conn, partition)

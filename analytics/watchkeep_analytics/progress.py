@@ -29,6 +29,15 @@ class Missing(NamedTuple):
     max_ts: datetime
 
 
+class Fresh(NamedTuple):
+    """Batches of one partition that were not seen yet."""
+
+    batches: int
+    last: int
+    committed_at: datetime
+    """Of the oldest: the beginning of its transaction."""
+
+
 class Rows(NamedTuple):
     """Columns as read."""
 
@@ -63,6 +72,12 @@ def missing(conn: Connection, lane: Lane, partition: int, after: int, before: da
         _SQL["missing"], {"lane": lane, "partition": partition, "batch": after, "before": before}
     ).fetchone()
     return Missing(*row) if row is not None and row[0] else None
+
+
+def new_batches(conn: Connection, lane: Lane, done: Mapping[int, int]) -> dict[int, Fresh]:
+    """Partition → what was committed after the batch that `done` names."""
+    found = conn.execute(_SQL["new_batches"], {"lane": lane, "partitions": list(done), "done": list(done.values())})
+    return {row[0]: Fresh(*row[1:]) for row in found}
 
 
 def readings(conn: Connection, registry: Registry, gap: Missing, at_most: timedelta) -> Iterator[Rows]:

@@ -12,6 +12,14 @@ ON CONFLICT (lane, partition, detector) DO UPDATE SET
 SELECT count(*), max(batch), min(min_ts), max(max_ts)
 FROM batches WHERE lane = %(lane)s AND partition = %(partition)s AND batch > %(batch)s AND committed_at <= %(before)s
 
+-- name: new_batches
+-- The same for many partitions; numbers have no holes, as ingest gives them under a lock.
+SELECT k.partition, b.batches, b.last, b.committed_at
+FROM unnest(%(partitions)s::smallint[], %(done)s::bigint[]) AS k (partition, done),
+     LATERAL (SELECT count(*) AS batches, max(batch) AS last, min(committed_at) AS committed_at FROM batches
+              WHERE lane = %(lane)s AND batches.partition = k.partition AND batch > k.done) AS b
+WHERE b.batches > 0
+
 -- name: readings
 -- Each series from its own last time on: nothing is read twice, nothing late is read at all.
 SELECT r.series_id, (extract(epoch FROM r.ts) * 1000000)::int8, r.value, r.quality

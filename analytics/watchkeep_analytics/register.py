@@ -1,7 +1,7 @@
 """The estate as analytics sees it, read from the database."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -12,7 +12,7 @@ from watchkeep_analytics.engine import GatewayState
 from watchkeep_analytics.registry import LimitRow, PointRow
 from watchkeep_analytics.rulebook import Row, Rulebook, RuleError, convert
 from watchkeep_analytics.signals import Signal
-from watchkeep_analytics.suppression import Window
+from watchkeep_analytics.suppression import Window, mode_reason
 from watchkeep_analytics.warnings import Named
 from watchkeep_core import vocabulary
 from watchkeep_core.clock import to_us
@@ -26,7 +26,7 @@ log = get_logger(__name__)
 _SQL = queries("watchkeep_analytics", "register.sql")
 
 
-def communities(conn: Connection, partitions: Sequence[int]) -> dict[str, bool]:
+def communities(conn: Connection, partitions: Collection[int]) -> dict[str, bool]:
     """Communities of these partitions → is it a replay."""
     return {name: replay for name, replay in conn.execute(_SQL["communities"]) if partition_of(name) in partitions}
 
@@ -129,8 +129,17 @@ def last_modes(conn: Connection) -> list[CommittedEvent]:
     ]
 
 
+def mode_readings(conn: Connection, items: Collection[tuple[str, str]]) -> Iterator[tuple[str, str, str, int, str]]:
+    """(community, equipment, metric, µs, reason or "") of the last reading of each point that tells a mode."""
+    metrics = vocabulary.load().metrics
+    telling = [name for name, metric in metrics.items() if any(state.suppresses for state in metric.states.values())]
+    named = {"communities": [c for c, _ in items], "equipment": [e for _, e in items], "metrics": telling}
+    for community, item, metric, at, value in conn.execute(_SQL["mode_readings"], named):
+        yield community, item, metric, to_us(at), mode_reason(metric, value)
+
+
 def _point(row: tuple[Any, ...]) -> PointRow:
-    series, community, item, kind, name, name_en, metric, unit, period_s, gateway, gateway_equipment, replay = row
+    series, community, item, kind, name, name_en, metric, unit, period_s, gateway, own, replay, model = row
     word = vocabulary.load().metrics.get(metric)
     default = math.nan if word is None else word.period_s  # 0 in the vocabulary: silence says nothing
     return PointRow(
@@ -143,12 +152,13 @@ def _point(row: tuple[Any, ...]) -> PointRow:
         metric=metric,
         unit=unit,
         gateway=gateway,
-        gateway_equipment=gateway_equipment,
+        gateway_equipment=own,
         replay=replay,
         period_s=default if default == 0 or not period_s else period_s,
         value="number" if word is None else word.value,
         lower=-math.inf if word is None else word.min,
         upper=math.inf if word is None else word.max,
+        model=model,
     )
 
 

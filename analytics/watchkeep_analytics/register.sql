@@ -1,6 +1,6 @@
 -- name: points
 SELECT p.series_id, p.community_id, p.equipment_id, e.kind, e.name, e.name_en, p.metric, p.unit, p.period_s,
-       coalesce(p.gateway_id, ''), coalesce(g.equipment_id, ''), c.mode = 'replay'
+       coalesce(p.gateway_id, ''), coalesce(g.equipment_id, ''), c.mode = 'replay', e.model
 FROM points p
 JOIN equipment e USING (community_id, equipment_id)
 JOIN communities c USING (community_id)
@@ -64,3 +64,10 @@ FROM (SELECT DISTINCT ON (s.warning_id, s.detector, s.series_id, s.evidence ->> 
       WHERE w.status = 'open' AND w.community_id = ANY (%(communities)s)
       ORDER BY s.warning_id, s.detector, s.series_id, s.evidence ->> 'source', s.event_at DESC, s.signal_id DESC) latest
 WHERE active AND detector = ANY (%(detectors)s)
+
+-- name: mode_readings
+SELECT p.community_id, p.equipment_id, p.metric, r.ts, r.value
+FROM unnest(%(communities)s::text[], %(equipment)s::text[]) AS k (community_id, equipment_id)
+JOIN points p USING (community_id, equipment_id),
+LATERAL (SELECT ts, value FROM readings WHERE series_id = p.series_id ORDER BY ts DESC LIMIT 1) AS r
+WHERE p.metric = ANY (%(metrics)s)

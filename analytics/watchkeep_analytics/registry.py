@@ -1,12 +1,15 @@
 """What is known of each series of one partition: arrays with one row per series, in order of first sight."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from watchkeep_analytics.batch import NEVER, Ints
+from watchkeep_analytics.batch import NEVER, Floats, Ints
+from watchkeep_analytics.feedback import Feedback
+from watchkeep_analytics.models.fitted import Active
 from watchkeep_analytics.rulebook import Condition, Rulebook
+from watchkeep_analytics.sampling import Sampling
 from watchkeep_analytics.table import Column, Spec, Table
 from watchkeep_core import vocabulary
 from watchkeep_core.vocabulary import Parameter
@@ -37,6 +40,8 @@ class PointRow(NamedTuple):
     """`number`, `state` or `counter`."""
     lower: float
     upper: float
+    model: str = ""
+    """As the maker calls it; with the kind it says which equipment is alike."""
 
 
 class LimitRow(NamedTuple):
@@ -60,7 +65,7 @@ class LimitRow(NamedTuple):
 class Equipment:
     """One piece of equipment and the rows of its points."""
 
-    __slots__ = ("community", "id", "kind", "name", "name_en", "points", "replay")
+    __slots__ = ("community", "id", "kind", "model", "name", "name_en", "points", "replay")
 
     def __init__(self, row: PointRow) -> None:
         self.community = row.community
@@ -71,6 +76,7 @@ class Equipment:
 
     def update(self, row: PointRow) -> None:
         self.kind, self.name, self.name_en, self.replay = row.kind, row.name, row.name_en, row.replay
+        self.model = row.model
 
 
 class Gateway(NamedTuple):
@@ -96,6 +102,9 @@ class Registry:
             lower=Spec(np.float64, -np.inf),
             upper=Spec(np.float64, np.inf),
             last_us=Spec(np.int64, NEVER),
+            normal_us=Spec(np.int64, NEVER),
+            held_from_us=Spec(np.int64, NEVER),
+            held_until_us=Spec(np.int64, NEVER),
         )
         self._row_of = np.full(1024, -1, np.int64)
         self.metrics: list[str] = []
@@ -105,11 +114,21 @@ class Registry:
         self.gateways: list[Gateway] = []
         self.limits: Sequence[LimitRow] = ()
         self.rulebook = Rulebook()
+        self.models: dict[int, Active] = {}
+        """Number of the equipment → the trained model in force."""
+        self.holds = self.normals = False
+        """Whether `held_from_us` and `normal_us` say anything at all."""
+        self.sampling = Sampling()
+        self._bars: dict[str, Floats] = {}
         self._equipment_of: dict[tuple[str, str], int] = {}
         self._gateway_of: dict[tuple[str, str], int] = {}
 
     def __getitem__(self, column: str) -> Column:
-        """One column over all rows: series, equipment, gateway, kind, period_s, lower, upper or last_us."""
+        """One column over all rows: series, equipment, gateway, kind, period_s, lower, upper, last_us, and …
+
+        `normal_us`: when people called its course normal; `held_from_us`, `held_until_us`: the latest time a warning
+        on it stood, during which nothing is learnt. NEVER = none.
+        """
         return self._rows[column]
 
     @property
@@ -136,6 +155,39 @@ class Registry:
         """A figure that rules are made with: as a manager has set it, else as the vocabulary has it."""
         return self.rulebook.figures.get(id) or vocabulary.load().parameters[id]
 
+    def bar(self, detector: str, rows: Ints) -> Floats | float:
+        """By how much people and budgets have raised the bar of a detector on these rows; 1 = not."""
+        bars = self._bars.get(detector)
+        if bars is None:
+            return 1.0
+        inside = rows < len(bars)  # rows that have come since have none
+        return np.where(inside, bars[np.where(inside, rows, 0)], 1.0)
+
+    def heed(self, said: Feedback) -> None:
+        """Take over what is said of warnings."""
+        self._bars = {}
+        for (series, detector), factor in said.bars.items():
+            row = self.row_of(series)
+            if row >= 0:
+                self._bars.setdefault(detector, np.ones(self.size))[row] = factor
+        for series, at_us in said.normals.items():
+            row = self.row_of(series)
+            if row >= 0:
+                self._rows["normal_us"][row] = at_us
+                self.normals = True
+
+    def hold(self, rows: Ints, from_us: int, until_us: int) -> None:
+        """A warning stands on these rows in that time."""
+        self.holds = True
+        self._rows["held_from_us"][rows], self._rows["held_until_us"][rows] = from_us, until_us
+
+    def learn(self, models: Mapping[tuple[str, str], Active]) -> bool:
+        """Take over the models in force, by (community, equipment); says whether anything has changed."""
+        before = self.models
+        known = {self._equipment_of[key]: active for key, active in models.items() if key in self._equipment_of}
+        self.models = known
+        return {n: a.version for n, a in before.items()} != {n: a.version for n, a in known.items()}
+
     def sibling(self, row: int, metric: str) -> int:
         """Row of another metric of the same equipment, -1 when there is none."""
         return self.equipment_at(row).points.get(metric, -1)
@@ -146,6 +198,7 @@ class Registry:
             self._put(point)
         if rulebook is not None:
             self.rulebook = rulebook
+        self.sampling.grow(self.size)
         self.limits = [edited for limit in limits if (edited := self._edited(limit)) is not None]
 
     def rules(self, type_: type[R]) -> Iterator[tuple[int, R]]:

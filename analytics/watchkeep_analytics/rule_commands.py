@@ -11,7 +11,7 @@ import typer
 from psycopg import Connection
 
 from watchkeep_analytics import backtest as backtesting
-from watchkeep_analytics import register, rule_store
+from watchkeep_analytics import register, rule_store, truth
 from watchkeep_analytics import rules as rule_table
 from watchkeep_analytics.rulebook import Row, Rulebook, RuleError, parse
 from watchkeep_analytics.settings import RulesSettings
@@ -26,6 +26,7 @@ DatabaseUrl = Annotated[str | None, typer.Option(help="PostgreSQL URL of the log
 Since = Annotated[datetime | None, typer.Option("--from", help="UTC; absent = 30 days before the end.")]
 Until = Annotated[datetime | None, typer.Option("--to", help="UTC; absent = now.")]
 Communities = Annotated[list[str] | None, typer.Option("--community", help="Absent = all.")]
+KnownFaults = Annotated[Path | None, typer.Option("--truth", help="Known faults, as the simulator's faults.jsonl.")]
 WarmUp = Annotated[float, typer.Option(min=0, help="Days before the span that are only learnt from.")]
 
 
@@ -101,10 +102,11 @@ def try_(
     until: Until = None,
     community: Communities = None,
     warm_up_days: WarmUp = 8.0,
+    known_faults: KnownFaults = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Test a draft of rules on stored readings: warnings a day by condition, before and after."""
-    _backtest(draft, since, until, community, warm_up_days, database_url)
+    _backtest(draft, since, until, community, warm_up_days, database_url, known_faults)
 
 
 def backtest(
@@ -113,10 +115,11 @@ def backtest(
     rules_file: Annotated[Path | None, typer.Option("--rules", help="A draft to compare with.")] = None,
     community: Communities = None,
     warm_up_days: WarmUp = 8.0,
+    known_faults: KnownFaults = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Judge stored readings again: warnings a day by condition."""
-    _backtest(rules_file, since, until, community, warm_up_days, database_url)
+    """Judge stored readings again: warnings a day by condition; with known faults recall, precision and delay."""
+    _backtest(rules_file, since, until, community, warm_up_days, database_url, known_faults)
 
 
 def _backtest(
@@ -126,12 +129,14 @@ def _backtest(
     community: list[str] | None,
     warm_up_days: float,
     url: str | None,
+    known_faults: Path | None,
 ) -> None:
     end = (until or datetime.now(UTC)).replace(tzinfo=UTC)
     begin = since.replace(tzinfo=UTC) if since else end - timedelta(days=30)
     if begin >= end:
         raise RuleError(f"from: {begin:%Y-%m-%d %H:%M} is not before to, {end:%Y-%m-%d %H:%M}")
     rows = _read(draft) if draft else []
+    faults = truth.read(known_faults) if known_faults else None
     span = backtesting.Span(begin, end, timedelta(days=warm_up_days))
     with _connection(url) as conn:
         known = register.communities(conn, range(PARTITIONS))
@@ -144,7 +149,7 @@ def _backtest(
             players = backtesting.run(
                 conn, community or sorted(known), span, books, lambda share: bar.update(round(1000 * share) - bar.pos)
             )
-    print_json(backtesting.summary(span, players) | {"changes": [change._asdict() for change in found]})
+    print_json(backtesting.summary(span, players, faults) | {"changes": [change._asdict() for change in found]})
 
 
 def with_rows(book: Rulebook, rows: list[Row]) -> Rulebook:

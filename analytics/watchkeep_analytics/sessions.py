@@ -1,14 +1,20 @@
-"""One MQTT session per partition; what they bring goes to the inbox of its lane, or is dropped and read again later."""
+"""One MQTT session per partition; what they bring goes to the inbox, or is dropped and read again later."""
 
 import queue
-from collections.abc import Sequence
+import time
 from typing import NamedTuple
 
 from watchkeep_analytics import metrics
 from watchkeep_core import rows, topics
-from watchkeep_core.broker import BrokerAddress, Received
+from watchkeep_core.broker import BrokerAddress, BrokerRefused, BrokerUnreachable, Received
 from watchkeep_core.errors import MessageError
+from watchkeep_core.logs import get_logger
 from watchkeep_core.mqtt import Connection, connect
+
+log = get_logger(__name__)
+
+RETRY_S = 5.0
+"""After a broker that could not be reached, or refused."""
 
 RECEIVE_MAXIMUM = 100
 """In flight per session. Small: what we are too slow for is better read from the database in one go."""
@@ -22,10 +28,9 @@ class Message(NamedTuple):
 
 
 class Inbox:
-    """Bounded queue of one lane."""
+    """Bounded queue."""
 
-    def __init__(self, lane: topics.Lane, size: int) -> None:
-        self._lane = lane
+    def __init__(self, size: int) -> None:
         self._queue: queue.Queue[Message] = queue.Queue(size)
 
     def put(self, message: Message) -> None:
@@ -33,7 +38,7 @@ class Inbox:
         try:
             self._queue.put_nowait(message)
         except queue.Full:
-            metrics.DROPPED.labels(self._lane).inc()
+            metrics.DROPPED.inc()
 
     def take(self, timeout_s: float, at_most: int = 64) -> list[Message]:
         """What is there, after waiting for the first."""
@@ -43,7 +48,7 @@ class Inbox:
             return []
         while len(found) < at_most and not self._queue.empty():
             found.append(self._queue.get_nowait())
-        metrics.QUEUE.labels(self._lane).set(self._queue.qsize())
+        metrics.QUEUE.set(self._queue.qsize())
         return found
 
     @property
@@ -53,37 +58,58 @@ class Inbox:
 
 
 class Sessions:
-    """Connections of the users `analytics-{partition}`."""
+    """Connections of the users `analytics-{partition}`, for one thread; a lost one comes back by itself."""
 
-    def __init__(
-        self, address: BrokerAddress, password: str, partitions: Sequence[int], data: Inbox, events: Inbox
-    ) -> None:
-        """Raises BrokerUnreachable or BrokerRefused."""
-        self._inboxes = {rows.Columns: data, rows.Events: events}
-        self._connections: list[Connection] = []
-        try:
-            for partition in partitions:
-                user = f"analytics-{partition}"
+    def __init__(self, address: BrokerAddress, password: str, inbox: Inbox) -> None:
+        self._address = address
+        self._password = password
+        self._inbox = inbox
+        self._open: dict[int, Connection] = {}
+        self._wanted: set[int] = set()
+        self._retry_at_s = 0.0
+
+    def want(self, partition: int) -> None:
+        """It is ours: `open` connects, and goes on trying."""
+        self._wanted.add(partition)
+        self.open()
+
+    def leave(self, partition: int) -> None:
+        """Close it, so that another may open it."""
+        self._wanted.discard(partition)
+        connection = self._open.pop(partition, None)
+        if connection is not None:
+            connection.close()
+
+    def open(self) -> None:
+        """Connect what is wanted and not open; a refusal is logged and tried again after some seconds."""
+        for partition in sorted(self._wanted - self._open.keys()):
+            if time.monotonic() < self._retry_at_s:
+                return
+            user = f"analytics-{partition}"
+            try:
                 connection = connect(
-                    address,
+                    self._address,
                     client_id=user,
                     user=user,
-                    password=password,
+                    password=self._password,
                     on_message=self._take,
                     receive_maximum=RECEIVE_MAXIMUM,
                 )
-                self._connections.append(connection)
-                connection.subscribe([topics.rows(partition)])
-        except BaseException:
-            self.close()
-            raise
+            except (BrokerUnreachable, BrokerRefused) as error:
+                log.warning("session_not_opened", user=user, error=str(error))
+                self._retry_at_s = time.monotonic() + RETRY_S
+                return
+            self._open[partition] = connection
+            connection.subscribe([topics.rows(partition)])
 
     def alive(self) -> bool:
-        return all(connection.alive() for connection in self._connections)
+        """All that are wanted."""
+        opened = dict(self._open)
+        return self._wanted <= opened.keys() and all(connection.alive() for connection in opened.values())
 
     def close(self) -> None:
-        for connection in self._connections:
-            connection.close()
+        for partition in list(self._open):
+            self.leave(partition)
 
     def _take(self, received: Received) -> None:
         try:
@@ -91,4 +117,4 @@ class Sessions:
         except MessageError:
             metrics.BAD_MESSAGES.inc()
             return
-        self._inboxes[type(content)].put(Message(content, received.received_at_ns))
+        self._inbox.put(Message(content, received.received_at_ns))

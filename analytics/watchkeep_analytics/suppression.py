@@ -4,7 +4,6 @@ Life safety that a device itself reports is never held back; nor does planned wo
 """
 
 import bisect
-import threading
 from dataclasses import dataclass, field, replace
 
 from watchkeep_analytics.signals import Signal
@@ -30,11 +29,17 @@ class _Modes:
     reasons: list[str] = field(default_factory=list)
 
 
+def mode_reason(metric: str, value: float) -> str:
+    """Why a reading of this metric holds warnings back; "" = it does not."""
+    word = vocabulary.load().metrics.get(metric)
+    state = word.states.get(int(value)) if word is not None else None
+    return f"mode: {metric} {state.id}" if state is not None and state.suppresses else ""
+
+
 class Modes:
-    """Which equipment is in a mode that suppresses, and was when. Shared by the lanes, so it locks."""
+    """Which equipment is in a mode that suppresses, and was when. For one thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._modes: dict[tuple[str, str], dict[str, _Modes]] = {}
         self._windows: tuple[Window, ...] = ()
 
@@ -44,16 +49,15 @@ class Modes:
 
     def set(self, community: str, equipment: str, by: str, t_us: int, reason: str) -> None:
         """From `t_us` on; an empty reason ends it. `by` is what says so: a metric or a condition."""
-        with self._lock:
-            of = self._modes.get((community, equipment), {})
-            modes = of.get(by, _Modes())
-            at = bisect.bisect_right(modes.times, t_us)
-            if (modes.reasons[at - 1] if at else "") == reason:
-                return
-            self._modes[community, equipment] = of | {by: modes}
-            modes.times.insert(at, t_us)
-            modes.reasons.insert(at, reason)
-            del modes.times[:-_KEPT], modes.reasons[:-_KEPT]
+        of = self._modes.get((community, equipment), {})
+        modes = of.get(by, _Modes())
+        at = bisect.bisect_right(modes.times, t_us)
+        if (modes.reasons[at - 1] if at else "") == reason:
+            return
+        self._modes[community, equipment] = of | {by: modes}
+        modes.times.insert(at, t_us)
+        modes.reasons.insert(at, reason)
+        del modes.times[:-_KEPT], modes.reasons[:-_KEPT]
 
     def reason(self, signal: Signal, t_us: int) -> str:
         """Why this signal is held back at `t_us`; "" = it is not."""
@@ -73,11 +77,10 @@ class Modes:
         return ""
 
     def _mode(self, community: str, equipment: str, t_us: int) -> str:
-        with self._lock:
-            for modes in self._modes.get((community, equipment), {}).values():
-                at = bisect.bisect_right(modes.times, t_us)
-                if at and modes.reasons[at - 1]:
-                    return modes.reasons[at - 1]
+        for modes in self._modes.get((community, equipment), {}).values():
+            at = bisect.bisect_right(modes.times, t_us)
+            if at and modes.reasons[at - 1]:
+                return modes.reasons[at - 1]
         return ""
 
 

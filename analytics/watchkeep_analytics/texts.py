@@ -36,22 +36,29 @@ def fields(signal: Signal, language: Language, name: str = "") -> dict[str, str]
     """Everything a sentence may name; what the signal does not say is a dash."""
     evidence = signal.evidence
     expected, limit = evidence.get("expected") or {}, evidence.get("limit") or {}
+    peers, forecast = evidence.get("peers") or {}, evidence.get("forecast") or {}
     return {
         "equipment": name or signal.equipment,
         "condition": _condition(signal.condition, language),
         "metric": _metric(evidence.get("metric"), language),
         "actual": _actual(evidence, language),
-        "unit": _unit(evidence.get("unit")),
+        "unit": unit_symbol(evidence.get("unit")),
         "limit": number(limit.get("value")),
         "for_s": number(limit.get("for_s")),
         "low": number(expected.get("low")),
         "high": number(expected.get("high")),
         "value": number(expected.get("value")),
+        "channels": _channels(evidence.get("contributions") or (), language),
         "clauses": _clauses(evidence.get("clauses") or (), language),
-        "driver": _driver(evidence.get("driver"), language),
+        "driver": component(evidence.get("driver"), language),
         "rarity": number(evidence.get("rarity")),
         "samples": number(evidence.get("samples")),
         "since": _time(evidence.get("since_us")),
+        "peers": number(peers.get("count")),
+        "peers_median": number(peers.get("median")),
+        "reach": _time(forecast.get("at_us")),
+        "reach_from": _time(forecast.get("from_us")),
+        "reach_to": _time(forecast.get("to_us")),
         "gateway": str(evidence.get("gateway", _UNKNOWN)),
         "said": str(evidence.get("actual", _UNKNOWN)),
         "basis": str(evidence.get("basis", _UNKNOWN)),
@@ -75,7 +82,8 @@ def _metric(id: object, language: Language) -> str:
     return getattr(metric, language) if metric is not None else str(id or _UNKNOWN)
 
 
-def _unit(id: object) -> str:
+def unit_symbol(id: object) -> str:
+    """With a space before it; "" for a unit without one."""
     unit = vocabulary.load().units.get(str(id))
     return f" {unit.symbol}" if unit is not None and unit.symbol else ""
 
@@ -88,7 +96,8 @@ def _actual(evidence: Mapping[str, Any], language: Language) -> str:
     return number(value)
 
 
-def _driver(driver: object, language: Language) -> str:
+def component(driver: object, language: Language) -> str:
+    """What shows it: a part of the learned levels, or a metric."""
     part = catalogue()[PARTS].get(str(driver))
     return str(part[language]) if part else _metric(driver, language)
 
@@ -115,10 +124,20 @@ def _clauses(clauses: Iterable[Mapping[str, Any]], language: Language) -> str:
         if clause["minus"]:
             metric = f"{metric} − {_metric(clause['minus'], language)}"
         value = _actual({"metric": clause["metric"], "actual": clause["value"]}, language)
-        unit = _unit(clause["unit"])
+        unit = unit_symbol(clause["unit"])
         template = _OPS[clause["op"]][language]
         said.append(template.format(metric=metric, value=value, unit=unit, limit=number(clause["limit"])))
     return ("，" if language == "zh" else ", ").join(said) or _UNKNOWN
+
+
+def _channels(contributions: Iterable[Mapping[str, Any]], language: Language) -> str:
+    """The points that contribute most, each with its share."""
+    said = [
+        f"{_metric(c['metric'], language)} {100 * c['share']:.0f} %"
+        for c in contributions
+        if {"metric", "share"} <= c.keys()
+    ]
+    return ("、" if language == "zh" else ", ").join(said) or _UNKNOWN
 
 
 def _time(us: object) -> str:

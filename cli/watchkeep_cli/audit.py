@@ -9,6 +9,7 @@ from watchkeep_cli.admin import AdminUrl, admin
 from watchkeep_core import audit
 from watchkeep_core.commands import print_json
 from watchkeep_core.database import OWNER, connect
+from watchkeep_core.errors import SettingsError
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -20,11 +21,22 @@ ORDER BY audit_id DESC LIMIT %(limit)s"""
 
 
 @app.command()
-def verify(admin_url: AdminUrl = None) -> None:
+def verify(
+    expect: Annotated[
+        str | None,
+        typer.Option(help="`head` of an earlier run, kept elsewhere: shows a chain that was cut or made anew."),
+    ] = None,
+    admin_url: AdminUrl = None,
+) -> None:
     """Recompute the hash chain; exit code 1 and the first broken seal when an entry was changed."""
     with connect(admin(admin_url), "audit", role=OWNER) as conn:
-        result = audit.verify(conn)
-    print_json({"sealed": result.sealed, "unsealed": result.unsealed, "broken_at": result.broken_at})
+        try:
+            result = audit.verify(conn, expect)
+        except ValueError:
+            raise SettingsError(f"--expect: {expect!r} is no head, which looks like 17:0a1b…") from None
+    print_json(
+        {"sealed": result.sealed, "unsealed": result.unsealed, "broken_at": result.broken_at, "head": result.head}
+    )
     if result.broken_at is not None:
         raise typer.Exit(1)
 

@@ -3,6 +3,7 @@
 import importlib
 import secrets
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from watchkeep_cli import bench_all, bench_console
 from watchkeep_cli.acl import LOAD_USER, AclRule, default_acl, load_acl
 from watchkeep_cli.bench_gateway import server_side
 from watchkeep_cli.bench_page import page
@@ -95,20 +97,23 @@ def detect(
     pieces: Annotated[int, typer.Option(min=7, help="Fleet: pieces of equipment.")] = 1_000,
     days: Annotated[int, typer.Option(min=21, max=365, help="Fleet: days; two weeks of them are warm-up.")] = 45,
     seed: Annotated[int, typer.Option(help="Of the fleet, its faults, and the half-splits.")] = 20_261_122,
-    only: Annotated[list[str] | None, typer.Option(help="These groups only: nab, skab, batadal, fleet, cost.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only nab, skab, batadal, fleet, cost, events.")] = None,
     json: Json = False,
 ) -> None:
-    """Warnings against labels: NAB, SKAB, BATADAL by their own rules; a simulated fleet with faults; cost."""
+    """Warnings against labels: NAB, SKAB, BATADAL by their own rules; a simulated fleet; cost; delay of events."""
     module = importlib.import_module("watchkeep_analytics.bench")
     made = importlib.import_module("watchkeep_cli.bench_detect")
     if unknown := set(only or ()) - set(module.GROUPS):
         raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(module.GROUPS)}")
     wanted = only or list(module.GROUPS)
     fleet = made.fleet(pieces, days, seed) if "fleet" in wanted else {}
-    result: Result = module.run_bench(
-        data, fleet, made.learnt(), seed=seed, groups=wanted, say=lambda text: typer.echo(text, err=True)
-    )
+    with made.servers() if "events" in wanted else nullcontext() as target:
+        result: Result = module.run_bench(data, fleet, made.learnt(), seed=seed, groups=wanted, say=_say, target=target)
     show(result, json=json)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 @app.command()
@@ -133,9 +138,35 @@ def orders(
 
 
 @app.command()
+def walls(
+    communities: Annotated[int, typer.Option(min=1, help="Live communities.")] = 12,
+    lifts: Annotated[
+        int, typer.Option(min=2, help="Lifts of each; 100 other pieces of equipment come with them.")
+    ] = 16,
+    days: Annotated[int, typer.Option(min=2, help="Of rollups.")] = 29,
+    orders: Annotated[int, typer.Option(min=100, help="Orders of the last 60 days.")] = 50_000,
+    runs: Annotated[int, typer.Option(min=5, help="How often each panel is asked; its 95th percentile counts.")] = 24,
+    json: Json = False,
+) -> None:
+    """Every panel of every Grafana board over 100 million readings' worth of rollups; what six screens cost."""
+    module = importlib.import_module("watchkeep_dashboards.bench")
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+        start_postgres(Path(folder, "postgres")) as postgres,
+    ):
+        migrate(postgres.admin_url)
+        login = secrets.token_urlsafe(24)
+        set_password(postgres.admin_url, "grafana_ro", login)
+        size = module.Size(communities, lifts, days, raw_hours=26, orders=orders, open=orders // 100, batches=17280)
+        wall = postgres.url("grafana_ro", login)
+        result: Result = module.run_bench(postgres.admin_url, wall, size=size, runs=runs)
+    show(result, json=json)
+
+
+@app.command()
 def gateway(
     points: Annotated[int, typer.Option(min=100, help="Points of the gateway, each a float32 register pair.")] = 5_000,
-    seconds: Annotated[float, typer.Option(min=1, help="Of each measure of polling.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Of each measure of polling.")] = 7.0,
     runs: Annotated[int, typer.Option(min=1, max=20, help="How often polling is measured; the median counts.")] = 3,
     backlog: Annotated[int, typer.Option(min=100_000, help="Readings on the spool that is drained.")] = 10_000_000,
     only: Annotated[list[str] | None, typer.Option(help="These groups only: polling, drain.")] = None,
@@ -155,6 +186,24 @@ def gateway(
         result: Result = module.run_bench(
             target, points=points, seconds=seconds, runs=runs, backlog=backlog, groups=only or module.GROUPS
         )
+    show(result, json=json)
+
+
+@app.command()
+def console(
+    boards: Annotated[int, typer.Option(min=1, help="Open boards: streams of live changes.")] = 50,
+    clients: Annotated[int, typer.Option(min=1, help="Clients that read and look.")] = 20,
+    rate: Annotated[float, typer.Option(min=1, help="Readings/s that come in meanwhile.")] = 20_000,
+    seconds: Annotated[float, typer.Option(min=2, help="How long it is measured.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """What people wait for while 50 boards are open, 20 clients look and 20,000 readings/s are stored."""
+    module = importlib.import_module("watchkeep_console.bench")
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+        bench_console.scene(Path(folder), rate=rate, points=20_000) as made,
+    ):
+        result: Result = module.run_bench(module.Target(**made), boards=boards, clients=clients, seconds=seconds)
     show(result, json=json)
 
 
@@ -194,6 +243,27 @@ def storage(
         start_postgres(Path(folder, "postgres")) as postgres,
     ):
         show(module.run_bench(postgres.admin_url, rows=rows, runs=runs), json=json)
+
+
+@app.command(name="all")
+def run_all(
+    out: Annotated[Path, typer.Option(help="Folder of the runs; the newest one there is compared with.")] = Path(
+        ".watchkeep/bench"
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes: shows that each bench runs.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="These benches only.")] = None,
+) -> None:
+    """Every bench, one JSON of all, and a table beside the run before. Hours at full size; minutes with --quick."""
+    options = bench_all.QUICK if quick else bench_all.BENCHES
+    if unknown := set(only or ()) - set(options):
+        raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(options)}")
+    before = bench_all.last(out)
+    results, failed = bench_all.run(only or list(options), options)
+    path = bench_all.save(results, out)
+    bench_all.show(bench_all.compare(results, before))
+    typer.echo(f"written to {path}", err=True)
+    if failed:
+        raise bench_all.BenchFailed("; ".join(f"{name}: {why}" for name, why in failed.items()))
 
 
 @app.command(name="page")

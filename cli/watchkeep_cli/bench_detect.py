@@ -1,9 +1,20 @@
-"""The fleet of `watchkeep bench detect`: simulated devices of several kinds, each with at most one fault."""
+"""What `watchkeep bench detect` needs of others: a fleet of several kinds with faults, a database and a broker."""
 
+import importlib
+import secrets
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from random import Random
+from typing import Any
 
+from watchkeep_cli.acl import default_acl
+from watchkeep_cli.broker import start_broker
+from watchkeep_cli.postgres import start_postgres
+from watchkeep_core import topics
+from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_core.vocabulary import load
 from watchkeep_firmware_sim.errors import ScenarioError
 from watchkeep_firmware_sim.generate import Generated, Wish, blocks, metrics_of
@@ -44,6 +55,26 @@ def fleet(pieces: int, days: int, seed: int) -> dict[str, Callable[[], Iterator[
         end = _START + days * _DAY_S
         made[kind] = partial(blocks, kind, count, _START, end, STEP_S, seed, metrics=_metrics(kind), faults=wishes)
     return made
+
+
+@contextmanager
+def servers() -> Iterator[Any]:
+    """For the group `events`: a database and a broker of its own, as its Target."""
+    module = importlib.import_module("watchkeep_analytics.bench_events")
+    settings = importlib.import_module("watchkeep_analytics.settings")
+    login, password = "watchkeep_analytics", secrets.token_urlsafe(24)
+    users = {f"analytics-{pp}": password for pp in range(topics.PARTITIONS)}
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
+        start_postgres(Path(folder, "postgres")) as postgres,
+        start_broker(Path(folder, "broker"), users, default_acl()) as broker,
+    ):
+        migrate(postgres.admin_url)
+        set_password(postgres.admin_url, login, password)
+        values = {"database_url": postgres.url(login, password), "mqtt_url": broker.url, "mqtt_password": password}
+        yield module.Target(
+            postgres.admin_url, settings.AnalyticsSettings(**values, poll_s=0.2, save_s=5.0, log_level="warning")
+        )
 
 
 def learnt() -> set[str]:

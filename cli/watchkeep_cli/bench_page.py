@@ -32,14 +32,16 @@ def page(files: Sequence[Path]) -> str:
     """Files of one bench stand together, in the order given. Raises UnreadableResult."""
     found: defaultdict[str, list[tuple[Path, Result]]] = defaultdict(list)
     for file in files:
-        result = _read(file)
-        found[result.bench].append((file, result))
+        for result in _read(file):
+            found[result.bench].append((file, result))
     return "\n".join([_HEAD, *(_section(bench, results) for bench, results in found.items())])
 
 
-def _read(file: Path) -> Result:
+def _read(file: Path) -> list[Result]:
+    """One result, or the list that `bench all` writes."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Result)
+        found = msgspec.json.decode(file.read_bytes(), type=Result | list[Result])
+        return [found] if isinstance(found, Result) else found
     except (OSError, msgspec.DecodeError) as error:
         raise UnreadableResult(f"{file}: {error}") from error
 

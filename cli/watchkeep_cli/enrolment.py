@@ -1,7 +1,7 @@
-"""The supervisor's side of gateway enrolment: the console asks by a file, we add the user to the broker we run.
+"""The supervisor's side of gateway enrolment: the console asks by a file, we tell the broker we run.
 
-A request is `*.request.json` with `{"user": "community/gateway", "password": "…"}`; it is renamed to `*.done` when the
-broker knows the user, to `*.failed` with the reason inside when it cannot be served.
+A request is `*.request.json` with `{"user": "community/gateway", "password": "…"}`, or `{"user": …, "revoke": true}`;
+it becomes `*.done` when the broker has done it, `*.failed` with the reason inside when it cannot be served.
 """
 
 import json
@@ -15,14 +15,17 @@ from watchkeep_core.topics import GatewayRef
 log = get_logger(__name__)
 
 
-def serve(directory: Path, add_user: Callable[[str, str], None]) -> int:
+def serve(directory: Path, add_user: Callable[[str, str], None], remove_user: Callable[[str], object]) -> int:
     """Serve all waiting requests; returns how many. Call it about twice a second."""
     served = 0
     for request in sorted(directory.glob("*.request.json")):
         stem = request.name.removesuffix(".request.json")
         try:
             user, password = _read(request)
-            add_user(user, password)
+            if password is None:
+                remove_user(user)
+            else:
+                add_user(user, password)
         except (WatchkeepError, ValueError, KeyError, TypeError) as error:
             (directory / f"{stem}.failed").write_text(str(error), encoding="utf-8")
             log.error("enrolment_failed", request=stem, reason=str(error))
@@ -33,9 +36,12 @@ def serve(directory: Path, add_user: Callable[[str, str], None]) -> int:
     return served
 
 
-def _read(request: Path) -> tuple[str, str]:
+def _read(request: Path) -> tuple[str, str | None]:
+    """The user, and the password to give to it; None = it is shut out."""
     wanted = json.loads(request.read_text(encoding="utf-8"))
     community, _, gateway = str(wanted["user"]).partition("/")
+    if wanted.get("revoke") is True:
+        return GatewayRef(community, gateway).user, None
     password = str(wanted["password"])
     if len(password) < 16:
         raise ValueError("password: shorter than 16 characters")

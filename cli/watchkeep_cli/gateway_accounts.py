@@ -148,7 +148,7 @@ def enroller(
     broker_dir: BrokerDir = DIR,
     pid_file: PidFile = PID_FILE,
 ) -> None:
-    """Serve the console's requests for new gateways until SIGTERM, beside a broker that systemd or Docker runs."""
+    """Serve the console's requests to let gateways in or out until SIGTERM, beside a broker of systemd or Docker."""
     logs.configure("enroller", "info")
     files = MosquittoFiles(broker_dir)
     files.require_rules(site_acl())
@@ -160,9 +160,13 @@ def enroller(
         files.put(user, password)
         reload_broker(pid_file)
 
+    def remove(user: str) -> None:
+        files.remove(user)
+        reload_broker(pid_file)
+
     stop = Stop().install()
     while not stop.wait(SERVE_EVERY_S):
-        enrolment.serve(folder, add)
+        enrolment.serve(folder, add, remove)
 
 
 def _registered(admin_url: str | None, ref: GatewayRef) -> list[gateway_bundle.Equipment]:

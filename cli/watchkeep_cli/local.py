@@ -42,9 +42,12 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of the console, when it is free.")] = 8080,
     broker: Annotated[str, typer.Option(help="auto, mosquitto or amqtt.")] = "auto",
     data: Annotated[Path | None, typer.Option(help="Where the demo keeps its data between starts.")] = None,
+    points: Annotated[int, typer.Option(help="So many points more, of a large simulated fleet; 0 = none.")] = 0,
+    rate: Annotated[float, typer.Option(help="Readings a second of that fleet.")] = 10_000,
 ) -> None:
     """The whole system on this machine: database, broker, services, console, and a simulated fleet that fails."""
     from watchkeep_cli.demo import screen
+    from watchkeep_cli.demo.crowd import Crowd
     from watchkeep_cli.demo.runner import Demo, Options, default_directory
 
     seconds = duration(length) if length else None
@@ -53,7 +56,8 @@ def demo(
     kind: Literal["auto", "mosquitto", "amqtt"] = broker  # type: ignore[assignment]  # checked above
     configure("demo", "warning", "text")
     stop = Stop().install()
-    options = Options(data or default_directory(), listen, port, kind)
+    crowd = Crowd(points, rate) if points else None
+    options = Options(data or default_directory(), listen, port, kind, crowd)
     with Demo(options, screen.teller(quiet=json)) as running:
         if not json:
             screen.welcome(running)

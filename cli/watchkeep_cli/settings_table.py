@@ -5,6 +5,7 @@ from watchkeep_cli.admin import AdminSettings
 from watchkeep_console.settings import ConsoleSettings
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.settings import PartSettings, describe
+from watchkeep_dashboards.settings import DashboardsSettings
 from watchkeep_dispatch.settings import DispatchSettings
 from watchkeep_firmware_sim.settings import SimSettings
 from watchkeep_gateway.settings import GatewaySettings
@@ -16,6 +17,7 @@ KINDS: tuple[type[PartSettings], ...] = (
     AnalyticsSettings,
     DispatchSettings,
     ConsoleSettings,
+    DashboardsSettings,
     SimSettings,
     AdminSettings,
 )

@@ -1,10 +1,11 @@
-"""Commands: `watchkeep console run | add-person | openapi`."""
+"""Commands: `watchkeep console run | add-person | openapi`, and those of operator_commands."""
 
 import sys
 from typing import Annotated
 
 import typer
 
+from watchkeep_console import operator_commands
 from watchkeep_core import logs
 from watchkeep_core.commands import print_json
 from watchkeep_core.database import OWNER, connect
@@ -13,6 +14,7 @@ from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
 
 app = typer.Typer(help="REST API and web pages: what people see and touch.", no_args_is_help=True)
+operator_commands.register(app)
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""Gives a new gateway its broker user: through a folder that the supervisor watches, or by hand.
+"""Gives a new gateway its broker user, and takes it away: through a folder that the supervisor watches, or by hand.
 
-The console writes `<name>.request.json` (`{"user", "password"}`, mode 0600) in one step; the supervisor adds the user
-to the broker and renames the file to `<name>.done`, or to `<name>.failed`. The console removes it then.
+The console writes `<name>.request.json` (`{"user", "password"}`, or `{"user", "revoke": true}`, mode 0600) in one step;
+the supervisor adds or removes the user at the broker and answers by `<name>.done`, or `<name>.failed`. The console
+removes that then.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Literal, Protocol
 from watchkeep_core.topics import GatewayRef
 
 Outcome = Literal["added", "pending", "failed", "by_hand"]
+"""`added` = done, also of a revocation."""
 
 
 class Enroller(Protocol):
@@ -24,11 +26,18 @@ class Enroller(Protocol):
         """Make the broker know this user; `pending` = asked, not confirmed in time."""
         ...
 
+    def revoke(self, source: GatewayRef) -> Outcome:
+        """Make the broker forget this user and cut its connection."""
+        ...
+
 
 class ByHand:
     """No one to ask: the page shows the command."""
 
     def enrol(self, source: GatewayRef, password: str) -> Outcome:
+        return "by_hand"
+
+    def revoke(self, source: GatewayRef) -> Outcome:
         return "by_hand"
 
 
@@ -42,6 +51,10 @@ class MemoryEnroller:
         self.users[source.user] = password
         return "added"
 
+    def revoke(self, source: GatewayRef) -> Outcome:
+        self.users.pop(source.user, None)
+        return "added"
+
 
 class FolderEnroller:
     """Asks the supervisor through a folder, and waits for its answer at most `wait_s` seconds."""
@@ -51,9 +64,15 @@ class FolderEnroller:
         self._wait_s = wait_s
 
     def enrol(self, source: GatewayRef, password: str) -> Outcome:
+        return self._ask({"user": source.user, "password": password})
+
+    def revoke(self, source: GatewayRef) -> Outcome:
+        return self._ask({"user": source.user, "revoke": True})
+
+    def _ask(self, wanted: dict[str, str | bool]) -> Outcome:
         name = secrets.token_hex(8)
         request = self._folder / f"{name}.request.json"
-        _write_private(request, json.dumps({"user": source.user, "password": password}))
+        _write_private(request, json.dumps(wanted))
         outcomes: dict[Path, Outcome] = {
             self._folder / f"{name}.done": "added",
             self._folder / f"{name}.failed": "failed",

@@ -4,9 +4,12 @@ WatchkeepError
 └── PermanentError
     └── ConsoleError          carries `status`, `code`, `field`
         ├── NotLoggedIn       401
+        │   ├── CodeNeeded    the password is right, the second factor is missing; carries a ticket
+        │   └── StepDue       403: logged in, but a password or second factor must be set first
         ├── Forbidden         403: inside one's scope, but not one's business
         ├── NotFound          404: unknown, or outside one's scope; nobody can tell which
         ├── Conflict          409: somebody was faster; carries the present version
+        │   └── PreconditionFailed  412: the same, for a request with `If-Match`
         ├── Invalid           422: names the field
         └── TooMany           429: try again after `retry_after_s`
 """
@@ -32,6 +35,27 @@ class NotLoggedIn(ConsoleError):
 
     def __init__(self, detail: str = "log in first") -> None:
         super().__init__("not_logged_in", detail)
+
+
+class CodeNeeded(NotLoggedIn):
+    """The first factor is right; `ticket` stands for it while the code is typed in."""
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__("the code of the authenticator app is needed, in `code`")
+        self.code = "code_needed"
+        self.field = "code"
+        self.ticket = ticket
+
+
+class StepDue(NotLoggedIn):
+    """The session opens nothing but the own account until `step` (`password` or `totp`) is done."""
+
+    status = 403
+
+    def __init__(self, step: str) -> None:
+        super().__init__(f"set your {'own password' if step == 'password' else 'second factor'} first")
+        self.code = f"{step}_due"
+        self.step = step
 
 
 class Forbidden(ConsoleError):
@@ -60,6 +84,15 @@ class Conflict(ConsoleError):
     def __init__(self, code: str, detail: str, field: str | None = None, version: int | None = None) -> None:
         super().__init__(code, detail, field)
         self.version = version
+
+
+class PreconditionFailed(Conflict):
+    """The thing is no longer the one whose ETag was sent."""
+
+    status = 412
+
+    def __init__(self, detail: str, version: int | None = None) -> None:
+        super().__init__("stale", detail, "If-Match", version)
 
 
 class Invalid(ConsoleError):

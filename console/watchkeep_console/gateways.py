@@ -1,4 +1,4 @@
-"""New gateways: register, make a password, have the broker know it, and say everything once."""
+"""Gateways: register, make a password, have the broker know it, say everything once; and shut one out again."""
 
 import secrets
 
@@ -60,8 +60,29 @@ def renew(house: Services, session: Session, community: str, gateway_id: str) ->
             raise NotFound("gateway", f"{community}/{gateway_id}")
         session.person.require("gateway:enrol", community)
         who = session.person.person_id
+        conn.execute("UPDATE gateways SET revoked_at = NULL WHERE (community_id, gateway_id) = (%s, %s)", key)
         audit.record(conn, "gateway_password_renewed", "gateway", f"{community}/{gateway_id}", person_id=who)
     return _credentials(house, GatewayRef(community, gateway_id), there[0])
+
+
+def revoke(house: Services, session: Session, community: str, gateway_id: str) -> m.Revoked:
+    """Shut a gateway out: register first, then the broker. Raises NotFound, Forbidden, Conflict(`revoked`)."""
+    key = [community, gateway_id]
+    with house.identity.acting(session) as conn:
+        there = conn.execute(
+            "SELECT revoked_at FROM gateways WHERE (community_id, gateway_id) = (%s, %s) FOR UPDATE", key
+        ).fetchone()
+        if there is None:
+            raise NotFound("gateway", f"{community}/{gateway_id}")
+        session.person.require("gateway:enrol", community)
+        if there[0] is not None:
+            raise Conflict("revoked", f"{community}/{gateway_id} was revoked already")
+        now = house.clock.now()
+        conn.execute("UPDATE gateways SET revoked_at = %s WHERE (community_id, gateway_id) = (%s, %s)", [now, *key])
+        who = session.person.person_id
+        audit.record(conn, "gateway_revoked", "gateway", f"{community}/{gateway_id}", person_id=who)
+    outcome = house.enroller.revoke(GatewayRef(community, gateway_id))
+    return m.Revoked(community_id=community, gateway_id=gateway_id, revoked_at=now, broker_user=outcome)
 
 
 def _credentials(house: Services, source: GatewayRef, name: str) -> m.Credentials:

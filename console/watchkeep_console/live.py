@@ -73,6 +73,12 @@ class Hub:
         self._url = database_url
         self._watchers: set[Watcher] = set()
         self._listening = False
+        self._heard = 0
+
+    @property
+    def heard(self) -> int:
+        """Changes so far; a cut line counts as one."""
+        return self._heard
 
     @property
     def listening(self) -> bool:
@@ -119,6 +125,7 @@ class Hub:
         ) as conn:
             await conn.execute(f"LISTEN {CHANNEL}")
             self._listening = True
+            self._heard += 1
             for watcher in self._watchers:
                 watcher.miss()  # what happened while nobody listened
             async for notice in conn.notifies():
@@ -129,5 +136,6 @@ class Hub:
             change = msgspec.json.decode(payload, type=Change)
         except msgspec.MsgspecError:
             return  # another table's, or a newer version's
+        self._heard += 1
         for watcher in self._watchers:
             watcher.add(change)

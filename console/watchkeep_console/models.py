@@ -358,6 +358,15 @@ class Credentials(Model):
     """Whether the broker knows the user already."""
 
 
+class Revoked(Model):
+    """A gateway that is shut out; `broker_user` as in Credentials: `added` = the broker has done it."""
+
+    community_id: str
+    gateway_id: str
+    revoked_at: datetime
+    broker_user: Literal["added", "pending", "failed", "by_hand"]
+
+
 class Summary(Model):
     """Counts over what the person may see; readings per second over the whole house."""
 

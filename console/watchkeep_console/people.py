@@ -51,7 +51,7 @@ def create_person(
     if password is not None:
         passwords.check_policy(login, password)
     for membership in memberships:
-        _check(membership)
+        check_membership(membership)
     try:
         row = conn.execute(
             _SAVE,
@@ -88,7 +88,8 @@ ON CONFLICT (login) DO UPDATE SET name = excluded.name, org_id = excluded.org_id
 RETURNING person_id"""
 
 
-def _check(membership: NewMembership) -> None:
+def check_membership(membership: NewMembership) -> None:
+    """Raises Invalid(`membership`)."""
     if membership.role not in load().roles:
         raise Invalid("membership", f"no role {membership.role!r}")
     if membership.scope_kind not in _SCOPES:

@@ -8,12 +8,23 @@ from watchkeep_console.errors import Forbidden
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch.lifecycle import TRANSITIONS
 
-Permission = Literal["warning:judge", "case:act", "case:file", "gateway:enrol"]
+Permission = Literal[
+    "warning:judge", "case:act", "case:file", "gateway:enrol", "estate:edit", "rota:plan", "notice:post", "supervise",
+    "duties:edit", "limits:edit", "channels:edit", "people:edit", "audit:read", "ranking:appeal", "data:share",
+]  # fmt: skip
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+READ = "read"
+"""What a token needs to read; people need no permission for it, row-level security decides what they see."""
+SCOPES = (READ, "warning:judge", "case:act", "case:file", "gateway:enrol", "estate:edit", "data:share")
+"""What a token may have: nothing that administers people or supervises."""
 
 JUDGES = frozenset({"duty_officer", "property_manager", "safety_manager", "supervisor"})
 FILERS = frozenset({"duty_officer", "property_manager", "safety_manager", "grid_worker", "subdistrict_office"})
 ENROLLERS = frozenset({"property_manager", "sys_admin"})
+MANAGERS = frozenset({"property_manager", "maintainer_manager"})
+SUPERVISORS = frozenset({"supervisor", "subdistrict_office", "city_office", "authority_officer"})
+"""Who draws up, publishes and decides, in the area of the membership."""
+ADMINISTRATORS = frozenset({"sys_admin", "sec_admin"})
 ACTORS = frozenset(role for row in TRANSITIONS for role in row.actors) - {"system"}
 """Which act in which state is dispatch's table; here only who acts at all."""
 
@@ -22,6 +33,17 @@ HOLDERS: dict[Permission, frozenset[str]] = {
     "case:act": ACTORS,
     "case:file": FILERS,
     "gateway:enrol": ENROLLERS,
+    "estate:edit": ENROLLERS,
+    "rota:plan": MANAGERS,
+    "notice:post": frozenset({"property_manager", "subdistrict_office"}),
+    "supervise": SUPERVISORS,
+    "duties:edit": frozenset({"supervisor", "city_office", "authority_officer", "sys_admin"}),
+    "limits:edit": frozenset({"property_manager", "safety_manager", "sys_admin"}),
+    "channels:edit": MANAGERS | ADMINISTRATORS,
+    "people:edit": ADMINISTRATORS,
+    "audit:read": frozenset({"auditor"}),
+    "ranking:appeal": MANAGERS,
+    "data:share": SUPERVISORS | {"sec_admin"},
 }
 ROLES: dict[str, frozenset[Permission]] = {
     role: frozenset(permission for permission, holders in HOLDERS.items() if role in holders) for role in load().roles

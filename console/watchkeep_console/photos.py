@@ -1,15 +1,17 @@
-"""Photos as evidence: at most 1 MB, recognised by their first bytes, never by their name."""
+"""Photos as evidence, recognised by their first bytes, never by their name."""
 
 from watchkeep_console.errors import Invalid
+from watchkeep_dispatch import evidence_files
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = evidence_files.MAX_BYTES
+
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
 
 
-def media_type(content: bytes) -> str:
-    """Raises Invalid(`photo`) for anything but JPEG, PNG and WebP, or more than 1 MB. SVG is none of them."""
-    if len(content) > MAX_BYTES:
-        raise Invalid("photo", "may have at most 1 MB")
+def media_type(content: bytes, most: int = MAX_BYTES) -> str:
+    """Raises Invalid(`photo`) for anything but JPEG, PNG and WebP, or more than `most` bytes. SVG is none of them."""
+    if len(content) > most:
+        raise Invalid("photo", f"may have at most {most // 1024 // 1024} MB")
     if content.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if content.startswith(b"\x89PNG\r\n\x1a\n"):

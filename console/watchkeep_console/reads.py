@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -40,7 +41,7 @@ def equipment(
 ) -> m.Page[m.Equipment]:
     """The register by community and id. Raises Invalid(`cursor`)."""
     after = _decode(cursor, str, str) or (None, None)
-    wanted = {"community": community, "kind": kind, "text": _literal(text), "limit": limit + 1}
+    wanted = {"community": community, "kind": kind, "text": literal(text), "limit": limit + 1}
     rows = _models(conn, m.Equipment, "equipment", wanted | {"after_community": after[0], "after_id": after[1]})
     return _page(rows, limit, lambda last: [last.community_id, last.equipment_id])
 
@@ -91,6 +92,13 @@ def curve(
 ) -> list[Bucket]:
     """Buckets of one visible series, oldest first: raw while few, else from the rollups, extremes kept."""
     return read_series(conn, [series_id], since, until, points).get(series_id, [])
+
+
+def curves(
+    conn: Connection, series: Sequence[int], since: datetime, until: datetime, points: int
+) -> dict[int, list[Bucket]]:
+    """As `curve`, of several series in one query."""
+    return read_series(conn, series, since, until, points)
 
 
 def series_window(conn: Connection, series_id: int, since: datetime, until: datetime, points: int) -> m.SeriesWindow:
@@ -323,6 +331,6 @@ def _number(cursor: str | None) -> int | None:
     return number
 
 
-def _literal(text: str | None) -> str | None:
+def literal(text: str | None) -> str | None:
     """A search text in which % and _ are only themselves."""
     return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") if text else None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_network
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
@@ -12,16 +13,23 @@ from watchkeep_console.enrol import Enroller, enroller
 from watchkeep_console.identity import Identity
 from watchkeep_console.limiter import Limiter
 from watchkeep_console.live import Hub
+from watchkeep_console.oidc import Provider
 from watchkeep_console.settings import ConsoleSettings
+from watchkeep_console.shared import Shared
 from watchkeep_core.clock import Clock, SystemClock
 from watchkeep_core.database import as_person, open_pool
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.duties import Lists
+from watchkeep_dispatch.notify.guard import Egress
 
 LOGINS_PER_MINUTE = 10
 REPORTS_PER_HOUR = 20
 """From one address without a login: a whole house may share one."""
+STRANGERS_PER_MINUTE = 600
+EXPORTS_PER_MINUTE = 10
+WEBHOOK_S = 8.0
+"""Longest one message may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +38,25 @@ class Services:
     pool: ConnectionPool[Connection]
     identity: Identity
     hub: Hub
+    shared: Shared
+    """Pictures of the board, by scope."""
     enroller: Enroller
     clock: Clock
     rules: Rules
     """How cases that people file are judged and timed; nothing waits."""
+    egress: Egress
+    """Where webhooks may go."""
+    oidc: Provider | None
+    """Where people may log in besides; None = nowhere."""
     logins_by_address: Limiter
     logins_by_account: Limiter
     reports_by_address: Limiter
+    requests: Limiter
+    """By session or token."""
+    strangers: Limiter
+    """Requests without a live session or token, by address: nobody guesses tokens."""
+    exports: Limiter
+    """Lists as files, by session or token."""
 
     @contextmanager
     def acting(self, person_id: str) -> Iterator[Connection]:
@@ -50,6 +70,7 @@ def build(settings: ConsoleSettings, clock: Clock | None = None, enrolling: Enro
     clock = clock or SystemClock()
     url = settings.database_url.get_secret_value()
     pool = open_pool(url, "console", min_size=2, max_size=settings.pool_size)
+    hub = Hub(url)
     return Services(
         settings=settings,
         pool=pool,
@@ -59,12 +80,27 @@ def build(settings: ConsoleSettings, clock: Clock | None = None, enrolling: Enro
             clock,
             timedelta(hours=settings.session_hours),
             timedelta(minutes=settings.idle_minutes),
+            settings.totp_roles,
         ),
-        hub=Hub(url),
+        hub=hub,
+        shared=Shared(lambda: hub.heard),
         enroller=enrolling or enroller(settings.enrol_dir),
         clock=clock,
         rules=Rules(load(), Lists(), {}, calendar=settings.calendar()),
+        egress=Egress(tuple(ip_network(str(network)) for network in settings.webhook_networks), WEBHOOK_S),
+        oidc=_provider(settings),
         logins_by_address=Limiter(LOGINS_PER_MINUTE * 3, 60),
         logins_by_account=Limiter(LOGINS_PER_MINUTE, 60),
         reports_by_address=Limiter(REPORTS_PER_HOUR, 3600),
+        requests=Limiter(settings.requests_per_minute, 60),
+        strangers=Limiter(STRANGERS_PER_MINUTE, 60),
+        exports=Limiter(EXPORTS_PER_MINUTE, 60),
     )
+
+
+def _provider(settings: ConsoleSettings) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    secret = settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else None
+    signing = settings.session_secret.get_secret_value()
+    return Provider(settings.oidc_issuer, settings.oidc_client_id, secret, signing)

@@ -1,7 +1,7 @@
 """What people do to warnings, cases and orders: checks, one transaction, then dispatch decides (its life cycle)."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,13 +10,13 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from watchkeep_console import models as m
-from watchkeep_console import reads
+from watchkeep_console import once, reads
 from watchkeep_console.errors import Conflict, ConsoleError, Forbidden, Invalid, NotFound
 from watchkeep_console.identity import Session
 from watchkeep_console.permissions import Person
 from watchkeep_console.services import Services
 from watchkeep_core.database import queries
-from watchkeep_dispatch import filing, intake, joint, work_order
+from watchkeep_dispatch import filing, intake, joint, pausing, work_order
 from watchkeep_dispatch.actions import Done, Evidence, Request
 from watchkeep_dispatch.errors import (
     DispatchError,
@@ -28,14 +28,15 @@ from watchkeep_dispatch.errors import (
     StaleVersion,
     Suppressed,
 )
-from watchkeep_dispatch.lifecycle import DESK, TRANSITIONS, next_state
+from watchkeep_dispatch.granting import BY_PEOPLE, EXTENDABLE
+from watchkeep_dispatch.lifecycle import CALLERS, DESK, HANDLERS, TRANSITIONS, next_state, rank
 from watchkeep_dispatch.notify.outbox import announce_test
 from watchkeep_dispatch.notify.receipts import note_seen
 
-KEY = "Idempotency-Key"
+KEY = once.HEADER
 _SQL = queries("watchkeep_console", "sql/identity.sql")
-RAISE = "raise_class"
-"""No transition: the case stays in its state."""
+RAISE, REFUSE_PAUSE = "raise_class", "refuse_pause"
+"""No transitions: the case stays in its state."""
 _WITH_EVIDENCE: Mapping[str, Callable[..., Done]] = {
     "arrive": work_order.arrive,
     "finish": work_order.finish,
@@ -46,6 +47,7 @@ _PLAIN: Mapping[str, Callable[[Connection, int, Request], Done]] = {
     "return": work_order.return_order,
     "redispatch": work_order.redispatch,
     "suspend": work_order.suspend,
+    REFUSE_PAUSE: work_order.refuse_pause,
     "resume": work_order.resume,
     "rework": work_order.rework,
     "close": work_order.close,
@@ -102,27 +104,57 @@ def actions(person: Person, case: m.Case) -> list[str]:
     if person.scopes is not None and "case:act" not in person.scopes:
         return []
     raises = [RAISE] if case.closed_at is None and case.case_class > "A" and roles & set(DESK) else []
-    return raises + [
-        row.action
-        for row in TRANSITIONS
-        if row.action in ACTIONS
-        and next_state(row.action, case.state)
-        and roles & set(row.actors)
-        and ("own_order" not in row.guards or case.order_org_id in person.organisations)
-    ]
+    return (
+        raises
+        + _beside(person, case, roles)
+        + [
+            row.action
+            for row in TRANSITIONS
+            if row.action in ACTIONS
+            and next_state(row.action, case.state)
+            and roles & set(row.actors)
+            and ("own_order" not in row.guards or case.order_org_id in person.organisations)
+        ]
+    )
+
+
+def _beside(person: Person, case: m.Case, roles: frozenset[str]) -> list[str]:
+    """What moves no case: more time, a person for the order, help, the call to the reporter."""
+    manages = bool(roles & set(HANDLERS) - {"technician"}) and case.order_org_id in person.organisations
+    possible = {
+        "extend": case.state in EXTENDABLE and rank(roles) > 1,
+        "assign": case.state in EXTENDABLE and bool(manages or roles & set(DESK)),
+        "assist": case.state in joint.JOINABLE and bool(roles & set(joint.ASKING)),
+        CALL_BACK: case.state == "closed" and case.source in BY_PEOPLE and bool(roles & set(CALLERS)),
+    }
+    return [action for action, allowed in possible.items() if allowed]
+
+
+def _may_refuse_pause(conn: Connection, person: Person, case: m.Case, possible: Sequence[str], now: datetime) -> bool:
+    """A superior may, while a pause is asked for; to grant it is `suspend`, as to ask."""
+    if "suspend" not in possible or rank(person.roles(case.community_id, _concerned(case))) <= 1:
+        return False
+    return any(row["state"] == "asked" for row in pausing.listing(conn, now, case.case_id))
 
 
 def open_case(conn: Connection, person: Person, case_id: int, now: datetime) -> m.CaseDetail:
     """A case with what the person may do; what told them of it counts as read. Raises NotFound."""
-    found = reads.case_detail(conn, case_id, actions(person, reads.case(conn, case_id)))
+    case = reads.case(conn, case_id)
+    possible = actions(person, case)
+    if _may_refuse_pause(conn, person, case, possible, now):
+        possible.append(REFUSE_PAUSE)
+    found = reads.case_detail(conn, case_id, possible)
     note_seen(conn, case_id, person.person_id, now)
     return found
 
 
 def order_actions(person: Person, conn: Connection, order: m.Order) -> list[str]:
-    """As `actions`, through an order; none when it is over."""
-    if order.closed_at is not None or not order.lead:
+    """As `actions`, through an order; none when it is over. Who helps takes the steps of its own order."""
+    if order.closed_at is not None:
         return []
+    if not order.lead:
+        mine = order.org_id in person.organisations and person.roles("", [order.org_id]) & set(HANDLERS)
+        return [action for action, (states, _) in joint.STEPS.items() if mine and order.state in states]
     return actions(person, reads.case(conn, order.case_id))
 
 

@@ -5,7 +5,7 @@ than every running one, so an entry that commits late cannot slip in before a se
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -29,11 +29,15 @@ FROM audit_seals s LEFT JOIN audit_entries e USING (audit_id) ORDER BY s.seal_no
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The outcome of a check: `broken_at` is the first seal that does not fit, None when all do."""
+    """The outcome of a check: `broken_at` is the first seal that does not fit, None when all do.
+
+    `head` is `SEAL:HASH` of the last one: kept elsewhere, it later shows that nothing was cut off or made anew.
+    """
 
     sealed: int
     unsealed: int
     broken_at: int | None
+    head: str = field(default="", compare=False)
 
 
 def record(
@@ -71,17 +75,26 @@ def seal(conn: Connection, at_most: int = 1000) -> int:
     return len(entries)
 
 
-def verify(conn: Connection) -> Verification:
-    """Recompute the whole chain."""
+def verify(conn: Connection, expected: str | None = None) -> Verification:
+    """Recompute the whole chain; one without `expected`, an earlier `head`, is broken there. Raises ValueError."""
+    known_no, known_hash = _head(expected) if expected else (0, _GENESIS)
     previous, count, broken = _GENESIS, 0, None
     with conn.cursor("audit_verify") as rows:
         for seal_no, stored, *entry in rows.execute(_SEALED):
             count += 1
             previous = _link(previous, tuple(entry))
-            if broken is None and (seal_no != count or bytes(stored) != previous):
+            fits = seal_no == count and bytes(stored) == previous and (count != known_no or previous == known_hash)
+            if broken is None and not fits:
                 broken = seal_no
+    if broken is None and count < known_no:
+        broken = count + 1
     total = conn.execute("SELECT count(*) FROM audit_entries").fetchone()
-    return Verification(count, (total[0] if total else 0) - count, broken)
+    return Verification(count, (total[0] if total else 0) - count, broken, f"{count}:{previous.hex()}")
+
+
+def _head(text: str) -> tuple[int, bytes]:
+    number, _, digest = text.partition(":")
+    return int(number), bytes.fromhex(digest)
 
 
 def _link(previous: bytes, entry: tuple[Any, ...]) -> bytes:

@@ -1,5 +1,6 @@
-"""What the package carries: the committed dashboards and the files that tell Grafana to read them."""
+"""What the package carries: the committed boards, and how one is fitted to a console and a community."""
 
+import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -9,52 +10,93 @@ from watchkeep_core.errors import PermanentError
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-NAMES = ("community-wall", "platform-health")
+NAMES = (
+    "city-overview",
+    "community-wall",
+    "elevators",
+    "fire",
+    "water",
+    "orders",
+    "companies",
+    "sensors",
+    "equipment",
+    "platform-health",
+)
+OF_ONE_COMMUNITY = ("community-wall", "elevators", "fire", "water", "orders", "sensors")
+"""Boards that a community's own playlist shows: its id stands in them, as Grafana's playlists drop variables."""
+OF_THE_CITY = ("city-overview", "orders", "companies", "sensors")
+"""Boards of the city's playlist."""
+CONSOLE = "console"
+"""Name of the constant that holds the console's address."""
+FOLDER_UID, FOLDER_TITLE = "watchkeep", "Watchkeep"
+DATASOURCE_UID = "watchkeep"
 
-_PACKAGE = files("watchkeep_dashboards")
+PACKAGE = files("watchkeep_dashboards")
 
 
-class ExportFailed(PermanentError):
-    """The folder cannot be written."""
+class NoSuchBoard(PermanentError):
+    """The name of a board is not one of NAMES."""
 
 
 def path_of(name: str, language: Language) -> Path:
-    """File of one dashboard, relative to the package."""
+    """File of one board, relative to the package."""
     return Path("json", language, f"{name}.json")
 
 
 def text_of(name: str, language: Language) -> str:
-    """Classic JSON of one dashboard, as committed."""
-    return _PACKAGE.joinpath(*path_of(name, language).parts).read_text(encoding="utf-8")
+    """Classic JSON of one board, as committed."""
+    return PACKAGE.joinpath(*path_of(name, language).parts).read_text(encoding="utf-8")
+
+
+def uid_of(name: str, language: Language, community: str = "") -> str:
+    """Uid of a board, or of its copy for one community: at most 40 characters, Grafana's limit."""
+    if not community:
+        return f"watchkeep-{name}-{language}"
+    digest = hashlib.sha256(community.encode()).hexdigest()[:10]
+    return f"wk-{name}-{language}-{digest}"
+
+
+def constant(name: str, value: str) -> dict[str, Any]:
+    """A variable that nobody can change from the address bar."""
+    return {
+        "current": {"selected": False, "text": value, "value": value},
+        "hide": 2,
+        "name": name,
+        "query": value,
+        "skipUrlSync": True,
+        "type": "constant",
+    }
+
+
+def board(
+    name: str, language: Language, *, console: str = "", community: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    """One board as a document; `console` is the console's address, `community` the id and name it is fixed to."""
+    if name not in NAMES:
+        raise NoSuchBoard(f"no board {name!r}; there are: {', '.join(NAMES)}")
+    document: dict[str, Any] = json.loads(text_of(name, language))
+    fixed = {CONSOLE: console.rstrip("/")} if console else {}
+    if community:
+        fixed["community"], title = community
+        document["uid"] = uid_of(name, language, community[0])
+        document["title"] = f"{title} · {document['title']}"
+    variables = document["templating"]["list"]
+    document["templating"]["list"] = [
+        constant(item["name"], fixed[item["name"]]) if item["name"] in fixed else item for item in variables
+    ]
+    return document
 
 
 def listing() -> list[dict[str, Any]]:
-    """All dashboards in all languages, briefly."""
-    boards = [(name, language, json.loads(text_of(name, language))) for name in NAMES for language in LANGUAGES]
+    """All boards in all languages, briefly."""
+    boards = [(name, language, board(name, language)) for name in NAMES for language in LANGUAGES]
     return [
         {
             "name": name,
             "language": language,
-            "uid": board["uid"],
-            "title": board["title"],
-            "panels": len(board["panels"]),
+            "uid": document["uid"],
+            "title": document["title"],
+            "panels": len(document["panels"]),
         }
-        for name, language, board in boards
+        for name, language, document in boards
     ]
-
-
-def export(folder: Path, language: Language) -> list[Path]:
-    """Write Grafana's file provisioning tree, over an older one; returns the files. Raises ExportFailed."""
-    copies = {
-        folder / "datasources" / "watchkeep.yaml": _PACKAGE / "provisioning" / "datasource.yaml",
-        folder / "dashboards" / "watchkeep.yaml": _PACKAGE / "provisioning" / "dashboards.yaml",
-    }
-    for name in NAMES:
-        copies[folder / "dashboards" / "watchkeep" / f"{name}.json"] = _PACKAGE / "json" / language / f"{name}.json"
-    try:
-        for path, source in copies.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(source.read_bytes())
-    except OSError as error:
-        raise ExportFailed(f"cannot write {error.filename or folder}: {error.strerror}") from None
-    return list(copies)

@@ -18,6 +18,8 @@ from watchkeep_dispatch.orders import Case, load_case, note
 
 VERIFY_WITHIN = (timedelta(days=1), "working_days")
 """From the handler's report to its check (DOMAIN §6, CP)."""
+PAUSE_HOLDS = timedelta(hours=24)
+"""Nobody has decided on a pause within this time: it has lapsed."""
 ORDER_ENDS = (*FINAL, "returned", "rework", "ledger")
 """A case that comes into one of these states has done with its present order."""
 
@@ -26,8 +28,8 @@ ORDER_ENDS = (*FINAL, "returned", "rework", "ledger")
 class Request:
     """Who asks, when (UTC), and for what version of the case.
 
-    `version` None = whatever it is now. `key` makes a repeated request harmless. `approver_id` is the second person of
-    an approval, `org_id` the organisation proposed or chosen.
+    `version` None = whatever it is now. `key` makes a repeated request harmless. `approver_id` is the superior who is
+    asked for a pause, `org_id` the organisation proposed or chosen.
     """
 
     person_id: str
@@ -104,6 +106,21 @@ class CaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A pause that was asked for; `roles` of whoever asked, towards this case."""
+
+    request_id: int
+    asked_by: str
+    asked_at: datetime
+    reason: str
+    roles: frozenset[str]
+
+    def decidable_by(self, person_id: str, roles: frozenset[str], handlers: Iterable[str]) -> bool:
+        """Four eyes: somebody else, of higher rank, who has not worked on the case."""
+        return person_id not in (self.asked_by, *handlers) and rank(roles) > rank(self.roles)
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """All that decides about one step."""
 
@@ -115,8 +132,8 @@ class Step:
     organisations: frozenset[str]
     request: Request
     licensed: bool = True
-    approver_roles: frozenset[str] = frozenset()
-    """Roles of the named approver towards this case."""
+    pause: Asked | None = None
+    """The pause that was asked for and still holds."""
 
 
 def act(
@@ -145,7 +162,7 @@ def standing(conn: Connection, case_id: int, request: Request) -> tuple[Case, fr
         raise NoSuchCase("case", case_id)
     if request.version not in (None, case.version):
         raise StaleVersion(case_id, request.version or 0, case.version)
-    return case, _roles(conn, case, request.person_id, None)[0]
+    return case, roles_of(conn, case, request.person_id, None)[0]
 
 
 def check(step: Step) -> None:
@@ -216,10 +233,8 @@ _GUARDS: Mapping[str, Callable[[Step], bool]] = {
     "arrived": lambda s: s.order is not None and (s.order.arrived_at is not None or s.order.arrive_due is None),
     "helpers_done": lambda s: s.facts.open_helpers == 0,
     "evidence": lambda s: set(s.facts.needed) <= set(s.facts.evidence),
-    "approver": lambda s: (
-        s.request.approver_id not in (None, s.request.person_id, *s.facts.handlers)
-        and rank(s.approver_roles) > rank(s.roles)
-    ),
+    "pause_asked": lambda s: s.pause is not None,
+    "superior": lambda s: s.pause is not None and s.pause.decidable_by(s.request.person_id, s.roles, s.facts.handlers),
     "not_handler": lambda s: s.request.person_id not in s.facts.handlers,
     "sensor_normal": lambda s: s.facts.open_warnings == 0,
     "clear_long_enough": lambda s: clear_long_enough(s.facts, s.case.now),
@@ -250,17 +265,29 @@ def _step(conn: Connection, row: Transition, case: Case, request: Request, evide
         facts = cursor.execute(_sql("case_facts"), [case.case_id]).fetchone()
     if facts is None:
         raise NoSuchCase("case", case.case_id)
-    roles, organisations = _roles(conn, case, request.person_id, order)
-    approver = _roles(conn, case, request.approver_id, order)[0] if request.approver_id else frozenset[str]()
+    roles, organisations = roles_of(conn, case, request.person_id, order)
+    pause = asked_pause(conn, case, order) if "pause_asked" in row.guards else None
     licensed = (
         "licensed" not in row.guards
         or order is None
         or rota.licensed(conn, request.person_id, order.org_id, case.community_id, case.equipment_id)
     )
-    return Step(row, case, order, facts, roles, organisations, request, licensed, approver)
+    return Step(row, case, order, facts, roles, organisations, request, licensed, pause)
 
 
-def _roles(
+def asked_pause(conn: Connection, case: Case, order: LeadOrder | None) -> Asked | None:
+    """The pause asked for on an order that nobody has decided on and that has not lapsed."""
+    if order is None:
+        return None
+    wanted = {"order_id": order.order_id, "since": case.now - PAUSE_HOLDS}
+    found = conn.execute(queries("watchkeep_dispatch", "sql/pausing.sql")["asked"], wanted).fetchone()
+    if found is None:
+        return None
+    number, asked_by, asked_at, reason = found
+    return Asked(number, asked_by, asked_at, reason, roles_of(conn, case, asked_by, order)[0])
+
+
+def roles_of(
     conn: Connection, case: Case, person_id: str, order: LeadOrder | None
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Roles of a person that cover this case, and the organisations through which."""

@@ -17,6 +17,7 @@ from watchkeep_dispatch.duty_commands import duties_app, row_shown
 from watchkeep_dispatch.ledger_commands import agenda, fund_app, ledger_app
 from watchkeep_dispatch.notify.commands import channels_app, notifications_app
 from watchkeep_dispatch.notify.jobs import install_jobs
+from watchkeep_dispatch.pause_commands import pauses_app
 from watchkeep_dispatch.preventive_commands import handover_app, told, visits_app
 from watchkeep_dispatch.quiet_commands import held_back, silence_app, window_app
 from watchkeep_dispatch.rota_commands import rota_app, skill_app
@@ -37,6 +38,7 @@ app.add_typer(channels_app, name="channels")
 app.add_typer(visits_app, name="visits")
 app.add_typer(handover_app, name="handover")
 app.command()(told)
+app.add_typer(pauses_app, name="pauses")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(fund_app, name="fund")
 app.command()(agenda)

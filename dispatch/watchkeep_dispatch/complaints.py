@@ -4,7 +4,6 @@ Residents' reports arrive as bare rows (schema function report_problem) and are 
 programs and files bring in is filed in the same transaction. The caller opens it.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +18,9 @@ from watchkeep_core.database import queries
 from watchkeep_core.errors import PermanentError
 from watchkeep_core.logs import get_logger
 from watchkeep_core.vocabulary import Vocabulary
-from watchkeep_dispatch import casework, parties
+from watchkeep_dispatch import casework, evidence_files, parties
 from watchkeep_dispatch.casework import Finding, Rules
-from watchkeep_dispatch.errors import DispatchError
+from watchkeep_dispatch.errors import DispatchError, GuardFailed
 from watchkeep_dispatch.orders import Case, load_case
 
 _log = get_logger(__name__)
@@ -227,10 +226,9 @@ def _file(conn: Connection, waiting: _Waiting, now: datetime, rules: Rules, pers
             casework.recur(conn, case, plan, now, text=text)
         elif case is not None:
             casework.reopen(conn, case, plan, rules, now)
-        elif written := casework.write(conn, plan):
-            casework.start(conn, written, plan, rules, now, text=text, person_id=person_id)
-            _give(conn, waiting, written, now, attached=False)
-            return written, False
+        elif opened := casework.open_case(conn, plan, rules, now, text=text, person_id=person_id):
+            _give(conn, waiting, opened.case, now, attached=False)
+            return opened.case, False
         if case is not None:
             _give(conn, waiting, case, now, attached=True)
             return case, True
@@ -250,13 +248,25 @@ def _open_case(conn: Connection, finding: Finding, site: parties.Site, now: date
 
 def _give(conn: Connection, waiting: _Waiting, case: Case, now: datetime, *, attached: bool) -> None:
     if waiting.photo:
-        piece = {"case_id": case.case_id, "note": f"complaint {waiting.complaint_id}", "now": case.now}
-        digest = hashlib.sha256(waiting.photo).digest()
-        conn.execute(
-            _sql("photo"), piece | {"media_type": waiting.photo_type, "content": waiting.photo, "sha256": digest}
-        )
+        _keep_photo(conn, waiting, waiting.photo, case)
     given = {"case_id": case.case_id, "attached": attached, "complaint_id": waiting.complaint_id}
     conn.execute(_sql("give_to_case"), given)
+
+
+def _keep_photo(conn: Connection, waiting: _Waiting, content: bytes, case: Case) -> None:
+    """As a technician's photo: checked, made smaller, with time, place and the hash of the file as it came."""
+    note = f"complaint {waiting.complaint_id}"
+    row: dict[str, Any] = {"case_id": case.case_id, "now": case.now}
+    try:
+        photo = evidence_files.photo(content)
+    except GuardFailed as error:  # the form has checked it; what comes past it must not hold up the complaint
+        conn.execute(_sql("no_photo"), row | {"note": f"{note}: {error}"})
+        return
+    kept = {"original": photo.original_sha256} | {name: getattr(photo, name) for name in _KEPT}
+    conn.execute(_sql("photo"), row | kept | {"note": note})
+
+
+_KEPT = ("media_type", "content", "sha256", "latitude", "longitude", "taken_at")
 
 
 def _text(waiting: _Waiting) -> str:

@@ -8,9 +8,9 @@ from watchkeep_core.database import queries
 from watchkeep_dispatch import duties
 from watchkeep_dispatch.clocks import WorkCalendar
 from watchkeep_dispatch.lifecycle import next_state
-from watchkeep_dispatch.orders import Case, due_times, load_case, note, open_order, shown, tell
+from watchkeep_dispatch.notify.outbox import announce_all
+from watchkeep_dispatch.orders import Case, NewOrder, due_times, load_case, note, open_orders, order_news
 from watchkeep_dispatch.parties import read_site
-from watchkeep_dispatch.routing import Duty
 
 
 def dispatch(
@@ -21,10 +21,6 @@ def dispatch(
     calendar: WorkCalendar,
     *,
     wall: datetime,
-    duty: Duty | None = None,
-    person_id: str | None = None,
-    text: str = "",
-    key: str | None = None,
 ) -> int | None:
     """Open the next lead order of a case (`dispatch`, `redispatch` or `reopen`) and move the case with it.
 
@@ -33,16 +29,14 @@ def dispatch(
     to = next_state(action, case.state)
     if org_id is None or to is None:
         return None
-    if duty is None and case.duty_id is not None:
-        duty = duties.duty(conn, case.duty_id)
+    duty = duties.duty(conn, case.duty_id) if case.duty_id is not None else None
     due = due_times(duty, case.now, calendar)
-    order_id = open_order(conn, case, org_id, to, due)
+    order_id = open_orders(conn, [NewOrder(case, org_id, to, due)])[0]
     step_case(conn, case, to, final=False)
     if action != "dispatch" and org_id != case.responsible_org_id:
         conn.execute(queries("watchkeep_dispatch", "sql/cases.sql")["redirect_case"], [org_id, case.case_id])
-    note(conn, case, action, to, from_state=case.state, order_id=order_id, person_id=person_id, text=text, key=key)
-    words = {"respond": shown(due.respond, calendar), "finish": shown(due.finish, calendar)}
-    tell(conn, case, "order_dispatched", [org_id], f"order/{order_id}", order_id=order_id, wall=wall, values=words)
+    note(conn, case, action, to, from_state=case.state, order_id=order_id)
+    announce_all(conn, order_news(case, org_id, order_id, due, calendar), wall)
     return order_id
 
 

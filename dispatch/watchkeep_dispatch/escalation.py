@@ -80,12 +80,12 @@ def due_levels(
     started: datetime, due: datetime, now: datetime, calendar: WorkCalendar, rungs: tuple[Level, ...] = LEVELS
 ) -> tuple[Level, ...]:
     """All rungs whose moment has come. Pure."""
-    allotted = due - started
-    return tuple(
-        rung
-        for rung in rungs
-        if now >= (calendar.yellow(started, due) if rung.after < 0 else due + allotted * rung.after)
-    )
+    return tuple(rung for rung in rungs if now >= fires_at(rung, started, due, calendar))
+
+
+def fires_at(rung: Level, started: datetime, due: datetime, calendar: WorkCalendar) -> datetime:
+    """The moment of a rung. Pure."""
+    return calendar.yellow(started, due) if rung.after < 0 else due + (due - started) * rung.after
 
 
 def escalate(conn: Connection, now: datetime, calendar: WorkCalendar) -> list[Escalation]:
@@ -103,12 +103,17 @@ def escalate(conn: Connection, now: datetime, calendar: WorkCalendar) -> list[Es
 
 def _due(conn: Connection, now: datetime, calendar: WorkCalendar) -> Iterator[tuple[Running, Level]]:
     for clock in (*_order_clocks(conn, now), *_case_clocks(conn, now, calendar)):
-        for rung in due_levels(clock.started, clock.due, clock.now, calendar, _RUNGS.get(clock.clock, LEVELS)):
+        for rung in due_levels(clock.started, clock.due, clock.now, calendar, rungs_of(clock.clock)):
             if f"{clock.clock}/{rung.level}" not in clock.fired:
                 yield clock, rung
 
 
 _RUNGS = {"verify": VERIFY_LEVELS, "dispatch": CASE_LEVELS, "callback": CASE_LEVELS}
+
+
+def rungs_of(clock: str) -> tuple[Level, ...]:
+    """The rungs above a clock, lowest first."""
+    return _RUNGS.get(clock, LEVELS)
 
 
 def _order_clocks(conn: Connection, now: datetime) -> Iterator[Running]:

@@ -12,8 +12,8 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from watchkeep_dispatch.errors import GuardFailed
 
-MAX_BYTES = 12 * 1024 * 1024
-"""A phone's photo has 3 to 8 MB."""
+MAX_BYTES = 20 * 1024 * 1024
+"""A phone's photo has 3 to 8 MB, one of 50 million pixels up to 18."""
 MAX_PIXELS = 64_000_000
 """A phone's photo has 12 to 50 million; a small file that unfolds to more is an attack."""
 KEEP_BYTES = 512 * 1024

@@ -4,6 +4,7 @@ The caller opens the transaction: `claim` locks the next warning that waits, `ju
 history, notifications and their jobs. Unique keys decide between workers, not code.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,10 +14,10 @@ from psycopg.rows import class_row
 from watchkeep_core import audit
 from watchkeep_core.database import queries
 from watchkeep_dispatch import casework, parties, verdicts
-from watchkeep_dispatch.casework import Finding, Plan, Rules
+from watchkeep_dispatch.casework import Finding, Opened, Opening, Plan, Rules
 from watchkeep_dispatch.errors import DispatchError, NotWaiting, Suppressed
-from watchkeep_dispatch.folding import fold, fold_earlier
-from watchkeep_dispatch.holding import hold
+from watchkeep_dispatch.folding import fold, fold_earlier, parents_of, turns
+from watchkeep_dispatch.holding import circumstances, decide, put_back
 from watchkeep_dispatch.orders import Case
 from watchkeep_dispatch.verdicts import Outcome, Waiting
 
@@ -42,15 +43,38 @@ def confirm(conn: Connection, warning_id: int, now: datetime, rules: Rules, *, p
 
 
 def judge(conn: Connection, warning: Waiting, now: datetime, rules: Rules) -> Outcome:
-    """Decide about a claimed warning and write all that follows. Raises DispatchError for what no retry can mend."""
-    site = parties.read_site(conn, warning.community_id, warning.equipment_id, warning.event_at, now)
-    if not warning.life_safety:
-        held = hold(conn, warning, site, now, rules) or fold(conn, warning, now, rules)
-        if held is not None:
-            return held
-    outcome = _into_case(conn, warning, site, now, rules)
-    verdicts.done(conn, warning)
-    return outcome
+    """Decide about one claimed warning. Raises DispatchError for what no retry can mend."""
+    return judge_all(conn, [warning], now, rules)[0]
+
+
+def judge_all(conn: Connection, warnings: Sequence[Waiting], now: datetime, rules: Rules) -> list[Outcome]:
+    """Decide about claimed warnings and write what follows, in sets of those that have nothing to do with one another.
+
+    A set takes about as many statements as one warning. Raises DispatchError for what no retry can mend.
+    """
+    parents = parents_of(conn, [one for one in warnings if not one.life_safety])
+    outcomes: dict[int, Outcome] = {}
+    for turn in turns(warnings, parents):
+        places = [(one.community_id, one.equipment_id, one.event_at) for one in turn]
+        sites = dict(zip((one.warning_id for one in turn), parties.read_sites(conn, places, now), strict=True))
+        ordinary = [one for one in turn if not one.life_safety]
+        outcomes |= _held(conn, ordinary, sites, now, rules)
+        outcomes |= fold(conn, [one for one in ordinary if one.warning_id not in outcomes], parents, now, rules)
+        outcomes |= _into_cases(conn, [one for one in turn if one.warning_id not in outcomes], sites, now, rules)
+    return [outcomes[one.warning_id] for one in warnings]
+
+
+Sites = Mapping[int, parties.Site]
+"""By warning."""
+
+
+def _held(
+    conn: Connection, warnings: Sequence[Waiting], sites: Sites, now: datetime, rules: Rules
+) -> dict[int, Outcome]:
+    around = circumstances(conn, warnings, rules) if warnings else {}
+    decided = [(one, decide(one, around[one.warning_id], sites[one.warning_id], now, rules)) for one in warnings]
+    held = [(one, found) for one, found in decided if found is not None]
+    return put_back(conn, held, now) if held else {}
 
 
 def merge_recurrences(conn: Connection, now: datetime) -> int:
@@ -68,8 +92,35 @@ _ROUNDS = 5
 """Another worker may close or file the same case between two statements; more often than twice is no race any more."""
 
 
-def _into_case(conn: Connection, warning: Waiting, site: parties.Site, now: datetime, rules: Rules) -> Outcome:
-    finding = Finding(
+def _into_cases(
+    conn: Connection, warnings: Sequence[Waiting], sites: Sites, now: datetime, rules: Rules
+) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    if not warnings:
+        return outcomes
+    listed = rules.lists.in_force(conn, now)
+    left = [(one, casework.planned(_finding(one), sites[one.warning_id], listed, rules)) for one in warnings]
+    for _ in range(_ROUNDS):
+        known = casework.known_ids(conn, [(plan.finding, plan.site) for _, plan in left], rules)
+        for n, case_id in known.items():
+            one, plan = left[n]
+            case = casework.locked(conn, case_id, now)
+            join = _recurrence if case.closed_at is None else _reopened
+            outcomes[one.warning_id] = join(conn, one, case, plan, rules, now)
+        new = [pair for n, pair in enumerate(left) if n not in known]
+        openings = [Opening(plan, f"warning {one.warning_id}") for one, plan in new]
+        opened = casework.open_cases(conn, openings, rules, now) if new else []
+        filed = [(one, made) for (one, _), made in zip(new, opened, strict=True) if made is not None]
+        outcomes |= _filed(conn, filed, rules, now)
+        left = [pair for pair in new if pair[0].warning_id not in outcomes]
+        if not left:
+            verdicts.done(conn, warnings)
+            return outcomes
+    raise DispatchError(f"warning {left[0][0].warning_id}: its case keeps changing")
+
+
+def _finding(warning: Waiting) -> Finding:
+    return Finding(
         community_id=warning.community_id,
         equipment_id=warning.equipment_id,
         condition=warning.condition,
@@ -78,36 +129,36 @@ def _into_case(conn: Connection, warning: Waiting, site: parties.Site, now: date
         proposed_class=warning.proposed_class,
         life_safety=warning.life_safety,
     )
-    plan = casework.plan(conn, finding, site, now, rules)
-    for _ in range(_ROUNDS):
-        case = casework.known(conn, finding, site, now, rules)
-        if case is not None:
-            return (_recurrence if case.closed_at is None else _reopened)(conn, warning, case, plan, rules, now)
-        if case := casework.write(conn, plan):
-            return _filed(conn, warning, case, plan, rules, now)
-    raise DispatchError(f"warning {warning.warning_id}: its case keeps changing")
 
 
-def _filed(conn: Connection, warning: Waiting, case: Case, plan: Plan, rules: Rules, now: datetime) -> Outcome:
-    rule = "auto_file" if rules.wait_s.get(warning.proposed_class) else "at_once"
-    verdicts.record(conn, warning, "filed", rule, f"case {case.case_id}", now)
-    conn.execute(_sql("attach"), [warning.warning_id, case.case_id, "cause"])
-    order = casework.start(conn, case, plan, rules, now, text=f"warning {warning.warning_id}")
-    fold_earlier(conn, case, now, rules)
-    return Outcome(warning.warning_id, "filed", rule, case.case_id, case.case_class, order)
+def _filed(
+    conn: Connection, filed: Sequence[tuple[Waiting, Opened]], rules: Rules, now: datetime
+) -> dict[int, Outcome]:
+    if not filed:
+        return {}
+    outcomes = {}
+    for one, made in filed:
+        rule = "auto_file" if rules.wait_s.get(one.proposed_class) else "at_once"
+        case = made.case
+        outcomes[one.warning_id] = Outcome(one.warning_id, "filed", rule, case.case_id, case.case_class, made.order_id)
+    said = [(one, "filed", outcomes[one.warning_id].rule, f"case {made.case.case_id}") for one, made in filed]
+    verdicts.record_all(conn, said, now)
+    verdicts.attach(conn, [(one, made.case.case_id) for one, made in filed], "cause")
+    fold_earlier(conn, [made.case for _, made in filed], now, rules)
+    return outcomes
 
 
 def _recurrence(conn: Connection, warning: Waiting, case: Case, plan: Plan, rules: Rules, now: datetime) -> Outcome:
     rule = "open_case" if case.condition == warning.condition else "same_event"
     verdicts.record(conn, warning, "merged", rule, f"case {case.case_id}", now)
-    conn.execute(_sql("attach"), [warning.warning_id, case.case_id, "recurrence"])
+    verdicts.attach(conn, [(warning, case.case_id)], "recurrence")
     case_class = casework.recur(conn, case, plan, now, text=f"warning {warning.warning_id}: {warning.condition}")
     return Outcome(warning.warning_id, "merged", rule, case.case_id, case_class)
 
 
 def _reopened(conn: Connection, warning: Waiting, case: Case, plan: Plan, rules: Rules, now: datetime) -> Outcome:
     verdicts.record(conn, warning, "merged", "reopen", f"case {case.case_id}", now)
-    conn.execute(_sql("attach"), [warning.warning_id, case.case_id, "recurrence"])
+    verdicts.attach(conn, [(warning, case.case_id)], "recurrence")
     order = casework.reopen(conn, case, plan, rules, now)
     return Outcome(warning.warning_id, "merged", "reopen", case.case_id, case.case_class, order)
 

@@ -1,8 +1,9 @@
 """What is a mere symptom of something else's trouble (one declared table), and cases that turn out to be."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg import Connection, sql
 
@@ -11,6 +12,7 @@ from watchkeep_dispatch import verdicts
 from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.merging import merge_by_system
 from watchkeep_dispatch.orders import Case, load_case, note
+from watchkeep_dispatch.rowset import rowset
 from watchkeep_dispatch.verdicts import Outcome, Waiting
 
 SAME = "same"
@@ -95,52 +97,107 @@ def symptoms(condition: str) -> dict[str, list[str]]:
     return found
 
 
-def fold(conn: Connection, warning: Waiting, now: datetime, rules: Rules) -> Outcome | None:
-    """A symptom joins the open case of its cause; where a cause may still come, it waits for it a little."""
-    key = {"community": warning.community_id, "equipment": warning.equipment_id}
-    parents = [(SAME, warning.equipment_id), *conn.execute(_sql("parents"), key).fetchall()]
-    may_come = False
-    for relation, parent, conditions in causes(warning.condition, parents):
-        may_come |= relation != SAME
-        cause = {"community": warning.community_id, "parent": parent, "conditions": list(conditions)}
-        found = conn.execute(_sql("open_cause"), cause).fetchone()
-        case = load_case(conn, found[0], now) if found else None
+Parents = Mapping[int, Sequence[tuple[str, str]]]
+"""Warning → relation and equipment that its own depends on."""
+
+
+def parents_of(conn: Connection, warnings: Sequence[Waiting]) -> Parents:
+    """What powers, serves or reports for the equipment of these warnings."""
+    rows = [
+        {"warning_id": one.warning_id, "community_id": one.community_id, "equipment_id": one.equipment_id}
+        for one in warnings
+    ]
+    found: dict[int, list[tuple[str, str]]] = {}
+    for warning_id, relation, parent in conn.execute(_sql("parents"), [rowset(rows)]) if rows else ():
+        found.setdefault(warning_id, []).append((relation, parent))
+    return found
+
+
+def turns(warnings: Iterable[Waiting], parents: Parents) -> Iterator[list[Waiting]]:
+    """Warnings in sets that may be judged together: none of a set can be the symptom, or the same, of another. Pure.
+
+    What must wait for another one's verdict comes in a later set, in the order given.
+    """
+    left = list(warnings)
+    while left:
+        turn: list[Waiting] = []
+        later: list[Waiting] = []
+        places: set[tuple[str, str]] = set()
+        causing: set[tuple[str, str]] = set()
+        for one in left:
+            place = one.community_id, one.equipment_id
+            above = {(one.community_id, parent) for _, parent in parents.get(one.warning_id, ())}
+            (later if place in places | causing or above & places else turn).append(one)
+            places.add(place)
+            causing |= above
+        yield turn
+        left = later
+
+
+def fold(
+    conn: Connection, warnings: Sequence[Waiting], parents: Parents, now: datetime, rules: Rules
+) -> dict[int, Outcome]:
+    """Symptoms join the open case of their cause; where a cause may still come, they wait for it a little."""
+    asked: list[tuple[Waiting, str, str]] = []
+    rows: list[dict[str, Any]] = []
+    for one in warnings:
+        for relation, parent, conditions in causes(
+            one.condition, [(SAME, one.equipment_id), *parents.get(one.warning_id, ())]
+        ):
+            row = {"n": len(asked), "community_id": one.community_id, "parent": parent, "conditions": conditions}
+            rows.append(row)
+            asked.append((one, relation, parent))
+    open_cases: dict[int, int] = dict(conn.execute(_sql("open_causes"), [rowset(rows)]).fetchall()) if rows else {}
+    outcomes: dict[int, Outcome] = {}
+    for n, case_id in sorted(open_cases.items()):
+        one, relation, parent = asked[n]
+        case = load_case(conn, case_id, now) if one.warning_id not in outcomes else None
         if case is not None and case.closed_at is None:
-            return _into(conn, warning, case, f"{relation} {parent}: case {case.case_id}", now)
-    due = warning.detected_at + rules.fold_wait
-    if may_come and warning.proposed_class != "A" and now < due:
-        verdicts.postpone(conn, warning, due)
-        return Outcome(warning.warning_id, "waits", "topology")
-    return None
+            reason = f"{relation} {parent}: case {case.case_id}"
+            outcomes[one.warning_id] = _into(conn, one, case, reason, now)
+    early: list[tuple[Waiting, datetime]] = []
+    for one in {one.warning_id: one for one, relation, _ in asked if relation != SAME}.values():
+        due = one.detected_at + rules.fold_wait
+        if one.warning_id not in outcomes and one.proposed_class != "A" and now < due:
+            early.append((one, due))
+            outcomes[one.warning_id] = Outcome(one.warning_id, "waits", "topology")
+    verdicts.postpone_all(conn, early)
+    return outcomes
 
 
-def fold_earlier(conn: Connection, cause: Case, now: datetime, rules: Rules) -> list[int]:
+def fold_earlier(conn: Connection, found: Iterable[Case], now: datetime, rules: Rules) -> list[int]:
     """The symptom was faster than its cause: young cases that nobody has accepted yet go into the cause's case."""
+    asked: list[tuple[Case, str]] = []
+    rows: list[dict[str, Any]] = []
+    for cause in found:
+        for relation, conditions in symptoms(cause.condition).items() if cause.equipment_id else ():
+            rows.append(
+                {
+                    "n": len(asked),
+                    "community_id": cause.community_id,
+                    "parent": cause.equipment_id,
+                    "relation": relation,
+                    "conditions": conditions,
+                    "since": cause.now - rules.fold_back,
+                }
+            )
+            asked.append((cause, relation))
     merged: list[int] = []
-    if cause.equipment_id is None:
-        return merged
-    for relation, conditions in symptoms(cause.condition).items():
-        row = {
-            "community": cause.community_id,
-            "parent": cause.equipment_id,
-            "relation": relation,
-            "conditions": conditions,
-            "since": cause.now - rules.fold_back,
-        }
-        for (case_id,) in conn.execute(_sql("early_symptoms"), row).fetchall():
-            case = load_case(conn, case_id, now)
-            if case is not None and case.closed_at is None:
-                merge_by_system(conn, case, cause, f"{relation} {cause.equipment_id}", now)
-                merged.append(case_id)
+    for n, case_id in conn.execute(_sql("early_symptoms"), [rowset(rows)]).fetchall() if rows else ():
+        cause, relation = asked[n]
+        case = load_case(conn, case_id, now)
+        if case is not None and case.closed_at is None:
+            merge_by_system(conn, case, cause, f"{relation} {cause.equipment_id}", now)
+            merged.append(case_id)
     return merged
 
 
 def _into(conn: Connection, warning: Waiting, case: Case, reason: str, now: datetime) -> Outcome:
     verdicts.record(conn, warning, "merged", "topology", reason, now)
-    conn.execute(_sql("attach"), [warning.warning_id, case.case_id, "symptom"])
+    verdicts.attach(conn, [(warning, case.case_id)], "symptom")
     text = f"warning {warning.warning_id} of {warning.equipment_id}: {warning.condition}"
     note(conn, case, "fold", case.state, from_state=case.state, text=text)
-    verdicts.done(conn, warning)
+    verdicts.done(conn, [warning])
     return Outcome(warning.warning_id, "merged", "topology", case.case_id, case.case_class)
 
 

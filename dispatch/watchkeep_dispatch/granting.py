@@ -30,7 +30,7 @@ def extend(conn: Connection, case_id: int, request: Request) -> Done:
     case, roles = standing(conn, case_id, request)
     if repeated(conn, "extend", case_id, request.key):
         return Done(case_id, case.state, case.version, repeated=True)
-    order, facts = _order(conn, case_id), _facts(conn, case_id)
+    order, facts = lead_order(conn, case_id), case_facts(conn, case_id)
     if order is None or case.state not in EXTENDABLE:
         raise NotAllowed("extend", case.state, role_missing=False)
     if rank(roles) <= 1:
@@ -71,7 +71,7 @@ def assign(conn: Connection, case_id: int, request: Request) -> Done:
     case, roles = standing(conn, case_id, request)
     if repeated(conn, "assign", case_id, request.key):
         return Done(case_id, case.state, case.version, repeated=True)
-    order = _order(conn, case_id)
+    order = lead_order(conn, case_id)
     if order is None or case.state not in EXTENDABLE:
         raise NotAllowed("assign", case.state, role_missing=False)
     manages = roles & set(HANDLERS) - {"technician"} and rota.works_for(conn, request.person_id, order.org_id)
@@ -105,7 +105,7 @@ def call_back(conn: Connection, case_id: int, request: Request, *, reached: bool
         raise NotAllowed("call_back", case.state, role_missing=False)
     if not roles & set(CALLERS):
         raise NotAllowed("call_back", case.state, role_missing=True)
-    if request.person_id in _facts(conn, case_id).handlers:
+    if request.person_id in case_facts(conn, case_id).handlers:
         raise GuardFailed("not_handler", "not met: the person has not worked on this case")
     if not reached and satisfied is not None:
         raise GuardFailed("satisfied", "nobody was reached who could say so")
@@ -158,12 +158,14 @@ def _note(conn: Connection, case: Case, action: str, order_id: int | None, text:
     audit.record(conn, f"case.{action}", "case", str(case.case_id), person_id=request.person_id, detail=detail)
 
 
-def _order(conn: Connection, case_id: int) -> LeadOrder | None:
+def lead_order(conn: Connection, case_id: int) -> LeadOrder | None:
+    """The open lead order, locked."""
     with conn.cursor(row_factory=class_row(LeadOrder)) as cursor:
         return cursor.execute(queries("watchkeep_dispatch", "sql/cases.sql")["lead_order"], [case_id]).fetchone()
 
 
-def _facts(conn: Connection, case_id: int) -> CaseFacts:
+def case_facts(conn: Connection, case_id: int) -> CaseFacts:
+    """What the guards ask; the case must be locked."""
     with conn.cursor(row_factory=class_row(CaseFacts)) as cursor:
         found = cursor.execute(queries("watchkeep_dispatch", "sql/cases.sql")["case_facts"], [case_id]).fetchone()
     assert found is not None  # noqa: S101  the case is locked, so it is there

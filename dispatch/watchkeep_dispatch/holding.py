@@ -3,17 +3,18 @@
 One query reads what the rules ask, then they are pure. A warning that outlasts its hold is judged again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg.rows import dict_row
 
 from watchkeep_core.database import queries
 from watchkeep_dispatch import verdicts
 from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.parties import Site
+from watchkeep_dispatch.rowset import rowset
 from watchkeep_dispatch.verdicts import Outcome, Waiting
 
 STORM_LOOK = timedelta(minutes=1)
@@ -29,7 +30,7 @@ class Circumstances:
     """maintenance_window or silence."""
     quiet_reason: str | None
     openings: int
-    """Earlier warnings of the same equipment and condition within the flapping time."""
+    """Earlier warnings of the same within the flapping time, counted as far as the rule asks."""
     has_case: bool
     """A case of it is open already: it joins that one whatever goes on."""
     storm_equipment: int | None
@@ -49,19 +50,23 @@ class Hold:
 Rule = Callable[[Waiting, Circumstances, Site, datetime, Rules], Hold | None]
 
 
-def hold(conn: Connection, warning: Waiting, site: Site, now: datetime, rules: Rules) -> Outcome | None:
-    """Apply the rules in their order; the first that holds writes its verdict and its time."""
-    around = _read(conn, warning, now, rules)
-    found = next((held for rule in RULES if (held := rule(warning, around, site, now, rules))), None)
-    if found is None:
-        return None
-    if not found.waits:
-        verdicts.record(conn, warning, "suppressed", found.rule, found.reason, now)
-    if found.until is None:
-        verdicts.done(conn, warning)
-    else:
-        verdicts.postpone(conn, warning, found.until)
-    return Outcome(warning.warning_id, "waits" if found.waits else "suppressed", found.rule)
+def decide(warning: Waiting, around: Circumstances, site: Site, now: datetime, rules: Rules) -> Hold | None:
+    """What the first rule that holds says; None = it goes on. Pure."""
+    return next((held for rule in RULES if (held := rule(warning, around, site, now, rules))), None)
+
+
+def put_back(conn: Connection, held: Sequence[tuple[Waiting, Hold]], now: datetime) -> dict[int, Outcome]:
+    """Write the verdicts of holds, and when the warnings are looked at again."""
+    said = [(one, "suppressed", found.rule, found.reason) for one, found in held if not found.waits]
+    if said:
+        verdicts.record_all(conn, said, now)
+    if over := [one for one, found in held if found.until is None]:
+        verdicts.done(conn, over)
+    verdicts.postpone_all(conn, [(one, found.until) for one, found in held if found.until is not None])
+    return {
+        one.warning_id: Outcome(one.warning_id, "waits" if found.waits else "suppressed", found.rule)
+        for one, found in held
+    }
 
 
 def quiet(warning: Waiting, around: Circumstances, site: Site, now: datetime, rules: Rules) -> Hold | None:
@@ -92,7 +97,7 @@ def flapping(warning: Waiting, around: Circumstances, site: Site, now: datetime,
     until = warning.detected_at + rules.flap_hold
     if warning.status == "open" and until <= now:
         return None
-    reason = f"{around.openings + 1} times within {rules.flap_within}"
+    reason = f"at least {around.openings + 1} times within {rules.flap_within}"
     return Hold("flapping", reason, until if warning.status == "open" else None)
 
 
@@ -110,17 +115,21 @@ def storm(warning: Waiting, around: Circumstances, site: Site, now: datetime, ru
 RULES: tuple[Rule, ...] = (quiet, desk_time, flapping, storm)
 
 
-def _read(conn: Connection, warning: Waiting, now: datetime, rules: Rules) -> Circumstances:
-    row = {
-        "warning": warning.warning_id,
-        "community": warning.community_id,
-        "equipment": warning.equipment_id,
-        "condition": warning.condition,
-        "at": warning.event_at,
-        "since": warning.detected_at - rules.flap_within,
-    }
-    with conn.cursor(row_factory=class_row(Circumstances)) as cursor:
-        query = queries("watchkeep_dispatch", "sql/filing.sql")["circumstances"]
-        found = cursor.execute(query, row).fetchone()
-    assert found is not None  # noqa: S101  one row, whatever is there
-    return found
+def circumstances(conn: Connection, warnings: Sequence[Waiting], rules: Rules) -> dict[int, Circumstances]:
+    """What the rules ask, by warning."""
+    rows = [
+        {
+            "warning_id": warning.warning_id,
+            "community_id": warning.community_id,
+            "equipment_id": warning.equipment_id,
+            "condition": warning.condition,
+            "at": warning.event_at,
+            "detected_at": warning.detected_at,
+            "since": warning.detected_at - rules.flap_within,
+        }
+        for warning in warnings
+    ]
+    asked = {"rows": rowset(rows), "openings": rules.flap_openings}
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(queries("watchkeep_dispatch", "sql/filing.sql")["circumstances"], asked)
+        return {row.pop("warning_id"): Circumstances(**row) for row in found}

@@ -5,10 +5,11 @@ the period in which its finish is due; one that was returned, withdrawn, put int
 and shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Literal
 
 from psycopg import Connection, sql
@@ -16,6 +17,7 @@ from psycopg.rows import dict_row
 
 from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import load
+from watchkeep_dispatch import order_sums
 from watchkeep_dispatch.errors import DispatchError
 
 By = Literal["company", "maintainer", "community", "subdistrict", "all"]
@@ -65,7 +67,7 @@ class Scope:
 
     def values(self) -> dict[str, Any]:
         """Parameters of the statements."""
-        return {name: getattr(self, name) for name in Scope.__dataclass_fields__}
+        return {name: getattr(self, name) for name in Scope.__dataclass_fields__} | {"orgs": None, "communities": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +117,40 @@ def figures(conn: Connection, scope: Scope) -> list[Figures]:
     """All subjects of a dimension that this login may see, by id."""
     names: dict[str, str] = {}
     counts: dict[str, dict[str, float]] = {}
-    statements: list[sql.SQL | sql.Composed] = [_orders("by_orders")]
+    parts: list[Iterable[dict[str, Any]]] = [_of_orders(conn, scope)]
     if scope.by != "maintainer" and scope.org is None:
-        statements += [_sql("by_complaints"), _sql("false_warnings")]
-    for statement in statements:
-        with conn.cursor(row_factory=dict_row) as cursor:
-            for row in cursor.execute(statement, scope.values()):
-                subject, name = row.pop("subject"), row.pop("name", None)
-                if subject is None:
-                    continue
-                names[subject] = names.get(subject) or name or subject
-                counts.setdefault(subject, {}).update(row)
+        parts += [_rows(conn, _sql(name), scope.values()) for name in ("by_complaints", "false_warnings")]
+    for row in chain.from_iterable(parts):
+        subject, name = row.pop("subject"), row.pop("name", None)
+        if subject is None:
+            continue
+        names[subject] = names.get(subject) or name or subject
+        sums = counts.setdefault(subject, {})
+        for count, number in row.items():
+            sums[count] = sums.get(count, 0) + number
     if scope.by in ("community", "all"):
         _add_protected(conn, scope, counts)
     return [Figures(subject, names[subject], counts[subject]) for subject in sorted(names)]
+
+
+def _of_orders(conn: Connection, scope: Scope) -> Iterator[dict[str, Any]]:
+    """Counts of orders by subject, in parts: from kept sums where they hold good, else from the orders themselves."""
+    asked = scope.values()
+    spans = order_sums.kept(conn, scope.since, scope.until, scope.as_of)
+    if spans:
+        edges = {"starts": [since for since, _ in spans], "ends": [until for _, until in spans]}
+        yield from _rows(conn, _statement("kept_pairs", "places", "by_pairs"), asked | edges)
+        for (since, until), orgs, communities in order_sums.not_kept(conn, spans, asked):
+            pairs = {"since": since, "until": until, "orgs": orgs, "communities": communities}
+            yield from _rows(conn, _statement(*_LIVE), asked | pairs)
+    for since, until in order_sums.gaps(scope.since, scope.until, spans):
+        if since < scope.as_of:
+            yield from _rows(conn, _statement(*_LIVE), asked | {"since": since, "until": until})
+
+
+def _rows(conn: Connection, statement: sql.SQL | sql.Composed, values: dict[str, Any]) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement, values).fetchall()
 
 
 def protected(conn: Connection, scope: Scope) -> list[Protected]:
@@ -146,7 +168,7 @@ def behind(
     if flag not in FLAGS:
         raise DispatchError(f"flag: {flag!r} is none of {', '.join(sorted(FLAGS))}")
     wanted = scope.values() | {"subject": subject, "flag": flag, "at_most": at_most}
-    return [(row[0], row[1]) for row in conn.execute(_orders("behind"), wanted)]
+    return [(row[0], row[1]) for row in conn.execute(_statement("scored", "places", "behind"), wanted)]
 
 
 def _add_protected(conn: Connection, scope: Scope, counts: dict[str, dict[str, float]]) -> None:
@@ -158,9 +180,14 @@ def _add_protected(conn: Connection, scope: Scope, counts: dict[str, dict[str, f
             found["protected_of"] = found.get("protected_of", 0) + building.minutes
 
 
-@lru_cache(maxsize=4)
-def _orders(name: str) -> sql.Composed:
-    return _sql("scored") + sql.SQL("\n") + _sql(name)
+_LIVE = ("scored", "pairs", "places", "by_pairs")
+
+
+@lru_cache(maxsize=8)
+def _statement(*parts: str) -> sql.Composed:
+    """Parts of one statement: common table expressions, and the SELECT that reads them."""
+    *tables, last = parts
+    return sql.SQL(",\n").join(_sql(name) for name in tables) + sql.SQL("\n") + _sql(last)
 
 
 def _sql(name: str) -> sql.SQL:

@@ -26,10 +26,10 @@ def file_test(conn: Connection, community: str, gateway: str, now: datetime, rul
     )
     site = parties.read_site(conn, community, None, now, now)
     plan = casework.plan(conn, finding, site, now, rules)
-    case = casework.write(conn, plan)
-    if case is None:
+    opened = casework.open_case(conn, plan, rules, now, text=f"test of gateway {gateway}", person_id=person_id)
+    if opened is None:
         raise DispatchError(f"no test case for {community}/{gateway}")
-    casework.start(conn, case, plan, rules, now, text=f"test of gateway {gateway}", person_id=person_id)
+    case = opened.case
     detail = {"gateway": gateway}
     audit.record(conn, "case.test", "case", str(case.case_id), person_id=person_id, detail=detail)
     return case.case_id

@@ -17,7 +17,7 @@ from watchkeep_dispatch.actions import Done, Evidence, Request, add_evidence, st
 from watchkeep_dispatch.errors import GuardFailed, NoSuchCase, NotAllowed
 from watchkeep_dispatch.granting import repeated
 from watchkeep_dispatch.lifecycle import DESK, HANDLERS
-from watchkeep_dispatch.orders import Case, due_times, note, shown, tell
+from watchkeep_dispatch.orders import Case, due_times, note, org_names, shown, tell
 
 ASKING = (*DESK, "property_manager", "safety_manager", "maintainer_manager", "supervisor")
 """Roles that may call in another organisation."""
@@ -45,7 +45,7 @@ def assist(conn: Connection, case_id: int, request: Request) -> Done:
     if not request.reason.strip():
         raise GuardFailed("reason", "not met: a reason is given")
     org_id = request.org_id
-    if org_id is None or conn.execute(_sql("org_name"), [org_id]).fetchone() is None:
+    if org_id is None or not org_names(conn, [org_id]):
         raise GuardFailed("proposed_party", "an organisation is named")
     if conn.execute(_sql("helps_already"), [case_id, org_id]).fetchone():
         raise GuardFailed("proposed_party", f"{org_id} works on this case already")

@@ -12,7 +12,7 @@ from watchkeep_core.database import queries
 from watchkeep_dispatch.actions import Request, standing
 from watchkeep_dispatch.errors import DispatchError, GuardFailed, NotAllowed
 from watchkeep_dispatch.lifecycle import DESK
-from watchkeep_dispatch.orders import tell
+from watchkeep_dispatch.orders import org_names, tell
 
 Meeting = Literal["joint", "plenary"]
 TITLES: dict[Meeting, str] = {"joint": "季度联席会议议题", "plenary": "领导小组半年全会议题"}
@@ -50,8 +50,7 @@ def study(conn: Connection, case_id: int, month: date, finding: str, due_on: dat
         raise GuardFailed("finding", "must be written down")
     if due_on <= case.now.date():
         raise GuardFailed("due_on", "must be a later day")
-    named = queries("watchkeep_dispatch", "sql/cases.sql")["org_name"]
-    if asked.org_id is None or conn.execute(named, [asked.org_id]).fetchone() is None:
+    if asked.org_id is None or not org_names(conn, [asked.org_id]):
         raise GuardFailed("proposed_party", "a responsible unit is named")
     row = {
         "case_id": case_id,

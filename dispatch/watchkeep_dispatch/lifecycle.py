@@ -31,6 +31,8 @@ RANKS = {
     "city_office": 6,
 }
 """Who is above whom when a pause or more time is granted; a role that is not named grants nothing."""
+SUSPENDERS = (*HANDLERS, *DESK, "supervisor")
+"""Handlers ask for a pause, superiors of whoever asked approve it: by the same act."""
 CALLERS = (*DESK, "property_manager", "supervisor")
 """Roles that call the reporter back (回访)."""
 
@@ -63,6 +65,8 @@ NOTES = {
     "help_arrive": "a helper arrived",
     "help_finish": "a helper is done; the lead cannot report before",
     "help_end": "a helper was sent home",
+    "ask_pause": "a handler asked for a pause by `suspend`; clocks go on until a superior takes the same act",
+    "refuse_pause": "a superior refused the pause",
 }
 """Recorded among the transitions without a change of state."""
 
@@ -74,7 +78,8 @@ GUARDS = {
     "arrived": "somebody has arrived, where the duty asks for it",
     "helpers_done": "no organisation that helps has an open order",
     "evidence": "all evidence that the duty asks for is there",
-    "approver": "a superior of whoever asks, who has not worked on the case, has approved",
+    "pause_asked": "a pause was asked for within the last 24 hours",
+    "superior": "a superior of whoever asked, who has not worked on the case, does it on a login of his own",
     "not_handler": "the person has not worked on this case",
     "sensor_normal": "all warnings of the case are cleared",
     "clear_long_enough": "the sensor has been normal for as long as the duty asks",
@@ -104,7 +109,7 @@ TRANSITIONS = (
     Transition(
         "arrive", ("dispatched", "accepted"), "on_site", HANDLERS, ("own_order", "licensed"), "scan, photo or position"
     ),
-    Transition("suspend", ("on_site",), "suspended", HANDLERS, ("own_order", "reason", "approver")),
+    Transition("suspend", ("on_site",), "suspended", SUSPENDERS, ("reason", "pause_asked", "superior")),
     Transition("resume", ("suspended",), "on_site", (*HANDLERS, *DESK)),
     Transition(
         "finish",

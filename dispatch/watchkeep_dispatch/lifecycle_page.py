@@ -15,7 +15,8 @@ def page() -> str:
         f"## Steps\n\n{markdown()}",
         f"## Recorded without a change of state\n\n{_table(('what', 'meaning'), NOTES.items())}",
         f"## Who may grant a pause or more time\n\n{_table(('role', 'rank'), RANKS.items())}"
-        "\nIt takes a higher rank than that of whoever asks, and nobody grants it to himself.\n",
+        "\nIt takes a higher rank than that of whoever asks, and nobody grants it to himself. A pause"
+        " that nobody has decided on within 24 hours has lapsed.\n",
         f"## Clocks and the chain of escalation\n\n{_chains()}",
         f"## Emergency use of the maintenance fund\n\n{_fund()}",
     )

@@ -13,3 +13,24 @@ LOOP_LAG = Gauge(
     "watchkeep_dispatch_loop_lag_seconds", "How much longer than poll_s the last round took to come round."
 )
 LOOP_ERRORS = Counter("watchkeep_dispatch_loop_errors_total", "Rounds ended by a lost database or queue.", ["loop"])
+
+Totals = dict[tuple[int, tuple[tuple[str, str], ...]], float]
+"""What a process of its own has counted: place in `_APART` and labels → total."""
+_APART = (NOTIFICATIONS, LOOP_ERRORS)
+
+
+def apart() -> Totals:
+    """Totals of what the hand-over process counts."""
+    return {
+        (place, tuple(sorted(sample.labels.items()))): sample.value
+        for place, counter in enumerate(_APART)
+        for family in counter.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+
+
+def add(counted: Totals) -> None:
+    """Add what the hand-over process has counted since its last report to this process's counters."""
+    for (place, labels), more in counted.items():
+        _APART[place].labels(**dict(labels)).inc(more)

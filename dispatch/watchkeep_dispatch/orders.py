@@ -1,6 +1,6 @@
 """Opening an order: its deadlines, its row, its place in the history, and the word to those who must act or know."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -11,8 +11,9 @@ from psycopg.rows import class_row
 from watchkeep_core.database import queries
 from watchkeep_dispatch import rota
 from watchkeep_dispatch.clocks import WorkCalendar
-from watchkeep_dispatch.notify.outbox import announce
+from watchkeep_dispatch.notify.outbox import News, announce_all
 from watchkeep_dispatch.routing import Deadline, Duty
+from watchkeep_dispatch.rowset import rowset
 
 _SHOWN = "%m-%d %H:%M"
 
@@ -75,30 +76,56 @@ def load_case(conn: Connection, case_id: int, now: datetime) -> Case | None:
         return cursor.execute(query, {"case_id": case_id, "now": now}).fetchone()
 
 
-def open_order(conn: Connection, case: Case, org_id: str, state: str, due: Due, *, assignee: str | None = None) -> int:
-    """Insert the lead order and give it to somebody, where the organisation assigns (rota.py).
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A lead order to be opened. Rework starts with a person who has responded already, the `assignee`."""
 
-    Rework starts with a person who has responded already, the `assignee`.
-    """
-    query = queries("watchkeep_dispatch", "sql/cases.sql")["open_order"]
-    row = {
-        "case_id": case.case_id,
-        "community": case.community_id,
-        "equipment": case.equipment_id,
-        "org": org_id,
-        "state": state,
-        "now": case.now,
-        "responded": case.now if state == "rework" else None,
-        "respond": due.respond,
-        "arrive": due.arrive,
-        "finish": due.finish,
-    }
-    found = conn.execute(query, row).fetchone()
-    assert found is not None  # noqa: S101  INSERT … RETURNING without ON CONFLICT
-    chosen = assignee or rota.pick(conn, org_id, case.community_id, case.equipment_id, case.now)
-    if chosen:
-        rota.give(conn, found[0], chosen)
-    return int(found[0])
+    case: Case
+    org_id: str
+    state: str
+    due: Due
+    assignee: str | None = None
+
+
+def open_orders(conn: Connection, orders: Sequence[NewOrder]) -> list[int]:
+    """Insert lead orders of different cases, given to somebody where the organisation assigns (rota.py)."""
+    free = [order for order in orders if order.assignee is None]
+    asked = [(order.org_id, order.case.community_id, order.case.equipment_id, order.case.now) for order in free]
+    chosen = dict(zip((order.case.case_id for order in free), rota.pick_all(conn, asked), strict=True)) if free else {}
+    rows = [
+        {
+            "case_id": order.case.case_id,
+            "community_id": order.case.community_id,
+            "equipment_id": order.case.equipment_id,
+            "org_id": order.org_id,
+            "assignee_id": order.assignee or chosen[order.case.case_id],
+            "state": order.state,
+            "dispatched_at": order.case.now,
+            "responded_at": order.case.now if order.state == "rework" else None,
+            "respond_due": order.due.respond,
+            "arrive_due": order.due.arrive,
+            "finish_due": order.due.finish,
+        }
+        for order in orders
+    ]
+    query = queries("watchkeep_dispatch", "sql/cases.sql")["open_orders"]
+    made: dict[int, int] = dict(conn.execute(query, [rowset(rows)]).fetchall())
+    return [made[order.case.case_id] for order in orders]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One step in the history of a case."""
+
+    case: Case
+    action: str
+    to_state: str
+    from_state: str | None
+    order_id: int | None = None
+    person_id: str | None = None
+    text: str = ""
+    key: str | None = None
+    """The request's idempotency key."""
 
 
 def note(
@@ -114,10 +141,30 @@ def note(
     key: str | None = None,
 ) -> None:
     """Append one step to the history."""
-    conn.execute(
-        queries("watchkeep_dispatch", "sql/cases.sql")["note"],
-        [case.case_id, order_id, action, from_state, to_state, person_id, case.now, text, key],
-    )
+    entry = Entry(
+        case=case, action=action, to_state=to_state, from_state=from_state, order_id=order_id, person_id=person_id,
+        text=text, key=key,
+    )  # fmt: skip
+    note_all(conn, [entry])
+
+
+def note_all(conn: Connection, entries: Iterable[Entry]) -> None:
+    """Append steps to the histories of their cases, in this order."""
+    rows = [
+        {
+            "case_id": entry.case.case_id,
+            "order_id": entry.order_id,
+            "action": entry.action,
+            "from_state": entry.from_state,
+            "to_state": entry.to_state,
+            "person_id": entry.person_id,
+            "at": entry.case.now,
+            "note": entry.text,
+            "idempotency_key": entry.key,
+        }
+        for entry in entries
+    ]
+    conn.execute(queries("watchkeep_dispatch", "sql/cases.sql")["note"], [rowset(rows)])
 
 
 def tell(
@@ -132,25 +179,46 @@ def tell(
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> list[int]:
     """Announce something about a case; a replay community notifies nobody."""
+    return announce_all(conn, news(case, kind, org_ids, key, order_id=order_id, values=values), wall)
+
+
+def news(
+    case: Case,
+    kind: str,
+    org_ids: Iterable[str | None],
+    key: str,
+    *,
+    order_id: int | None = None,
+    values: Mapping[str, str] = MappingProxyType({}),
+) -> list[News]:
+    """What there is to announce; nothing in a replay community. Pure."""
     if case.replay:
         return []
-    return announce(
-        conn,
-        kind,
-        org_ids,
-        case.words() | dict(values),
-        key=f"case/{case.case_id}/{key}",
-        now=wall,
-        case_id=case.case_id,
-        order_id=order_id,
-        urgent=case.life_safety,
-    )
+    words = case.words() | dict(values)
+    return [
+        News(
+            kind=kind, org_ids=org_ids, values=words, key=f"case/{case.case_id}/{key}", case_id=case.case_id,
+            order_id=order_id, urgent=case.life_safety,
+        )
+    ]  # fmt: skip
+
+
+def order_news(case: Case, org_id: str, order_id: int, due: Due, calendar: WorkCalendar) -> list[News]:
+    """The word to an organisation that it has a new order. Pure."""
+    values = {"respond": shown(due.respond, calendar), "finish": shown(due.finish, calendar)}
+    return news(case, "order_dispatched", [org_id], f"order/{order_id}", order_id=order_id, values=values)
+
+
+def org_names(conn: Connection, org_ids: Iterable[str]) -> dict[str, str]:
+    """How people call organisations."""
+    wanted = sorted(org_ids)
+    query = queries("watchkeep_dispatch", "sql/cases.sql")["org_names"]
+    return dict(conn.execute(query, [wanted]).fetchall()) if wanted else {}
 
 
 def org_name(conn: Connection, org_id: str | None) -> str:
     """How people call an organisation; a dash for none."""
-    found = conn.execute(queries("watchkeep_dispatch", "sql/cases.sql")["org_name"], [org_id]).fetchone()
-    return str(found[0]) if found else "—"
+    return org_names(conn, [org_id]).get(org_id, "—") if org_id else "—"
 
 
 def shown(moment: datetime | None, calendar: WorkCalendar) -> str:

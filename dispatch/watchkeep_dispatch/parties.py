@@ -1,6 +1,6 @@
 """Who a party of the responsibility list is, for one piece of equipment at event time.
 
-The register is read once per warning (`read_site`); everything after that is pure.
+The register is read once (`read_sites`); everything after that is pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_dispatch.errors import DispatchError
 from watchkeep_dispatch.routing import Duty, Facts
+from watchkeep_dispatch.rowset import rowset
 
 BY_CONTRACT = ("lift_maintainer", "fire_maintainer", "water_maintainer", "integrator", "control_room")
 """Parties that only a contract makes responsible; all others but those named below are found by area."""
@@ -78,13 +79,21 @@ class Assignment:
 
 def read_site(conn: Connection, community: str, equipment: str | None, at: datetime, now: datetime) -> Site:
     """Read the register as of event time `at`. Raises DispatchError when the community is not there."""
+    return read_sites(conn, [(community, equipment, at)], now)[0]
+
+
+def read_sites(conn: Connection, asked: Sequence[tuple[str, str | None, datetime]], now: datetime) -> list[Site]:
+    """The same for many places (community, equipment, event time), in one question. Raises DispatchError."""
+    rows = [
+        {"n": n, "community_id": community, "equipment_id": equipment, "at": at}
+        for n, (community, equipment, at) in enumerate(asked)
+    ]
     with conn.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(
-            _site_query(), {"community": community, "equipment": equipment, "at": at, "now": now}
-        ).fetchone()
-    if row is None:
-        raise DispatchError(f"community {community!r} is not there")
-    return _site(row)
+        cursor.execute(_sites_query(), {"asked": rowset(rows), "now": now})
+        found = {row.pop("n"): _site(row) for row in cursor}
+    if missing := next((place[0] for n, place in enumerate(asked) if n not in found), None):
+        raise DispatchError(f"community {missing!r} is not there")
+    return [found[n] for n in range(len(asked))]
 
 
 def facts_of(site: Site, condition: str, vocabulary: Vocabulary) -> Facts:
@@ -171,5 +180,5 @@ def _site(row: dict[str, Any]) -> Site:
 
 
 @lru_cache(maxsize=1)
-def _site_query() -> sql.SQL:
-    return queries("watchkeep_dispatch", "sql/parties.sql")["site"]
+def _sites_query() -> sql.SQL:
+    return queries("watchkeep_dispatch", "sql/parties.sql")["sites"]

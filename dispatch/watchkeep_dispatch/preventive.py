@@ -222,9 +222,8 @@ def _file(
         if known is not None:
             casework.reopen(conn, known, plan, rules, now)
             return known.case_id
-        if case := casework.write(conn, plan):
-            casework.start(conn, case, plan, rules, now, text=text, person_id=person_id)
-            return case.case_id
+        if opened := casework.open_case(conn, plan, rules, now, text=text, person_id=person_id):
+            return opened.case.case_id
     raise VisitPlanError(f"the case of {condition} on {finding.equipment_id} keeps changing")
 
 

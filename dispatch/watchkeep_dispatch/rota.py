@@ -5,18 +5,19 @@ accepts) and manual (a manager assigns). An organisation without a rule grabs.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from psycopg import Connection, sql
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
 from watchkeep_dispatch.errors import RotaError
 from watchkeep_dispatch.notify.outbox import announce
+from watchkeep_dispatch.rowset import rowset
 
 MODES = ("on_call", "round_robin", "grab", "manual")
 LICENCES = {"elevator": "special_equipment", "escalator": "special_equipment", "control_room": "fire_operator"}
@@ -57,8 +58,10 @@ def choose(candidates: Iterable[Candidate]) -> str | None:
     if not able:
         return None
 
-    def turn(one: Candidate) -> tuple[int, datetime, str]:
-        return (one.open_orders if one.mode == "on_call" else 0, one.last_at or _EVER, one.person_id)
+    def turn(one: Candidate) -> tuple[int, datetime, int, str]:
+        # orders of one moment, as in a burst, go round by what each has
+        least = one.open_orders if one.mode == "on_call" else 0
+        return (least, one.last_at or _EVER, one.open_orders, one.person_id)
 
     return min(able, key=turn).person_id
 
@@ -80,9 +83,35 @@ def gaps(shifts: Sequence[tuple[datetime, datetime]], since: datetime, until: da
 
 def pick(conn: Connection, org_id: str, community: str, equipment: str | None, now: datetime) -> str | None:
     """Who gets a new order of this organisation; None = whoever accepts it."""
-    asked = _about(org_id, community, equipment) | {"now": now}
-    with conn.cursor(row_factory=class_row(Candidate)) as cursor:
-        return choose(cursor.execute(_sql("candidates"), asked).fetchall())
+    return pick_all(conn, [(org_id, community, equipment, now)])[0]
+
+
+def pick_all(conn: Connection, orders: Sequence[tuple[str, str, str | None, datetime]]) -> list[str | None]:
+    """The same for several new orders (organisation, community, equipment, when): each counts for the next one."""
+    rows = [
+        {"n": n, "org_id": org_id, "community_id": community, "equipment_id": equipment, "now": now}
+        for n, (org_id, community, equipment, now) in enumerate(orders)
+    ]
+    candidates: dict[int, list[Candidate]] = {}
+    with conn.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(_sql("candidates"), {"asked": rowset(rows), "licences": Jsonb(LICENCES)}):
+            candidates.setdefault(row.pop("n"), []).append(Candidate(**row))
+    given: dict[str, list[datetime]] = {}
+    chosen: list[str | None] = []
+    for n, order in enumerate(orders):
+        person = choose(_with(one, given.get(one.person_id)) for one in candidates.get(n, ()))
+        if person:
+            given.setdefault(person, []).append(order[3])
+        chosen.append(person)
+    return chosen
+
+
+def _with(one: Candidate, given: Sequence[datetime] | None) -> Candidate:
+    """A candidate who has been given orders that the database does not hold yet. Pure."""
+    if not given:
+        return one
+    last_at = max(given) if one.last_at is None else max(one.last_at, *given)
+    return replace(one, open_orders=one.open_orders + len(given), last_at=last_at)
 
 
 def licensed(conn: Connection, person_id: str, org_id: str, community: str, equipment: str | None) -> bool:

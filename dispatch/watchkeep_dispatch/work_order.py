@@ -18,7 +18,8 @@ from watchkeep_dispatch.errors import GuardFailed, NotAllowed, NotWaiting
 from watchkeep_dispatch.granting import assign, call_back, extend
 from watchkeep_dispatch.lifecycle import DESK
 from watchkeep_dispatch.merging import follow, target
-from watchkeep_dispatch.orders import Due, due_times, open_order, org_name, shown, tell
+from watchkeep_dispatch.orders import Due, NewOrder, due_times, open_orders, org_name, shown, tell
+from watchkeep_dispatch.pausing import refuse_pause, suspend
 from watchkeep_dispatch.routing import Duty
 
 CLASSES = ("A", "B", "C")
@@ -40,6 +41,7 @@ __all__ = [
     "merge",
     "raise_class",
     "redispatch",
+    "refuse_pause",
     "resume",
     "return_order",
     "rework",
@@ -89,21 +91,25 @@ def redispatch(conn: Connection, case_id: int, request: Request) -> Done:
     return done
 
 
-def suspend(conn: Connection, case_id: int, request: Request) -> Done:
-    """暂停: with `reason` and the `approver_id`, a superior; no clock runs until `resume`."""
-    done, step = act(conn, "suspend", case_id, request)
-    if step and step.order:
-        _changed(conn, step, "pause", (step.order.finish_due, step.order.finish_due))
-    return done
-
-
 def resume(conn: Connection, case_id: int, request: Request) -> Done:
     """恢复: the finish deadline moves by the time of the pause."""
     done, step = act(conn, "resume", case_id, request)
     if step and step.order:
         query = queries("watchkeep_dispatch", "sql/cases.sql")["resume_order"]
         moved = conn.execute(query, {"order_id": step.order.order_id, "now": step.case.now}).fetchone()
-        _changed(conn, step, "resume", moved or (None, None))
+        from_due, to_due = moved or (None, None)
+        change = {
+            "case_id": case_id,
+            "order_id": step.order.order_id,
+            "kind": "resume",
+            "from_due": from_due,
+            "to_due": to_due,
+            "reason": request.reason,
+            "person": request.person_id,
+            "approver": None,
+            "now": step.case.now,
+        }
+        conn.execute(queries("watchkeep_dispatch", "sql/cases.sql")["change_deadline"], change)
     return done
 
 
@@ -206,22 +212,6 @@ def strike(conn: Connection, case_id: int, request: Request) -> Done:
     return done
 
 
-def _changed(conn: Connection, step: Step, kind: str, due: tuple[datetime | None, datetime | None]) -> None:
-    """Excluded time must be known later: a pause, and by how much its end moved the deadline."""
-    row = {
-        "case_id": step.case.case_id,
-        "order_id": step.order.order_id if step.order else None,
-        "kind": kind,
-        "from_due": due[0],
-        "to_due": due[1],
-        "reason": step.request.reason,
-        "person": step.request.person_id,
-        "approver": step.request.approver_id,
-        "now": step.case.now,
-    }
-    conn.execute(queries("watchkeep_dispatch", "sql/cases.sql")["change_deadline"], row)
-
-
 def _duty(conn: Connection, step: Step) -> Duty | None:
     return duties.duty(conn, step.case.duty_id) if step.case.duty_id else None
 
@@ -230,7 +220,7 @@ def _next_order(conn: Connection, step: Step, org_id: str, due: Due, kind: str) 
     """The old order has ended with the step; this one carries the case on in its new state."""
     request = step.request
     assignee = step.order.assignee_id if step.order and step.row.to == "rework" else None
-    order_id = open_order(conn, step.case, org_id, step.row.to, due, assignee=assignee)
+    order_id = open_orders(conn, [NewOrder(step.case, org_id, step.row.to, due, assignee)])[0]
     values = {
         "respond": shown(due.respond, request.calendar),
         "finish": shown(due.finish, request.calendar),

@@ -52,14 +52,54 @@ def test_impossible_values_reach_only_their_own_detector():
     assert {s.condition for s in found} == {"sensor_impossible_value"}
 
 
-def test_a_detector_that_fails_does_not_stop_the_others():
-    class Broken(Limits):
-        def observe(self, batch):
-            raise RuntimeError("boom")
+class Broken(Limits):
+    """Fails until it is mended."""
 
+    broken = True
+
+    def observe(self, batch):
+        if self.broken:
+            raise RuntimeError("boom")
+        return []
+
+
+def test_a_detector_that_fails_is_told_once_and_the_others_go_on():
     made = engine(make=lambda registry: [Broken(registry), Limits(registry)])
-    assert [s.condition for s in feed(made, (11, 1, 99))] == ["machine_temperature_high"]
-    assert made.counts.failures == 1
+    found = {signal.condition: signal for signal in feed(made, (11, 1, 99))}
+    assert found.keys() == {"machine_temperature_high", "detector_failure"}
+    told = found["detector_failure"]
+    assert (told.equipment, told.source, told.tier) == ("G1", "limits", "warning")
+    assert told.evidence["error"] == "RuntimeError: boom"
+    assert feed(made, (11, 2, 99)) == []
+    assert made.counts.failures == 2
+
+
+def test_a_failure_is_over_after_a_calm_hour_even_across_a_restart():
+    made = engine(make=lambda registry: [Broken(registry)])
+    feed(made, (11, 1, 99))
+    again = engine(make=lambda registry: [Broken(registry)])
+    again.load(made.save())
+    assert feed(again, (11, 1800, 99)) == []  # failed again: the hour begins anew
+    (broken,) = [detector for detector in again.detectors if isinstance(detector, Broken)]
+    broken.broken = False
+    assert again.tick(T0 + 3700 * SECOND, {}) == []
+    (over,) = [s for s in again.tick(T0 + 5500 * SECOND, {}) if s.condition == "detector_failure"]
+    assert (over.active, over.source) == (False, "limits")
+
+
+def test_no_detector_is_ever_given_a_value_that_is_no_number():
+    seen: list[float] = []
+
+    class Watching(Limits):
+        def observe(self, batch):
+            seen.extend(batch.value.tolist())
+            return super().observe(batch)
+
+    made = engine(make=lambda registry: [Watching(registry)])
+    assert made.counts.bad == 0
+    feed(made, (11, 1, np.nan), (11, 2, np.inf), (11, 3, 50.0), (12, 4, -np.inf))
+    assert seen == [50.0]
+    assert made.counts.bad == 3
 
 
 def test_service_mode_suppresses_and_releases():

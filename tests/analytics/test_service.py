@@ -3,14 +3,16 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
-from watchkeep_analytics.service import run
+from watchkeep_analytics.gathering import Place
+from watchkeep_analytics.lanes import LOCK_SPACE
+from watchkeep_analytics.service import run, run_data, run_events
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_cli.acl import default_acl
 from watchkeep_cli.broker import RunningBroker, start_broker
@@ -113,30 +115,32 @@ def ingest(home, broker) -> Iterator[Ingest]:
 
 @contextmanager
 def service(home, broker: RunningBroker, **more) -> Iterator[None]:
-    """The service in a thread, caught up; its failure is the test's."""
+    """Both lanes in threads; their failure is the test's."""
     settings = AnalyticsSettings(
         **({"database_url": home.url, "mqtt_url": broker.url, "mqtt_password": SECRET, "partitions": (ALPHA,)} | more)
     )
     stop, failed = Stop(), []
 
-    def target() -> None:
+    def target(work) -> None:
         try:
-            run(settings, stop)
+            work(settings, Place("test"), stop)
         except BaseException as error:
             failed.append(error)
 
-    thread = threading.Thread(target=target)
-    thread.start()
+    threads = [threading.Thread(target=target, args=(work,)) for work in (run_data, run_events)]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join(15)
-    assert not thread.is_alive()
+        for thread in threads:
+            thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
     assert failed == []
 
 
-def eventually(check: Callable[[], object], timeout_s: float = 15) -> None:
+def eventually(check: Callable[[], object], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not check():
         assert time.monotonic() < deadline, "did not happen in time"
@@ -174,6 +178,31 @@ def test_missing_batches_are_read_again_and_a_restart_goes_on(home, broker, inge
     tiers = home.admin.execute("SELECT tier FROM signals ORDER BY signal_id").fetchall()
     assert tiers == [("alarm",), ("warning",)]
     assert home.warnings() == [(*HOT, 2)]
+
+
+@pytest.mark.slow
+def test_a_worker_that_leaves_hands_over_what_it_learnt(home, broker, ingest):
+    with ExitStack() as later:
+        with service(home, broker, poll_s=0.2):
+            ingest.readings(50.0, 120.0, ago_s=900)
+            ingest.readings(120.0, ago_s=800)
+            eventually(lambda: HOT in opened(home))
+            later.enter_context(service(home, broker, poll_s=0.2))  # there is one partition: it waits
+            eventually(lambda: members(home) == 2)
+        ingest.readings(50.0, ago_s=700)
+        ingest.readings(50.0)
+        eventually(lambda: ("lift-1", "machine_temperature_high", "alarm", "cleared") in opened(home))
+    assert home.count("signals") == 2  # one beginning, one end: nothing was judged twice
+
+
+def members(home) -> int:
+    """Data workers that the database counts."""
+    row = home.admin.execute(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        [LOCK_SPACE["data"] + 1],
+    ).fetchone()
+    return int(row[0])
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from tests.conftest import Database
 from tests.console import world as w
+from tests.console.browser import browser, open_as  # noqa: F401  # fixtures of all tests of pages
 from watchkeep_console import services
 from watchkeep_console.api.app import create_app
 from watchkeep_console.enrol import MemoryEnroller
@@ -92,7 +93,7 @@ def address(_server: str, house: Services) -> str:
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
     """Nobody is logged in."""
-    with httpx.Client(base_url=address) as found:
+    with httpx.Client(base_url=address, timeout=60) as found:
         yield found
 
 
@@ -105,7 +106,7 @@ def as_(address: str) -> Iterator[Login]:
     opened: list[httpx.Client] = []
 
     def login(who: str) -> httpx.Client:
-        own = httpx.Client(base_url=address)
+        own = httpx.Client(base_url=address, timeout=60)
         opened.append(own)
         answer = own.post("/api/v1/session", json={"login": who, "password": w.PASSWORD})
         assert answer.status_code == 201, answer.text
@@ -152,13 +153,13 @@ def site(_process: tuple[str, Path], world: w.World) -> Site:
     return Site(_process[0], world, _process[1])
 
 
-def until(true: Callable[[], bool], log: Path | None = None, seconds: float = 30.0) -> None:
-    """Ask until it is so; fails with the log's end after the deadline."""
+def until(true: Callable[[], bool], log: Path | None = None, seconds: float = 60.0, poll_s: float = 0.05) -> None:
+    """Ask until it is so; fails with the log's end after the deadline. Seldom enough for the API's limits: `poll_s`."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
             pytest.fail(log.read_text()[-2000:] if log else "not in time")
-        time.sleep(0.05)
+        time.sleep(poll_s)
 
 
 def free_port() -> int:

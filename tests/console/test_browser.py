@@ -3,63 +3,17 @@
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.console import world as w
+from tests.console.browser import MARKS, PHONE, Open
 from tests.console.conftest import Site
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-)  # fmt: skip
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM} (apt install chromium)"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield found
-        found.close()
-
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_as(browser: Browser, site: Site) -> Iterator[Open]:
-    """`open_as("duty", "/")` = that person's page; afterwards: nothing foreign was asked for, nothing went wrong."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def go(who: str, path: str, **options: object) -> Page:
-        context = browser.new_context(base_url=site.url, **({"viewport": {"width": 1400, "height": 900}} | options))  # type: ignore[arg-type]  # options of Playwright
-        contexts.append(context)
-        page = context.new_page()
-        own = (site.url, site.url.replace("http", "ws"), "data:", "blob:")
-        page.on("request", lambda r: None if r.url.startswith(own) else complaints.append(f"foreign {r.url}"))
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" and "422" not in m.text else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.goto(f"/login?next={path}")
-        page.fill("#login", who)
-        page.fill("#password", w.PASSWORD)
-        page.click("button[type=submit]")
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
-    assert complaints == []
+pytestmark = MARKS
 
 
 def test_board_case_and_act(open_as: Open, site: Site) -> None:
@@ -87,7 +41,7 @@ def test_the_board_is_live_and_files_by_one_click(open_as: Open, site: Site) -> 
     row = page.get_by_role("row").filter(has_text="反复开关门六次")
     expect(row).to_be_visible(timeout=15_000)
     row.get_by_role("button", name="确认预警并立案派单").click()
-    expect(row).to_contain_text("案件 #", timeout=15_000)
+    expect(row).to_contain_text("案件 #")
 
 
 def test_a_false_alarm_asks_for_a_reason(open_as: Open, site: Site) -> None:
@@ -115,11 +69,11 @@ def test_the_chart_grows_without_being_sent_again(open_as: Open, site: Site) -> 
         const chart = getElement(+element.id.slice(1)).chart;
         return chart && chart.getOption().series[0].data.length === wanted;
     })"""
-    page.wait_for_function(length, arg=60, timeout=15_000)
+    page.wait_for_function(length, arg=60)
     page.wait_for_function("window.socket && window.socket.connected")
     w.readings(site.world, series, [271.5], datetime.now(UTC))
-    expect(page.locator(".wk-points")).to_contain_text("271.5 kPa", timeout=15_000)
-    page.wait_for_function(length, arg=61, timeout=15_000)
+    expect(page.locator(".wk-points")).to_contain_text("271.5 kPa")
+    page.wait_for_function(length, arg=61)
 
 
 def test_from_nothing_to_the_first_reading_and_a_test_alarm(open_as: Open, site: Site) -> None:
@@ -171,7 +125,7 @@ def test_english_and_dark(open_as: Open, site: Site) -> None:
 def test_an_order_on_a_phone_without_script(open_as: Open, site: Site, tmp_path: Path) -> None:
     w.warning(site.world, "lift-2", "door_close_fail")
     w.judge_all(site.world)
-    page = open_as("tech", "/m", viewport={"width": 390, "height": 844}, java_script_enabled=False)
+    page = open_as("tech", "/m", viewport=PHONE, java_script_enabled=False)
     page.get_by_role("link", name="2 号楼客梯").click()
     for action, state in (("接单响应", "响应"), ("到场签到", "到场")):
         button = page.get_by_role("button", name=action)

@@ -61,8 +61,10 @@ def build(database: Database) -> World:
 
 _HAPPENED = (
     "signals", "warnings", "unjudged", "cases", "case_warnings", "verdicts", "orders", "transitions", "evidence",
-    "escalations", "notifications", "notification_channels", "ledger_entries", "readings", "events", "gateway_status",
-    "batches", "sessions", "api_tokens", "idempotency_keys",
+    "escalations", "detection_feedback", "warning_explanations", "notifications", "notification_channels",
+    "ledger_entries", "readings", "events", "gateway_status", "batches", "sessions",
+    "api_tokens", "idempotency_keys", "person_totp", "recovery_codes", "person_logins", "erasures",
+    "webhook_deliveries", "webhooks", "data_shares",
 )  # fmt: skip
 _NUMBERED = {"warnings": "warning_id", "cases": "case_id", "orders": "order_id"}
 
@@ -71,6 +73,7 @@ def reset(world: World) -> None:
     """Forget everything that happened; the register stays, but for what tests have added."""
     with psycopg.connect(world.database.admin_url) as conn:
         conn.execute("SET LOCAL session_replication_role = replica")  # no triggers; TRUNCATE would sync 60 files
+        conn.execute("""SELECT pg_notify('watchkeep', '{"table": "warnings", "id": 0, "community": ""}')""")
         for table in _HAPPENED:
             conn.execute(f"DELETE FROM {table}")
         for table, column in _NUMBERED.items():
@@ -219,7 +222,7 @@ def judge_all(world: World) -> None:
     """What dispatch does: every waiting warning becomes a case, or joins one."""
     from watchkeep_core.vocabulary import load
     from watchkeep_dispatch.casework import Rules
-    from watchkeep_dispatch.service import file_waiting
+    from watchkeep_dispatch.rounds import file_waiting
 
     with psycopg.connect(world.database.url("watchkeep_dispatch"), autocommit=True) as conn:
         file_waiting(conn, lambda: datetime.now(UTC), Rules(load(), duties.Lists(), {}), 100)

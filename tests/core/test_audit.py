@@ -22,6 +22,21 @@ def test_sealed_entries_verify_and_a_change_is_found(database):
         assert audit.verify(admin).broken_at == 3
 
 
+def test_a_chain_that_was_cut_off_is_found_by_an_earlier_head(database):
+    with psycopg.connect(database.admin_url) as conn:
+        for number in range(3):
+            audit.record(conn, "x", "order", str(number))
+        conn.commit()
+        audit.seal(conn)
+        head = audit.verify(conn).head
+        assert audit.verify(conn, head).broken_at is None
+        conn.execute("ALTER TABLE audit_seals DISABLE TRIGGER append_only")
+        conn.execute("DELETE FROM audit_seals WHERE seal_no = 3")
+        assert audit.verify(conn).broken_at is None, "a shorter chain fits in itself"
+        assert audit.verify(conn, head).broken_at == 3
+        assert audit.verify(conn, f"2:{'00' * 32}").broken_at == 2, "a chain made anew"
+
+
 def test_an_entry_that_commits_late_is_sealed_later_not_slipped_in(database):
     url = database.url("watchkeep_dispatch")
     with psycopg.connect(url) as slow, psycopg.connect(url, autocommit=True) as quick:

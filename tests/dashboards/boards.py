@@ -19,8 +19,21 @@ def statements(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for panel in document["panels"]:
         for target in panel["targets"]:
             yield panel["title"], target["rawSql"]
-    for variable in document.get("templating", {}).get("list", []):
+    for variable in asked(document):
         yield f"variable {variable['name']}", variable["query"]
+    for annotation in document.get("annotations", {}).get("list", []):
+        yield f"annotation {annotation['name']}", annotation["target"]["rawSql"]
+
+
+def asked(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Variables whose values a statement gives."""
+    return [variable for variable in document["templating"]["list"] if variable["type"] == "query"]
+
+
+def hours(document: dict[str, Any], panel: dict[str, Any]) -> int:
+    """How far back a panel looks."""
+    span = panel.get("timeFrom") or document["time"]["from"].removeprefix("now-")
+    return int(span[:-1]) * (24 if span.endswith("d") else 1)
 
 
 def named_columns(panel: dict[str, Any]) -> set[str]:

@@ -6,9 +6,13 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tests.dashboards import boards
-from watchkeep_dashboards.packaged import ExportFailed, export
+from watchkeep_dashboards import alerts
+from watchkeep_dashboards.errors import ExportFailed
+from watchkeep_dashboards.packaged import NAMES
+from watchkeep_dashboards.provisioning import export
 
 RUN = """
 import json, sys
@@ -38,13 +42,15 @@ def test_export_writes_a_provisioning_tree(tmp_path):
     assert result.returncode == 0, result.stderr
     written = sorted(str(path.relative_to(tmp_path / "grafana")) for path in (tmp_path / "grafana").rglob("*.*"))
     assert written == [
+        "alerting/watchkeep.yaml",
         "dashboards/watchkeep.yaml",
-        "dashboards/watchkeep/community-wall.json",
-        "dashboards/watchkeep/platform-health.json",
+        *sorted(f"dashboards/watchkeep/{name}.json" for name in NAMES),
         "datasources/watchkeep.yaml",
     ]
     assert sorted(json.loads(result.stdout)) == sorted(str(tmp_path / "grafana" / path) for path in written)
-    assert json.loads((tmp_path / "grafana" / written[1]).read_text()) == boards.board("community-wall", "en")
+    for name in NAMES:
+        exported = (tmp_path / "grafana" / "dashboards" / "watchkeep" / f"{name}.json").read_text()
+        assert json.loads(exported) == boards.board(name, "en")
 
 
 @pytest.mark.slow
@@ -55,7 +61,6 @@ def test_export_is_chinese_by_default_and_refuses_other_languages(tmp_path):
 
 
 def test_the_data_source_is_read_only_and_holds_no_secret(tmp_path):
-    yaml = pytest.importorskip("yaml")
     export(tmp_path, "zh")
     (source,) = yaml.safe_load((tmp_path / "datasources/watchkeep.yaml").read_text())["datasources"]
     assert (source["uid"], source["type"]) == ("watchkeep", "grafana-postgresql-datasource")
@@ -66,7 +71,6 @@ def test_the_data_source_is_read_only_and_holds_no_secret(tmp_path):
 
 
 def test_the_provider_points_at_the_exported_json(tmp_path):
-    yaml = pytest.importorskip("yaml")
     export(tmp_path, "zh")
     (provider,) = yaml.safe_load((tmp_path / "dashboards/watchkeep.yaml").read_text())["providers"]
     seen = provider["options"]["path"].replace("${WATCHKEEP_GRAFANA_PROVISIONING}", str(tmp_path))
@@ -75,7 +79,7 @@ def test_the_provider_points_at_the_exported_json(tmp_path):
 
 def test_every_variable_is_explained_at_the_head_of_its_file(tmp_path):
     for path in export(tmp_path, "zh"):
-        if path.suffix == ".yaml":
+        if path.suffix == ".yaml" and path.parent.name != "alerting":
             text = path.read_text()
             comments = "".join(line for line in text.splitlines() if line.lstrip().startswith("#"))
             names = re.findall(r"\$\{(\w+)\}", text)
@@ -87,3 +91,17 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ExportFailed, match=r"cannot write .*file"):
         export(tmp_path / "file", "zh")
+
+
+def test_alert_rules_hold_nothing_that_grafana_would_replace(tmp_path):
+    export(tmp_path, "zh")
+    text = (tmp_path / "alerting/watchkeep.yaml").read_text()
+    assert "$" not in text
+    (group,) = yaml.safe_load(text)["groups"]
+    assert [rule["uid"] for rule in group["rules"]] == [rule.uid for rule in alerts.RULES]
+
+
+def test_the_console_is_put_into_exported_boards(tmp_path):
+    export(tmp_path, "zh", console="https://console.example/")
+    board = json.loads((tmp_path / "dashboards/watchkeep/fire.json").read_text())
+    assert [v["query"] for v in board["templating"]["list"] if v["name"] == "console"] == ["https://console.example"]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tests.dashboards.macros import UnknownMacroError, expand
+from watchkeep_dashboards.macros import UnknownMacroError, expand
 
 SINCE = datetime(2026, 4, 12, 18, 0, tzinfo=UTC)
 UNTIL = SINCE + timedelta(minutes=5, milliseconds=250)

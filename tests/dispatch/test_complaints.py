@@ -1,16 +1,25 @@
 """Complaints: intake by function and file, duplicates, residents' reports, answers, the study, labels."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.dispatch.camera import camera
 from tests.dispatch.conftest import NOW, World, standard_rules
+from watchkeep_core.database import open_pool
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import complaint_file, complaints, labels, study
 from watchkeep_dispatch.complaint_file import FileRefused
 from watchkeep_dispatch.complaints import Complaint, ComplaintRefused, Taken
+from watchkeep_dispatch.errors import ChannelRefused, ChannelUnavailable
+from watchkeep_dispatch.notify.channels import MemoryChannel, Services
+from watchkeep_dispatch.notify.delivery import How
+from watchkeep_dispatch.notify.reporters import Reporters
+from watchkeep_dispatch.notify.timing import Timing, span
 from watchkeep_dispatch.reports import period_span, to_html
 from watchkeep_dispatch.reports_pdf import NoFont, to_pdf
 
@@ -121,11 +130,24 @@ def test_what_is_wrong_is_named(world: World, change: dict[str, object], field: 
     assert world.value("SELECT count(*) FROM complaints") == 0
 
 
+def test_a_photo_that_cannot_be_read_holds_up_no_complaint(world: World) -> None:
+    resident(world, photo=b"\xff\xd8\xffphoto")
+    assert file_reports(world) == 1
+    ((kind, note),) = world.rows("SELECT kind, note FROM evidence")
+    assert kind == "note"
+    assert "no readable" in note
+
+
 def test_a_residents_report_becomes_a_case_with_its_photo(world: World) -> None:
-    token = resident(world, photo=b"\xff\xd8\xffphoto")
+    token = resident(world, photo=camera())
     assert file_reports(world) == 1
     assert world.rows("SELECT source, condition, equipment_id FROM cases") == [("qr_code", "resident_repair", "lift-1")]
-    assert world.rows("SELECT kind, content FROM evidence") == [("photo_before", b"\xff\xd8\xffphoto")]
+    ((kind, media_type, content, original, latitude, taken_at),) = world.rows(
+        "SELECT kind, media_type, content, original_sha256, latitude, taken_at FROM evidence"
+    )
+    assert (kind, media_type, original) == ("photo_before", "image/jpeg", hashlib.sha256(camera()).digest())
+    assert len(content) < len(camera())
+    assert (round(latitude, 4), taken_at) == (37.1625, "2026:11:23 10:05:00")
     assert world.rows("SELECT photo, case_id IS NOT NULL FROM complaints WHERE token = %s", token) == [(None, True)]
     resident(world)
     assert file_reports(world) == 1
@@ -171,6 +193,59 @@ def test_the_reporter_gets_the_result_and_rates_it_once(world: World) -> None:
         assert conn.execute("SELECT rate_answer(%s, true, '')", [token]).fetchone() == (True,)
         assert conn.execute("SELECT rate_answer(%s, false, '')", [token]).fetchone() == (False,)
     assert world.value("SELECT satisfied FROM complaints") is True
+
+
+def told_by(world: World, memory: MemoryChannel, urls: list[str], at: datetime = NOW) -> int:
+    """How many reporters were tried to be told."""
+
+    def opened(url: str) -> MemoryChannel:
+        urls.append(url)
+        return memory
+
+    services = Services(sms="sms://gateway/{to}", mail="mailto://{to}")
+    how = How(opened, services, Timing(quiet=span("22:00-07:00")), "https://watch.example")
+    with open_pool(world.database.url("watchkeep_dispatch"), "test", max_size=2) as pool:
+        reporters = Reporters(pool, how)
+        return sum(1 for _ in takewhile(bool, (reporters.tell_one(at) for _ in range(20))))
+
+
+def answered(world: World, *contacts: str) -> None:
+    """Complaints whose cases are closed and answered."""
+    for number, contact in enumerate(contacts):
+        taken = take(world, replace(HOTLINE, channel_no=f"T-{number}", contact_phone=contact))
+        assert taken.case_id is not None
+        end_case(world, taken.case_id)
+    with world.connect() as conn:
+        complaints.answer_settled(conn, NOW, standard_rules())
+
+
+def test_the_reporter_is_told_where_an_address_was_left_and_only_once(world: World, caplog) -> None:
+    memory, urls = MemoryChannel(), list[str]()
+    answered(world, "138 0013-8000", "resident@example.org", "0512-1234", "")
+    assert told_by(world, memory, urls, NOW + timedelta(hours=14)) == 0  # midnight there
+    assert told_by(world, memory, urls) == 2
+    assert told_by(world, memory, urls) == 0
+    assert sorted(urls) == ["mailto://resident%40example.org", "sms://gateway/13800138000"]
+    token = world.value("SELECT token::text FROM complaints WHERE channel_no = 'T-0'")
+    (text,) = (text for text in memory.sent if token in text.body)
+    assert "结案" in text.body
+    assert "closed" in text.body
+    assert text.body.endswith(f"https://watch.example/r/status/{token}")
+    assert "13800138000" not in caplog.text
+    assert "resident@" not in caplog.text
+
+
+def test_a_reporter_is_not_flooded_and_a_failure_is_tried_again(world: World) -> None:
+    memory, urls = MemoryChannel(), list[str]()
+    memory.failures = [ChannelUnavailable("busy"), ChannelRefused("no such number")]
+    answered(world, *["13800138000"] * 5, "13900139000")
+    told_by(world, memory, urls)
+    told_by(world, memory, urls, NOW + timedelta(hours=1))
+    counted = "SELECT contact_phone, count(told_at) FROM complaints GROUP BY 1 ORDER BY 1"
+    assert world.rows(counted) == [("13800138000", 3), ("13900139000", 1)]
+    assert len(memory.sent) == 4
+    dead = "SELECT count(*) FROM complaints WHERE tell_error = 'no such number' AND tell_attempts = 6"
+    assert world.value(dead) == 1
 
 
 def test_an_answer_is_taken_back_when_the_case_opens_again(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.dispatch.conftest import NOW, World, standard_rules
 from watchkeep_dispatch.filing import claim, judge, raise_risen
-from watchkeep_dispatch.service import file_waiting
+from watchkeep_dispatch.rounds import file_waiting
 
 
 def test_a_warning_becomes_case_order_history_notification_and_job(world: World) -> None:

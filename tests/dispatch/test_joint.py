@@ -1,11 +1,15 @@
 """Several organisations work on a case, one leads; it is not done before they are."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.dispatch.conftest import NOW, World
 from tests.dispatch.test_work_order import NOTE, SCAN, do
 from watchkeep_dispatch import joint, work_order
+from watchkeep_dispatch.clocks import DEFAULT_CALENDAR
 from watchkeep_dispatch.errors import GuardFailed, NoSuchCase, NotAllowed
+from watchkeep_dispatch.escalation import escalate
 from watchkeep_dispatch.work_order import Done, Request
 
 
@@ -86,3 +90,18 @@ def test_a_case_that_ends_ends_its_helpers(world: World) -> None:
     case, order = helped(world)
     do(world, "sun", work_order.dismiss, case, reason="误报")
     assert world.rows("SELECT state, closed_at FROM orders WHERE order_id = %s", order) == [("not_filed", NOW)]
+
+
+def test_a_helpers_clocks_are_watched_too_but_not_while_the_case_is_suspended(world: World) -> None:
+    case, order = helped(world)
+    later = NOW + timedelta(hours=3)
+    with world.connect() as conn:
+        conn.execute("UPDATE cases SET state = 'suspended' WHERE case_id = %s", [case])
+        assert order not in {fired.order_id for fired in escalate(conn, later, DEFAULT_CALENDAR)}
+        conn.execute("UPDATE cases SET state = 'on_site' WHERE case_id = %s", [case])
+        fired = [one for one in escalate(conn, later, DEFAULT_CALENDAR) if one.order_id == order]
+        again = escalate(conn, later, DEFAULT_CALENDAR)
+    assert {"respond"} <= {one.clock for one in fired}
+    told = world.rows("SELECT DISTINCT org_id FROM notifications WHERE order_id = %s AND org_id IS NOT NULL", order)
+    assert ("fire-co",) in told
+    assert order not in {one.order_id for one in again}

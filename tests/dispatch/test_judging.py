@@ -90,7 +90,7 @@ def test_what_flaps_must_stand_for_a_while_to_be_believed(world: World) -> None:
     warning = world.warn("lift-1", "door_close_fail")
     (held,) = world.file()
     assert (held.verdict, held.rule) == ("suppressed", "flapping")
-    assert world.rows("SELECT reason FROM verdicts") == [("7 times within 1:00:00",)]
+    assert world.rows("SELECT reason FROM verdicts") == [("at least 7 times within 1:00:00",)]
     assert world.file(NOW + timedelta(minutes=9)) == []
     (filed,) = world.file(NOW + timedelta(minutes=10))
     assert (filed.warning_id, filed.verdict) == (warning, "filed")

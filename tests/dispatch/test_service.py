@@ -23,6 +23,7 @@ from watchkeep_core.service import Stop
 from watchkeep_dispatch import metrics, service
 from watchkeep_dispatch.commands import app
 from watchkeep_dispatch.errors import JobsMissing
+from watchkeep_dispatch.rounds import file_waiting
 from watchkeep_dispatch.settings import DispatchSettings
 
 
@@ -88,13 +89,13 @@ def test_a_warning_that_cannot_be_judged_holds_up_no_other(world: World) -> None
     bad = world.warn("lift-2", "door_close_fail")
     world.warn("lift-1", "door_close_fail")
     with world.connect() as conn:
-        assert service.file_waiting(conn, lambda: NOW, standard_rules(), 10) == 2
+        assert file_waiting(conn, lambda: NOW, standard_rules(), 10) == 2
     assert world.rows("SELECT warning_id FROM unjudged") == [(bad,)]
     assert world.rows("SELECT equipment_id FROM cases") == [("lift-1",)]
     with world.admin() as conn:
         conn.execute("ALTER TABLE orders DROP CONSTRAINT orders_org_id_check")
     with world.connect() as conn:
-        assert service.file_waiting(conn, lambda: NOW + timedelta(seconds=61), standard_rules(), 10) == 1
+        assert file_waiting(conn, lambda: NOW + timedelta(seconds=61), standard_rules(), 10) == 1
     assert world.value("SELECT count(*) FROM cases") == 2
 
 
@@ -162,6 +163,6 @@ def test_a_connection_lost_while_judging_is_no_verdict(world: World) -> None:
     with world.admin() as admin:
         admin.execute("SELECT pg_terminate_backend(%s)", [conn.info.backend_pid])
     with pytest.raises(psycopg.OperationalError):
-        service.file_waiting(conn, lambda: NOW, standard_rules(), 1)
+        file_waiting(conn, lambda: NOW, standard_rules(), 1)
     conn.close()
     assert len(world.file()) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from tests.dispatch.camera import camera
 from tests.dispatch.conftest import NOW, World
-from watchkeep_dispatch import work_order
+from watchkeep_dispatch import pausing, work_order
 from watchkeep_dispatch.clocks import DEFAULT_CALENDAR
 from watchkeep_dispatch.dispatching import assign_waiting
 from watchkeep_dispatch.errors import GuardFailed, KeyReused, NoSuchCase, NotAllowed, NotWaiting, StaleVersion
@@ -218,20 +218,61 @@ def test_rework_is_a_new_order_with_a_new_deadline(world: World) -> None:
     assert do(world, "qian", work_order.verify, case).state == "verified"
 
 
-def test_a_pause_needs_a_superior_and_does_not_count(world: World) -> None:
+def test_a_pause_needs_a_superior_on_his_own_login_and_does_not_count(world: World) -> None:
     case = world.filed("lift-1", "door_close_fail")
     do(world, "li", work_order.arrive, case)
     for other in ("li", "wang", "qian"):  # himself, a colleague, somebody who is above nobody
         with pytest.raises(GuardFailed, match="approver"):
             do(world, "li", work_order.suspend, case, reason="等配件", approver_id=world.people[other])
-    do(world, "li", work_order.suspend, case, reason="等配件", approver_id=world.people["wei"])
-    do(world, "li", work_order.resume, case, at=NOW + timedelta(hours=5))
+    with pytest.raises(GuardFailed, match="pause_asked"):
+        do(world, "sun", work_order.suspend, case, reason="同意")
+    asked = do(world, "li", work_order.suspend, case, reason="等配件", approver_id=world.people["wei"], key="p1")
+    assert asked.state == "on_site"
+    assert do(world, "li", work_order.suspend, case, reason="等配件", key="p1").repeated
+    for other in ("li", "wang"):
+        with pytest.raises(GuardFailed, match="superior"):
+            do(world, other, work_order.suspend, case, reason="同意")
+    with pytest.raises(NotAllowed):
+        do(world, "qian", work_order.suspend, case, reason="同意")
+    then = NOW + timedelta(hours=1)
+    assert do(world, "wei", work_order.suspend, case, at=then, reason="同意", key="p2").state == "suspended"
+    assert do(world, "wei", work_order.suspend, case, at=then, reason="同意", key="p2").repeated
+    do(world, "li", work_order.resume, case, at=then + timedelta(hours=5))
     assert world.rows("SELECT state, finish_due FROM orders") == [("on_site", NOW + timedelta(hours=29))]
-    kept = "SELECT kind, to_due - from_due, reason, approver_id::text FROM deadline_changes ORDER BY change_id"
-    assert world.rows(kept) == [
-        ("pause", timedelta(0), "等配件", world.people["wei"]),
-        ("resume", timedelta(hours=5), "", None),
+    kept = "SELECT kind, to_due - from_due, reason, person_id::text, approver_id::text FROM deadline_changes"
+    assert world.rows(f"{kept} ORDER BY change_id") == [
+        ("pause", timedelta(0), "等配件", world.people["li"], world.people["wei"]),
+        ("resume", timedelta(hours=5), "", world.people["li"], None),
     ]
+    told = world.rows("SELECT kind FROM notifications WHERE left(kind, 5) = 'pause' ORDER BY notification_id")
+    assert [kind for (kind,) in told] == ["pause_asked", "pause_asked", "pause_approved"]
+
+
+def test_a_pause_that_is_refused_or_lapses_changes_no_clock_and_is_kept(world: World) -> None:
+    case = world.filed("lift-1", "door_close_fail")
+    do(world, "li", work_order.arrive, case)
+    due = world.value("SELECT finish_due FROM orders")
+    with pytest.raises(GuardFailed, match="pause_asked"):
+        do(world, "wei", work_order.refuse_pause, case, reason="不必")
+    do(world, "li", work_order.suspend, case, reason="等配件")
+    for who, wrong in (("wang", NotAllowed), ("li", NotAllowed)):
+        with pytest.raises(wrong):
+            do(world, who, work_order.refuse_pause, case, reason="不必")
+    with pytest.raises(GuardFailed, match="reason"):
+        do(world, "zhou", work_order.refuse_pause, case)
+    assert do(world, "zhou", work_order.refuse_pause, case, reason="有备件", key="r1").state == "on_site"
+    assert do(world, "zhou", work_order.refuse_pause, case, reason="有备件", key="r1").repeated
+    do(world, "li", work_order.suspend, case, reason="还是等配件")
+    late = NOW + timedelta(hours=24)
+    with pytest.raises(GuardFailed, match="pause_asked"):
+        do(world, "zhou", work_order.suspend, case, at=late, reason="同意")
+    with world.connect() as conn:
+        assert [row["state"] for row in pausing.listing(conn, late)] == ["lapsed", "refused"]
+        assert [row["state"] for row in pausing.listing(conn, NOW, case)] == ["asked", "refused"]
+    do(world, "li", work_order.suspend, case, at=late, reason="第三次")
+    decided = "SELECT decision, decided_by::text FROM suspension_requests ORDER BY request_id"
+    assert world.rows(decided) == [("refused", world.people["zhou"]), ("lapsed", None), (None, None)]
+    assert world.rows("SELECT state, finish_due FROM orders") == [("on_site", due)]
 
 
 def test_more_time_is_granted_by_a_superior_on_his_own_login(world: World) -> None:

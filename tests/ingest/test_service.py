@@ -6,8 +6,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -221,10 +222,13 @@ def _terminate(database: Database) -> None:
 
 
 @pytest.mark.slow
-def test_health_goes_red_without_the_broker(tmp_path: Path, registered: Database, unused_port: int):
-    broker = start_broker(tmp_path, dict.fromkeys(USERS, PASSWORD), default_acl())
+def test_health_goes_red_without_the_broker(registered: Database, unused_port: int):
     url = f"http://127.0.0.1:{unused_port}"
-    with serving(settings(registered, broker.url, health_port=unused_port)):
+    with ExitStack() as stack:
+        # Not in pytest's folder: another pytest run would take the broker's user the right to enter it.
+        folder = stack.enter_context(TemporaryDirectory(prefix="watchkeep-broker-"))
+        broker = stack.enter_context(start_broker(Path(folder), dict.fromkeys(USERS, PASSWORD), default_acl()))
+        stack.enter_context(serving(settings(registered, broker.url, health_port=unused_port)))
         until(lambda: _status(f"{url}/health") == (200, []))
         broker.stop()
         until(lambda: _status(f"{url}/health") == (503, ["broker"]))

@@ -99,6 +99,18 @@ def step(state: Table, rows: Ints, t_us: Ints, x: Floats, frozen: Bools) -> Scor
     return Scores(*(np.concatenate(column, axis=-1) for column in zip(*parts, strict=True)))
 
 
+def accept(state: Table, rows: Ints) -> None:
+    """Take the level of the last dozen samples for the usual one: the day's course moves with it, scales stay."""
+    kept = state["row"][rows]
+    shift = kept[:, RESIDUAL].copy()
+    state["profile"][rows] += shift[:, None]
+    kept[:, MEAN] += shift
+    kept[:, SLOW], kept[:, RECENT] = kept[:, FAST], kept[:, FAST]
+    kept[:, RESIDUAL] = kept[:, RESIDUAL_MEAN] = 0.0
+    kept[:, ROUGH_MEAN] = np.log(kept[:, ROUGH] + _FLOOR * np.sqrt(kept[:, VAR]) + 1e-9)
+    state["row"][rows] = kept
+
+
 def _block(state: Table, rows: Ints, t_us: Ints, x: Floats, frozen: Bools) -> Scores:
     kept = np.ascontiguousarray(state["row"][rows].T)
     young = kept[N] == 0

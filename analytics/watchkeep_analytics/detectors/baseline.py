@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from watchkeep_analytics.batch import SECOND, Batch, Bools, Floats, Ints
+from watchkeep_analytics.batch import NEVER, SECOND, Batch, Bools, Floats, Ints
 from watchkeep_analytics.detectors import bank, gate
 from watchkeep_analytics.detectors._make import signal
 from watchkeep_analytics.detectors.bank_memory import PARTS
@@ -53,7 +53,7 @@ class Baseline(Kept):
     """One bank of EWMAs, profiles and histograms per number series; states and counters are left alone."""
 
     name: ClassVar[str] = "baseline"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -65,6 +65,8 @@ class Baseline(Kept):
             frozen=Spec(np.int16),
             open=Spec(np.bool_),
             busy=Spec(np.bool_),
+            held=Spec(np.int16),
+            normal_us=Spec(np.int64, NEVER),
         )
         self._watched = np.zeros(0, np.bool_)
         self.configure()
@@ -89,11 +91,37 @@ class Baseline(Kept):
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us = self._state, batch.row[at], batch.t_us[at]
+        self._accept(rows, t_us)
         busy = state["busy"][rows]
         frozen = (state["frozen"][rows] > 0) if busy.any() else busy
-        scores = bank.step(state, rows, t_us, batch.value[at], frozen)
+        scores = bank.step(state, rows, t_us, batch.value[at], frozen | self._held(rows, t_us))
+        if not isinstance(bar := self._registry.bar(self.name, rows), float):
+            scores = scores._replace(ratio=scores.ratio / bar)
         look = np.flatnonzero(busy | (scores.ratio.max(axis=0) >= 1))
         return self._judge(batch, at, scores, look) if len(look) else []
+
+    def _held(self, rows: Ints, t_us: Ints) -> Bools:
+        """Those with a warning of any detector: nothing is learnt from them, until it has stood too long."""
+        registry, state = self._registry, self._state
+        if not registry.holds:
+            return np.zeros(len(rows), np.bool_)
+        held = (t_us >= registry["held_from_us"][rows]) & (t_us < registry["held_until_us"][rows])
+        if held.any() or state["held"][rows].any():
+            state["held"][rows] = np.where(held, np.minimum(state["held"][rows] + 1, _THAW), 0)
+            held &= state["held"][rows] < _THAW
+        return np.asarray(held, np.bool_)
+
+    def _accept(self, rows: Ints, t_us: Ints) -> None:
+        """The present level of series that people call normal becomes the usual one."""
+        if not self._registry.normals:
+            return
+        said = self._registry["normal_us"][rows]
+        fresh = (said > self._state["normal_us"][rows]) & (t_us > said)
+        if fresh.any():
+            mine = rows[fresh]
+            bank.accept(self._state, mine)
+            self._state["normal_us"][mine] = said[fresh]
+            self._state["frozen"][mine] = self._state["held"][mine] = 0
 
     def _judge(self, batch: Batch, at: Ints, scores: bank.Scores, look: Ints) -> list[Signal]:
         """Those series of a round that show something unusual, or did lately."""
@@ -134,7 +162,7 @@ class Baseline(Kept):
             active=not ends,
             source="band" if begins or ends else "rank",
             text="baseline",
-            evidence=self._explain(value, scores, i, runs),
+            evidence=self._explain(value, scores, i, runs, np.array([row])),
             score=round(float(scores.score[i]), 2),
         )
 
@@ -144,7 +172,7 @@ class Baseline(Kept):
         known = vocabulary.load().conditions[condition].kinds
         return condition if {vocabulary.ANY, self._registry.equipment_at(row).kind} & set(known) else GENERAL
 
-    def _explain(self, value: float, scores: bank.Scores, i: int, runs: Ints) -> dict[str, Any]:
+    def _explain(self, value: float, scores: bank.Scores, i: int, runs: Ints, rows: Ints) -> dict[str, Any]:
         strength = scores.ratio[:, i]
         driver = int(np.argmax(strength))
         expected, band = float(scores.expected[i]), float(scores.band[i])
@@ -162,6 +190,7 @@ class Baseline(Kept):
             "rarity": round(rarity, 1),
             "samples": int(runs.max()),
             "rule": ", ".join(rules) or "rank",
+            **({"bar": bar} if (bar := round(float(np.max(self._registry.bar(self.name, rows))), 2)) > 1 else {}),
             "basis": "own history of this point (99.8 % level)",
             "mark": "C",
         }

@@ -229,9 +229,17 @@ class Combinations:
         due = since + round((rule.for_s if opens else rule.clear_for_s) * SECOND)
         if until_us < due:
             return []
+        if opens and instance.hold and self._aliased(instance, values, since):
+            return []
         at = until_us if confirm else due
         state.phase, state.since_us = (OPEN if opens else CALM), at
         return [self._signal(instance, values, opens, at, since)]
+
+    def _aliased(self, instance: Instance, values: dict[int, float], t_us: int) -> bool:
+        """Its states are seen at some moments only: that they last cannot be judged."""
+        for_us = round(instance.rule.for_s * SECOND)
+        aliased = self._registry.sampling.aliased
+        return for_us > 0 and any(aliased(row, values[row], for_us, t_us) for row in instance.rows)
 
     def _signal(
         self, instance: Instance, values: dict[int, float], active: bool, event_us: int, since_us: int

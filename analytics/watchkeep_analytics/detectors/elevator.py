@@ -224,10 +224,18 @@ class Elevator:
             if since is None or rule.condition in car.open or (number, rule.condition) in self._by_limit:
                 continue
             due = self._due(car, rule, since)
-            if due is not None and due <= until_us:
+            if due is not None and due <= until_us and not self._aliased(number, car, rule, since):
                 car.open[rule.condition] = due
                 found.append(self._signal(number, car, rule, due, active=True))
         return found
+
+    def _aliased(self, number: int, car: Car, rule: Rule, t_us: int) -> bool:
+        """Door and passenger flip unseen between readings. A car off the zone does not: nobody gets out there."""
+        if rule.holds is not _shut_in_zone:
+            return False
+        points = self._registry.equipment[number].points
+        aliased = self._registry.sampling.aliased
+        return any(aliased(points[metric], x, rule.after_us, t_us) for metric, x in car.states.items())
 
     @staticmethod
     def _due(car: Car, rule: Rule, since: int) -> int | None:

@@ -23,7 +23,7 @@ READY_SAMPLES = 288
 READY_S = 86_400
 
 
-_COUNTED = ("count", "persons", "year")
+COUNTED = ("count", "persons", "year")
 """Units of what stands still by nature: persons on duty, pumps running, the age of a sensor."""
 
 _SETTING = "_setpoint"
@@ -53,7 +53,7 @@ class Flatline(Kept):
     def configure(self) -> list[Signal]:
         self._state.grow(self._registry.size)
         named = zip(self._registry.metrics, self._registry.units, strict=True)
-        still = np.array([unit in _COUNTED or metric.endswith(_SETTING) for metric, unit in named], np.bool_)
+        still = np.array([unit in COUNTED or metric.endswith(_SETTING) for metric, unit in named], np.bool_)
         self._watched = (self._registry["kind"] == NUMBER) & ~still
         return []
 
@@ -79,7 +79,8 @@ class Flatline(Kept):
         since = np.where(same, state["since_us"][rows], t_us)
         first = np.where(state["n"][rows] == 0, t_us, state["first_us"][rows])
         ready = (state["n"][rows] >= READY_SAMPLES) & (t_us - first >= READY_S * SECOND)
-        begins = ~was & ready & (run > np.maximum(SHORTEST, LONGEST_TIMES * learnt))
+        bar = self._registry.bar(self.name, rows)
+        begins = ~was & ready & (run > np.maximum(SHORTEST, LONGEST_TIMES * learnt) * bar)
         values = {
             "value": x,
             "run": run,

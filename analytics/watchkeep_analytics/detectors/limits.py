@@ -213,6 +213,8 @@ class Limits:
             return []
         opens, at = phase == PENDING, until_us if confirm else due
         x = float(state["value"][k])
+        if opens and rule.hold and rule.for_us and self._registry.sampling.aliased(rule.row, x, rule.for_us, since):
+            return []  # cannot be judged: seen at some moments only
         state["phase"][k] = OPEN if opens else (BLOCKED if rule.bad(x, False) else CALM)
         state["since_us"][k] = at
         return [self._signal(rule, opens, at, x, since)]

@@ -79,7 +79,7 @@ class Ratios(Kept):
         fast = state["fast"][rows] + (x - state["fast"][rows]) * np.maximum(_FAST, 1 / (n + 1))
         slow = state["slow"][rows]
         was, ratio = state["open"][rows], np.where(slow > 0, fast / np.where(slow > 0, slow, 1.0), 1.0)
-        begins = ~was & ready & (ratio > self._above[rows])
+        begins = ~was & ready & (ratio > self._above[rows] * self._registry.bar(self.name, rows))
         ends = was & (ratio < self._clear[rows])
         learnt = np.where(n < READY_SAMPLES, x, np.minimum(x, _CLIP * slow))
         frozen = was | begins

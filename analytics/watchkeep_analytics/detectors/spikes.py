@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from watchkeep_analytics.batch import NEVER, SECOND, Batch, Bools, Ints
+from watchkeep_analytics.batch import NEVER, SECOND, Batch, Bools, Floats, Ints
 from watchkeep_analytics.detectors._make import signal
 from watchkeep_analytics.detectors.kept import Kept
 from watchkeep_analytics.registry import NUMBER, Registry
@@ -42,11 +42,11 @@ class Spikes(Kept):
             first_us=Spec(np.int64, NEVER),
             low=Spec(np.float64),
             high=Spec(np.float64),
-            wild=Spec(np.int16),
             last_us=Spec(np.int64, NEVER),
             last=Spec(np.float64),
-            spikes_us=Spec(np.int64, NEVER, SPIKES),
+            wild=Spec(np.int16),
             open=Spec(np.bool_),
+            spikes_us=Spec(np.int64, NEVER, SPIKES),
         )
         self._watched = np.zeros(0, np.bool_)
         self._narrowest = np.zeros(0, np.float64)
@@ -72,40 +72,52 @@ class Spikes(Kept):
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]
         n = state["n"][rows]
-        first = np.where(n == 0, t_us, state["first_us"][rows])
-        low, high = np.where(n == 0, x, state["low"][rows]), np.where(n == 0, x, state["high"][rows])
-        width = np.maximum(high - low, self._narrowest[rows])
-        ready = (n >= READY_SAMPLES) & (t_us - first >= READY_US)
-        out: Bools = ready & ((x > high + width) | (x < low - width))
-        wild = np.where(out, state["wild"][rows] + 1, 0)
-        spike = ~out & (state["wild"][rows] == 1)
-        times = state["spikes_us"][rows]
-        times = np.where(spike[:, None], np.c_[times[:, 1:], state["last_us"][rows]], times)
-        was = state["open"][rows]
-        begins = ~was & spike & (times[:, -1] - times[:, 0] <= WITHIN_US)
-        ends = was & ~spike & (t_us - times[:, -1] > OVER_US)
-        learn = ~out | (wild >= _STAYED)
-        near = np.where(out, low, low + (x - low) * _SHRINK), np.where(out, high, high + (x - high) * _SHRINK)
-        values = {
-            "n": n + 1,
-            "first_us": first,
-            "low": np.where(learn, np.minimum(near[0], x), low),
-            "high": np.where(learn, np.maximum(near[1], x), high),
-            "wild": np.minimum(wild, 10_000),
-            "spikes_us": times,
-            "open": (was | begins) & ~ends,
-        }
-        found = [
-            self._signal(int(rows[i]), int(t_us[i]), float(x[i]), float(low[i]), float(high[i]), bool(begins[i]))
-            for i in np.flatnonzero(begins | ends)
-        ]
-        for column, new in (values | {"last_us": t_us, "last": x}).items():
-            state[column][rows] = new
+        new = rows[n == 0]
+        if len(new):
+            state["first_us"][new] = t_us[n == 0]
+            state["low"][new] = state["high"][new] = x[n == 0]
+        low, high = state["low"][rows], state["high"][rows]
+        width = np.maximum(high - low, self._narrowest[rows]) * self._registry.bar(self.name, rows)
+        out: Bools = (x > high + width) | (x < low - width)
+        if out.any():
+            out &= (n >= READY_SAMPLES) & (t_us - state["first_us"][rows] >= READY_US)
+        look = np.flatnonzero(out | (state["wild"][rows] > 0) | state["open"][rows])
+        found: list[Signal] = []
+        near: Floats | float = _SHRINK
+        if len(look):
+            found = self._judge(rows[look], t_us[look], x[look], (low[look], high[look]), out[look])
+            near = np.where(out, 0.0, _SHRINK)
+        low, high = np.minimum(low + (x - low) * near, x), np.maximum(high + (x - high) * near, x)
+        kept = out & (state["wild"][rows] < _STAYED) if len(look) else None
+        if kept is not None and kept.any():  # nothing is learnt of these
+            low[kept], high[kept] = state["low"][rows[kept]], state["high"][rows[kept]]
+        state["low"][rows], state["high"][rows] = low, high
+        state["n"][rows], state["last_us"][rows], state["last"][rows] = n + 1, t_us, x
         return found
 
-    def _signal(self, row: int, t_us: int, x: float, low: float, high: float, active: bool) -> Signal:
+    def _judge(self, rows: Ints, t_us: Ints, x: Floats, envelope: tuple[Floats, Floats], out: Bools) -> list[Signal]:
+        """Those series of a round that are wild, were so before, or have a warning."""
         state = self._state
-        wild = float(state["last"][row]) if active else x
+        before, was, times = state["wild"][rows], state["open"][rows], state["spikes_us"][rows]
+        spike = ~out & (before == 1)
+        times = np.where(spike[:, None], np.c_[times[:, 1:], state["last_us"][rows]], times)
+        begins = ~was & spike & (times[:, -1] - times[:, 0] <= WITHIN_US)
+        ends = was & ~spike & (t_us - times[:, -1] > OVER_US)
+        found = []
+        for i in np.flatnonzero(begins | ends).tolist():
+            row, active = int(rows[i]), bool(begins[i])
+            wild = float(state["last"][row]) if active else float(x[i])
+            since = int(state["last_us"][row]) if active else int(state["spikes_us"][row].min())
+            expected = {"low": float(envelope[0][i]), "high": float(envelope[1][i])}
+            found.append(self._signal(row, int(t_us[i]), wild, expected, since, active))
+        state["wild"][rows] = np.where(out, np.minimum(before + 1, 10_000), 0)
+        state["open"][rows] = (was | begins) & ~ends
+        state["spikes_us"][rows] = times
+        return found
+
+    def _signal(
+        self, row: int, t_us: int, wild: float, expected: dict[str, float], since_us: int, active: bool
+    ) -> Signal:
         return signal(
             self,
             self._registry,
@@ -118,10 +130,10 @@ class Spikes(Kept):
             text="spikes",
             evidence={
                 "actual": wild,
-                "expected": {"low": low, "high": high},
+                "expected": expected,
                 "driver": self._registry.metrics[row],
                 "samples": SPIKES,
-                "since_us": int(state["spikes_us"][row].min()) if not active else int(state["last_us"][row]),
+                "since_us": since_us,
                 "basis": "beyond everything seen by more than its width, and back with the next reading",
                 "mark": "CP",
                 "rule": f"{SPIKES} within {WITHIN_US // SECOND} s",

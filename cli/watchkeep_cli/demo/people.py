@@ -23,6 +23,8 @@ PEOPLE = (
     DemoPerson("technician", "维保工 张伟", "anda", "technician@organisation:anda", "the lift technician (phone: /m)"),
     DemoPerson("orchard", "项目经理 孙丽", "hongshan", "property_manager@organisation:hongshan", "the other company"),
     DemoPerson("supervisor", "街道督办 李娜", "yatou-office", "supervisor@area:yatou", "the subdistrict"),
+    DemoPerson("street", "街道物业办 周涛", "yatou-office", "subdistrict_office@area:yatou", "subdistrict escalations"),
+    DemoPerson("office", "领导小组办公室 郑凯", "zhujian", "city_office@area:rongcheng", "escalations to the city"),
     DemoPerson("city", "市住建局 赵磊", "zhujian", "supervisor@area:rongcheng", "the whole city, recorded data too"),
     DemoPerson("admin", "系统管理员", "zhujian", "sys_admin@area:rongcheng", "connects gateways"),
 )

@@ -1,6 +1,7 @@
 """Starts everything the demo needs, in order, and takes it down in reverse."""
 
 import os
+import secrets
 import shlex
 import socket
 import time
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from watchkeep_cli import enrolment
-from watchkeep_cli.acl import SIM_USERS, default_acl
+from watchkeep_cli.acl import LOAD_USER, SIM_USERS, default_acl
 from watchkeep_cli.broker import RunningBroker, start_broker
 from watchkeep_cli.broker_accounts import replace_private
+from watchkeep_cli.demo import crowd as demo_crowd
 from watchkeep_cli.demo import estate as demo_estate
 from watchkeep_cli.demo import field as demo_field
 from watchkeep_cli.demo import figures
+from watchkeep_cli.demo.crowd import Crowd
 from watchkeep_cli.demo.people import enter_people
 from watchkeep_cli.demo.secret_store import SecretStore
 from watchkeep_cli.ports import free_port
@@ -45,6 +48,7 @@ class Options:
     listen: str = "127.0.0.1"
     port: int = 8080
     broker: Literal["auto", "mosquitto", "amqtt"] = "auto"
+    crowd: Crowd | None = None
 
 
 @dataclass
@@ -89,10 +93,11 @@ class Demo:
     def watch(self) -> None:
         """About twice a second: restart what ended, serve enrolments."""
         self.supervisor.watch()
-        enrolment.serve(self._enrol_dir, self._add_gateway)
+        enrolment.serve(self._enrol_dir, self._add_gateway, self._revoke_gateway)
 
     def drain(self, stop: Stop) -> bool:
         """Stop the fleet, wait until the gateways' spools are empty and stay so; true when they do."""
+        self.supervisor.stop_one("crowd")
         self.supervisor.stop_one("sim")
         ports = [port for name, port in self.health.items() if name.startswith("gateway")]
         deadline = time.monotonic() + DRAIN_TIMEOUT_S
@@ -121,7 +126,7 @@ class Demo:
             **result,
             "broker": self.broker_kind,
             "restarts": sum(service.restarts for service in self.supervisor.services),
-        }
+        } | ({"crowd": demo_crowd.totals(self._folder / "logs" / "crowd.log")} if self.options.crowd else {})
 
     def _start(self) -> None:
         folder = self.options.directory.resolve()
@@ -182,9 +187,10 @@ class Demo:
                 users[f"ingest-{lane}-{pp}"] = self._secrets.get("mqtt:ingest")
         for pp in range(topics.PARTITIONS):
             users[f"analytics-{pp}"] = self._secrets.get("mqtt:analytics")
-        users |= dict.fromkeys(SIM_USERS, self._secrets.get("mqtt:sim"))
+        users |= dict.fromkeys((*SIM_USERS, LOAD_USER), self._secrets.get("mqtt:sim"))
         users |= self._secrets.gateways()
-        return start_broker(self._folder / "broker", users, default_acl(), prefer=self.options.broker)
+        rules = [*default_acl(), *(self.options.crowd.rules() if self.options.crowd else ())]
+        return start_broker(self._folder / "broker", users, rules, prefer=self.options.broker)
 
     def _gateways(self) -> list[tuple[estate.Community, estate.Gateway]]:
         return [(community, gateway) for community in self._estate.communities for gateway in community.gateways]
@@ -192,6 +198,10 @@ class Demo:
     def _add_gateway(self, user: str, password: str) -> None:
         self._broker.add_user(user, password)
         self._secrets.put(f"gateway:{user}", password)
+
+    def _revoke_gateway(self, user: str) -> None:
+        """A password that nobody knows; the broker's check of it takes the connection over, and so ends the old one."""
+        self._add_gateway(user, secrets.token_urlsafe(24))
 
     def _environment(self, part: str) -> dict[str, str]:
         """Settings of one service; each gets the secrets it needs and no other."""
@@ -275,6 +285,19 @@ class Demo:
                 **self._health_port("sim"),
             },
         )
+
+        if self.options.crowd:
+            self._start_crowd(self.options.crowd)
+
+    def _start_crowd(self, crowd: Crowd) -> None:
+        ledger = self._folder / "crowd-ledger"
+        ledger.unlink(missing_ok=True)
+        environ = {
+            "WATCHKEEP_MQTT_URL": self._broker.url,
+            "WATCHKEEP_SIM_MQTT_PASSWORD": self._secrets.get("mqtt:sim"),
+            "WATCHKEEP_SIM_DATABASE_URL": self.admin_url,
+        }
+        self._run("crowd", crowd.arguments(str(ledger)), environ)
 
     def _start_gateway(self, community: estate.Community, gateway_id: str, modbus_port: int | None) -> None:
         name = f"gateway-{community.community_id}"

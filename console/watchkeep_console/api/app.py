@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import as_file, files
@@ -11,13 +12,19 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
+from watchkeep_console import upkeep
 from watchkeep_console.api import (
+    account,
+    account_pages,
     complaints,
     events,
+    feedback,
     gateways,
     health,
     ledger,
     login,
+    offline,
+    open_data,
     preventive,
     problems,
     register,
@@ -25,11 +32,15 @@ from watchkeep_console.api import (
     sessions,
     supervision,
     technician,
+    webhooks,
     work,
 )
+from watchkeep_console.api.contract import contract
 from watchkeep_console.api.guard import Guard
 from watchkeep_console.services import Services
 
+UPKEEP_ENDS_S = 3.0
+"""A message that is on its way to a slow webhook is not waited for; its lease runs out and it is sent again."""
 DESCRIPTION = """\
 Log in with `POST /api/v1/session` (cookie, and `X-CSRF-Token` on requests that change something) or send
 `Authorization: Bearer TOKEN`. What is outside one's scope answers 404. Refusals are `application/problem+json` and
@@ -49,22 +60,34 @@ def create_app(house: Services | None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.services = house
+    app.openapi = lambda: contract(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1")
     for router in (
         sessions.router,
+        account.router,
         register.router,
         work.router,
+        feedback.router,
         complaints.router,
         supervision.router,
         preventive.router,
         ledger.router,
         gateways.router,
         events.router,
+        webhooks.router,
+        open_data.router,
     ):
         v1.include_router(router)
     app.include_router(v1)
-    for router in (health.router, login.router, technician.router, residents.router):
+    for router in (
+        health.router,
+        login.router,
+        account_pages.router,
+        technician.router,
+        offline.router,
+        residents.router,
+    ):
         app.include_router(router)
     with as_file(files("watchkeep_console") / "static") as folder:
         app.mount("/static", StaticFiles(directory=folder), name="static")
@@ -76,12 +99,17 @@ def create_app(house: Services | None) -> FastAPI:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """The listener lives as long as the app."""
+    """Listener and upkeep live as long as the app."""
     house: Services = app.state.services
     task = asyncio.create_task(house.hub.run(), name="listener")
+    stop = threading.Event()
+    keeper = threading.Thread(target=upkeep.run, args=(house, stop), name="upkeep", daemon=True)
+    keeper.start()
     try:
         yield
     finally:
+        stop.set()
+        await asyncio.to_thread(keeper.join, UPKEEP_ENDS_S)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

@@ -33,7 +33,7 @@ def gateways(house: House, current: Current, community: Word = None) -> list[m.G
         return reads.gateways(conn, community)
 
 
-@router.post("/gateways", status_code=201, summary="Connect a new gateway")
+@router.post("/gateways", status_code=201, summary="Connect a new gateway", openapi_extra={"x-secret": True})
 def create(body: NewGateway, house: House, current: Current) -> m.Credentials:
     """The answer holds the password: it is shown this once."""
     return service.create(house, current, body.community_id, body.gateway_id, body.name)
@@ -45,9 +45,20 @@ def gateway(community: str, gateway_id: str, house: House, current: Current) -> 
         return reads.gateway(conn, community, gateway_id)
 
 
-@router.post("/communities/{community}/gateways/{gateway_id}/password", summary="Make a new password")
+@router.post(
+    "/communities/{community}/gateways/{gateway_id}/password",
+    summary="Make a new password",
+    openapi_extra={"x-secret": True},
+)
 def renew(community: str, gateway_id: str, house: House, current: Current) -> m.Credentials:
     return service.renew(house, current, community, gateway_id)
+
+
+@router.post("/communities/{community}/gateways/{gateway_id}/revocation", summary="Shut a gateway out")
+def revoke(community: str, gateway_id: str, house: House, current: Current) -> m.Revoked:
+    """Its password is void at once and its connection ends. `broker_user` says whether the broker has confirmed it;
+    `by_hand`: run `watchkeep gateway revoke`. A new password lets it in again."""
+    return service.revoke(house, current, community, gateway_id)
 
 
 @router.post("/communities/{community}/gateways/{gateway_id}/test-alarm", summary="File a test case")
@@ -56,7 +67,7 @@ def send_test_alarm(community: str, gateway_id: str, house: House, current: Curr
     return work.send_test_alarm(house, current, community, gateway_id, key)
 
 
-@router.post("/test-notification", status_code=202, summary="Send a test notification")
+@router.post("/test-notification", status_code=202, summary="Send a test notification", response_class=Response)
 def send_test_notification(
     house: House, current: Current, org_id: Annotated[str | None, Query(max_length=64)] = None
 ) -> Response:

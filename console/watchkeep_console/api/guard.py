@@ -9,14 +9,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from watchkeep_dispatch import evidence_files
+
 MAX_BODY = 1024 * 1024
-MAX_PHOTO_BODY = 2 * 1024 * 1024 + 64 * 1024
-"""A form with two photos of at most 1 MB each, and its other fields."""
-_PHOTO = re.compile(r"/m/orders/\d+/finish|/r/[0-9a-fA-F-]{36}")
+MAX_PHOTO_BODY = evidence_files.MAX_BYTES + 64 * 1024
+"""A resident's form with one photo as a phone takes it."""
+MAX_WORKBOOK_BODY = 10 * 1024 * 1024 + 64 * 1024
+"""A register of 10,000 rows, as pages and programs upload it."""
+_WORKBOOK = re.compile(r"/_nicegui/client/[0-9a-f-]+/upload/\d+|/api/v1/equipment/import")
+_PHOTO = re.compile(r"/r/[0-9a-fA-F-]{36}")
+MAX_ORDER_BODY = 2 * evidence_files.MAX_BYTES + 1024 * 1024
+"""A technician's form with two photos as a phone takes them and a signature; no script, no shrinking."""
+_ORDER = re.compile(r"/m/orders/\d+/(arrive|finish)")
 
 PLAIN_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 PAGES_CSP = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -26,7 +34,8 @@ PAGES_CSP = (
 """NiceGUI compiles Vue templates in the browser ('unsafe-eval') and Quasar sets style attributes ('unsafe-inline'
 for styles); inline scripts carry a nonce."""
 _PLAIN_PREFIXES = (
-    "/api/", "/m", "/r/", "/board/", "/login", "/logout", "/health", "/metrics", "/static/", "/preferences",
+    "/api/", "/account", "/m/", "/r/", "/board/", "/login", "/logout", "/health", "/metrics", "/static/",
+    "/preferences",
 )  # fmt: skip
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 
@@ -49,7 +58,7 @@ class Guard:
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
-        limit = MAX_PHOTO_BODY if _PHOTO.fullmatch(scope["path"]) else MAX_BODY
+        limit = _limit(scope["path"])
         if int(headers.get("content-length") or 0) > limit:
             answer = PlainTextResponse("body too large", 413, {"Connection": "close"})
             await answer(scope, receive, self._with_headers(scope, send))
@@ -57,7 +66,7 @@ class Guard:
         await self._app(scope, _limited(receive, limit), self._with_headers(scope, send))
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
-        plain = scope["path"].startswith(_PLAIN_PREFIXES)
+        plain = scope["path"] == "/m" or scope["path"].startswith(_PLAIN_PREFIXES)
         nonce = "" if plain else secrets.token_urlsafe(16)
         start: Message | None = None  # of an HTML page, held back until its length with nonces is known
         body = bytearray()
@@ -94,6 +103,15 @@ class Guard:
             headers["Strict-Transport-Security"] = "max-age=31536000"
         if "cache-control" not in headers:
             headers["Cache-Control"] = "no-store"
+
+
+def _limit(path: str) -> int:
+    """Bytes that a body sent there may have."""
+    if _PHOTO.fullmatch(path):
+        return MAX_PHOTO_BODY
+    if _ORDER.fullmatch(path):
+        return MAX_ORDER_BODY
+    return MAX_WORKBOOK_BODY if _WORKBOOK.fullmatch(path) else MAX_BODY
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

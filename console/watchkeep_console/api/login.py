@@ -1,4 +1,7 @@
-"""`/login`, `/logout`, `/preferences`: plain forms, so that they work everywhere and need no script."""
+"""`/login`, `/logout`, `/preferences`: plain forms, so that they work everywhere and need no script.
+
+Steps of a login: password or OpenID provider, then the code of a second factor where there is one.
+"""
 
 import hmac
 import secrets
@@ -11,17 +14,34 @@ from fastapi.responses import RedirectResponse, Response
 from watchkeep_console import plain
 from watchkeep_console.api.access import COOKIE, House, address, check_csrf, drop_cookie, set_cookie
 from watchkeep_console.api.health import LOGINS
-from watchkeep_console.api.sessions import log_in
-from watchkeep_console.errors import NotLoggedIn, TooMany
+from watchkeep_console.api.sessions import limit, log_in
+from watchkeep_console.errors import CodeNeeded, NotLoggedIn, StepDue, TooMany
+from watchkeep_console.identity import Opened
+from watchkeep_console.oidc import PENDING_S, OidcError, Subject
 from watchkeep_console.services import Services
+from watchkeep_core.database import queries
+from watchkeep_core.logs import get_logger
 
 router = APIRouter(include_in_schema=False)
+log = get_logger(__name__)
+_SQL = queries("watchkeep_console", "sql/account.sql")
 FORM_COOKIE = "watchkeep_form"
+OIDC_COOKIE = "watchkeep_oidc"
+OIDC_RETURN = "/login/oidc/return"
+Next = Annotated[str | None, Query(max_length=500)]
 
 
 @router.get("/login")
-def login_page(request: Request, house: House, next: Annotated[str | None, Query(max_length=500)] = None) -> Response:
-    return _page(request, house, plain.local_path(next))
+def login_page(request: Request, house: House, next: Next = None) -> Response:
+    """Who is logged in goes on: to the page they came for, or to what their account still needs."""
+    target = plain.local_path(next)
+    try:
+        house.identity.session(request.cookies.get(COOKIE))
+    except StepDue:
+        return RedirectResponse("/account", 303)
+    except NotLoggedIn:
+        return _page(request, house, target)
+    return RedirectResponse(target, 303)
 
 
 @router.post("/login")
@@ -35,19 +55,85 @@ def login(
 ) -> Response:
     target = plain.local_path(next)
     t = plain.language(request)
-    seed = request.cookies.get(FORM_COOKIE, "")
-    if not seed or not hmac.compare_digest(house.identity.form_token(seed).encode(), csrf.encode()):
+    if not _ours(request, house, csrf):
         return _page(request, house, target, login, t("login.stale"), 403)
     try:
         opened = log_in(house, request, login, password)
     except TooMany as error:
         return _page(request, house, target, login, t("login.too_many", seconds=error.retry_after_s), 429)
-    LOGINS.labels("ok" if opened else "refused").inc()
-    if opened is None:
-        return _page(request, house, target, login, t("login.wrong"), 401)
-    response = RedirectResponse(target, 303)
-    set_cookie(response, house, opened.token)
-    response.delete_cookie(FORM_COOKIE, path="/login")
+    except CodeNeeded as error:
+        return _code_page(request, house, target, error.ticket)
+    return _outcome(request, house, opened, target, login, t("login.wrong"))
+
+
+@router.post("/login/code")
+def code(
+    request: Request,
+    house: House,
+    ticket: Annotated[str, Form(max_length=300)],
+    code: Annotated[str, Form(max_length=20)],
+    csrf: Annotated[str, Form(max_length=200)] = "",
+    next: Annotated[str | None, Form(max_length=500)] = None,
+) -> Response:
+    """The second step."""
+    target = plain.local_path(next)
+    t = plain.language(request)
+    if not _ours(request, house, csrf):
+        return _page(request, house, target, error=t("login.stale"), status=403)
+    try:
+        limit(house, request, ticket.partition(".")[0])
+    except TooMany as error:
+        return _page(request, house, target, error=t("login.too_many", seconds=error.retry_after_s), status=429)
+    agent = request.headers.get("user-agent", "")
+    opened = house.identity.log_in_by_ticket(ticket, code, user_agent=agent, address=address(request))
+    return _outcome(request, house, opened, target, "", t("second.wrong"))
+
+
+@router.get("/login/oidc")
+def to_provider(request: Request, house: House, next: Next = None) -> Response:
+    """Off to the OpenID provider; the cookie ties its answer to this browser."""
+    if house.oidc is None:
+        return RedirectResponse("/login", 303)
+    target = plain.local_path(next)
+    try:
+        url, pending = house.oidc.begin(_return_url(request, house), target, house.clock.now().timestamp())
+    except OidcError as error:
+        log.warning("oidc_failed", reason=str(error))
+        return _page(request, house, target, error=plain.language(request)("second.failed"), status=502)
+    response = RedirectResponse(url, 303)
+    response.set_cookie(
+        OIDC_COOKIE, pending, max_age=PENDING_S, httponly=True, samesite="lax",
+        secure=house.settings.secure_cookies, path=OIDC_RETURN,
+    )  # fmt: skip
+    return response
+
+
+@router.get(OIDC_RETURN)
+def from_provider(
+    request: Request,
+    house: House,
+    state: Annotated[str, Query(max_length=500)] = "",
+    code: Annotated[str, Query(max_length=4000)] = "",
+) -> Response:
+    """Back from the provider."""
+    if house.oidc is None:
+        return RedirectResponse("/login", 303)
+    t = plain.language(request)
+    try:
+        limit(house, request, "oidc")
+        now_s = house.clock.now().timestamp()
+        cookie = request.cookies.get(OIDC_COOKIE, "")
+        who, target = house.oidc.finish(cookie, state, code, _return_url(request, house), now_s)
+        opened = log_in_by_subject(house, who, request)
+    except TooMany as error:
+        return _page(request, house, "/", error=t("login.too_many", seconds=error.retry_after_s), status=429)
+    except OidcError as error:
+        log.warning("oidc_failed", reason=str(error))
+        return _page(request, house, "/", error=t("second.failed"), status=401)
+    except CodeNeeded as error:
+        return _code_page(request, house, target, error.ticket)
+    response = _outcome(request, house, opened, plain.local_path(target), "", t("second.refused"))
+    response.delete_cookie(OIDC_COOKIE, path=OIDC_RETURN)
     return response
 
 
@@ -83,13 +169,55 @@ def to_login(path: str) -> RedirectResponse:
     return RedirectResponse(f"/login?next={quote(path)}", 303)
 
 
+def log_in_by_subject(house: Services, who: Subject, request: Request) -> Opened | None:
+    """A session for the account that belongs to it; None when there is none. Raises CodeNeeded."""
+    with house.pool.connection() as conn:
+        wanted = {"issuer": who.issuer, "subject": who.subject, "email": who.email}
+        row = conn.execute(_SQL["oidc_candidate"], wanted).fetchone()
+    if row is None or row[0] is None:
+        return None
+    agent = request.headers.get("user-agent", "")
+    return house.identity.log_in_as(row[0], user_agent=agent, address=address(request))
+
+
+def _return_url(request: Request, house: Services) -> str:
+    """As registered at the provider: by `public_url`, else by the address the browser used."""
+    return (house.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")) + OIDC_RETURN
+
+
+def _ours(request: Request, house: Services, csrf: str) -> bool:
+    """Whether the form is one we gave to this browser."""
+    seed = request.cookies.get(FORM_COOKIE, "")
+    return bool(seed) and hmac.compare_digest(house.identity.form_token(seed).encode(), csrf.encode())
+
+
+def _outcome(
+    request: Request, house: Services, opened: Opened | None, target: str, login: str, refusal: str
+) -> Response:
+    LOGINS.labels("ok" if opened else "refused").inc()
+    if opened is None:
+        return _page(request, house, target, login, refusal, 401)
+    response = RedirectResponse(target, 303)
+    set_cookie(response, house, opened.token)
+    response.delete_cookie(FORM_COOKIE, path="/login")
+    return response
+
+
 def _page(
     request: Request, house: Services, target: str, login: str = "", error: str = "", status: int = 200
 ) -> Response:
+    other = house.settings.oidc_label if house.oidc else None
+    return _form(request, house, "login.html", status, next=target, login=login, error=error, other=other)
+
+
+def _code_page(request: Request, house: Services, target: str, ticket: str) -> Response:
+    return _form(request, house, "login_code.html", 200, next=target, ticket=ticket)
+
+
+def _form(request: Request, house: Services, template: str, status: int, **values: object) -> Response:
     seed = secrets.token_urlsafe(16)
-    t = plain.language(request)
     csrf = house.identity.form_token(seed)
-    response = plain.render(request, "login.html", t, status, csrf=csrf, next=target, login=login, error=error)
+    response = plain.render(request, template, plain.language(request), status, csrf=csrf, **values)
     response.set_cookie(
         FORM_COOKIE, seed, httponly=True, samesite="strict", secure=house.settings.secure_cookies, path="/login"
     )

@@ -3,11 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Body, Header, Path, Query
+from fastapi.responses import Response
 
+from watchkeep_console import exchange_models as x
+from watchkeep_console import imports, reads
 from watchkeep_console import models as m
-from watchkeep_console import reads
 from watchkeep_console.api.access import Current, House, TaggedRoute
+from watchkeep_console.api.files import TYPES
 from watchkeep_console.errors import Invalid
 from watchkeep_core.storage.series import MOST_POINTS
 
@@ -18,6 +21,7 @@ Cursor = Annotated[str | None, Query(max_length=400, description="`next` of the 
 SeriesId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Word = Annotated[str | None, Query(max_length=64)]
+XLSX = TYPES["xlsx"]
 MAX_WINDOW = timedelta(days=400)
 MAX_CHART = timedelta(days=3653)
 """Longer than any rollup is kept by default."""
@@ -41,6 +45,51 @@ def equipment(
 ) -> m.Page[m.Equipment]:
     with house.identity.acting(current) as conn:
         return reads.equipment(conn, community=community, kind=kind, text=q, cursor=cursor, limit=limit)
+
+
+@router.get(
+    "/equipment/workbook",
+    summary="The register as a workbook, to be changed and imported again",
+    response_class=Response,
+    responses={200: {"content": {XLSX: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def workbook(
+    house: House,
+    current: Current,
+    community: Word = None,
+    empty: Annotated[bool, Query(description="the form")] = False,
+) -> Response:
+    with house.identity.acting(current) as conn:
+        wanted = dict.fromkeys(("building", "kind", "status", "text")) | {"community": community}
+        content = imports.template() if empty else imports.export_register(conn, wanted)
+    return Response(content, media_type=XLSX, headers={"Content-Disposition": "attachment; filename=equipment.xlsx"})
+
+
+@router.post("/equipment/import", summary="Import a workbook into the register: all rows or none")
+def import_equipment(
+    content: Annotated[bytes, Body(media_type=XLSX)],
+    house: House,
+    current: Current,
+    dry_run: bool = False,
+    content_type: Annotated[str, Header()] = "",
+) -> x.RegisterImport:
+    """The body is the file, up to 10,000 rows. With wrong cells nothing is written; each is named by its address."""
+    if not content_type.startswith((XLSX, "application/octet-stream")):
+        raise Invalid("content-type", f"must be {XLSX}")
+    done = imports.import_register(house, current, content, dry_run=dry_run)
+    return x.RegisterImport(
+        rows=done.rows,
+        new=done.new,
+        changed=done.changed,
+        unchanged=done.unchanged,
+        points=done.points,
+        wrong=done.wrong,
+        written=done.written,
+        errors=[
+            x.WrongCell(cell=one.cell, column=one.column, code=one.problem.code, values=dict(one.problem.values))
+            for one in done.errors
+        ],
+    )
 
 
 @router.get("/communities/{community}/equipment/{equipment_id}", summary="One piece of equipment, with last values")
@@ -96,4 +145,4 @@ def duties(house: House, current: Current) -> list[m.Duty]:
 @router.get("/summary", summary="Counts for a header")
 def summary(house: House, current: Current) -> m.Summary:
     with house.identity.acting(current) as conn:
-        return reads.summary(conn)
+        return house.shared.get(conn, "summary", lambda: reads.summary(conn))

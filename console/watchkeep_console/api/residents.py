@@ -18,6 +18,8 @@ from watchkeep_console.errors import Invalid, NotFound, TooMany
 from watchkeep_console.services import Services
 from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import load
+from watchkeep_dispatch import evidence_files
+from watchkeep_dispatch.errors import GuardFailed
 
 router = APIRouter(include_in_schema=False)
 
@@ -102,7 +104,9 @@ def report(
     content = photo.file.read(photos.MAX_BYTES + 1) if photo is not None else b""
     try:
         kind = photos.media_type(content) if content else ""
-    except Invalid:
+        if content:
+            evidence_files.photo(content)  # whether it can be read; dispatch stores it, smaller, with the case
+    except (Invalid, GuardFailed):
         return _form(request, house, code, t("m.photo_bad"), 422)
     with house.pool.connection() as conn:
         choices = _choices(_place(conn, code))

@@ -20,21 +20,30 @@ class Login(BaseModel):
 
     login: str = Field(min_length=1, max_length=64)
     password: SecretStr = Field(min_length=1, max_length=256)
+    code: str = Field(default="", max_length=20, description="of the authenticator app, where one is set up")
 
 
-def log_in(house: Services, request: Request, login: str, password: str) -> Opened | None:
-    """With rate limits per address and per account. Raises TooMany."""
+def limit(house: Services, request: Request, account: str) -> None:
+    """How often one may try, per address and per account. Raises TooMany."""
     now_s = time.monotonic()
     where = address(request)
     house.logins_by_address.hit(where or "", now_s)
-    house.logins_by_account.hit(f"{where} {login.lower()[:64]}", now_s)
-    return house.identity.log_in(login, password, user_agent=request.headers.get("user-agent", ""), address=where)
+    house.logins_by_account.hit(f"{where} {account.lower()[:64]}", now_s)
+
+
+def log_in(house: Services, request: Request, login: str, password: str, code: str = "") -> Opened | None:
+    """With rate limits. Raises TooMany, CodeNeeded."""
+    limit(house, request, login)
+    agent = request.headers.get("user-agent", "")
+    return house.identity.log_in(login, password, code, user_agent=agent, address=address(request))
 
 
 @router.post("/session", status_code=201, summary="Log in")
 def open_session(body: Login, request: Request, response: Response, house: House) -> m.Started:
-    """Sets the session cookie; `csrf_token` belongs into `X-CSRF-Token` of every request that changes something."""
-    opened = log_in(house, request, body.login, body.password.get_secret_value())
+    """With a second factor in force the answer to a right password is 401 `code_needed`: send it again with `code`.
+
+    Sets the session cookie; `csrf_token` belongs into `X-CSRF-Token` of every request that changes something."""
+    opened = log_in(house, request, body.login, body.password.get_secret_value(), body.code)
     if opened is None:
         raise NotLoggedIn("login or password is wrong, or the account is locked for a while")
     set_cookie(response, house, opened.token)

@@ -1,10 +1,11 @@
 """`/m`: the technician's pages. Plain forms, no script needed; a repeated post does nothing twice."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from psycopg import Connection
 
 from watchkeep_console import models as m
@@ -14,11 +15,17 @@ from watchkeep_console.api.login import to_login
 from watchkeep_console.api.register import RowId
 from watchkeep_console.errors import ConsoleError, NotFound, NotLoggedIn
 from watchkeep_console.identity import Session
+from watchkeep_console.refusals import told
 from watchkeep_console.services import Services
+from watchkeep_core.vocabulary import load
+from watchkeep_dispatch import evidence_files
 from watchkeep_dispatch.actions import Evidence
 
 router = APIRouter(prefix="/m", include_in_schema=False)
 ACTIONS = ("accept", "arrive", "finish", "return")
+WITH_EVIDENCE = ("arrive", "finish")
+QUEUED = "X-Queued"
+"""Header of a post that a phone kept while it had no network."""
 Key = Annotated[str, Form(max_length=100)]
 Csrf = Annotated[str, Form(max_length=200)]
 Text = Annotated[str, Form(max_length=2000)]
@@ -53,34 +60,6 @@ def one_order(
     return _order_page(request, house, session, order_id, notice)
 
 
-@router.post("/orders/{order_id}/finish")
-def finish(
-    order_id: RowId,
-    request: Request,
-    house: House,
-    csrf: Csrf = "",
-    key: Key = "",
-    version: Annotated[int | None, Form(ge=1)] = None,
-    note: Text = "",
-    scan: Text = "",
-    reading: Text = "",
-    signature: Text = "",
-    photo_before: Photo = None,
-    photo_after: Photo = None,
-) -> Response:
-    """Notes and photos become evidence."""
-    written = {"note": note, "scan": scan, "reading": reading, "signature": signature}
-    pieces = [Evidence(kind, text.strip()) for kind, text in written.items() if text.strip()]
-    try:
-        for kind, photo in (("photo_before", photo_before), ("photo_after", photo_after)):
-            content = photo.file.read(photos.MAX_BYTES + 1) if photo is not None else b""
-            if content:
-                pieces.append(Evidence(kind, "", photos.media_type(content), content))
-    except ConsoleError:
-        return _refused(request, house, order_id, csrf, "m.photo_bad")
-    return _act(request, house, order_id, work.Act("finish", version, note, evidence=tuple(pieces)), key, csrf)
-
-
 @router.post("/orders/{order_id}/{action}")
 def act(
     order_id: RowId,
@@ -92,10 +71,43 @@ def act(
     version: Annotated[int | None, Form(ge=1)] = None,
     note: Text = "",
     org_id: Annotated[str | None, Form(max_length=64)] = None,
+    scan: Text = "",
+    reading: Text = "",
+    signature: Text = "",
+    photo_before: Photo = None,
+    photo_after: Photo = None,
+    drawn: Photo = None,
 ) -> Response:
+    """What is written, scanned, photographed or drawn becomes evidence of arriving and finishing.
+
+    A post from the queue of a phone (`X-Queued`) is answered in JSON: the phone must know what became of it.
+    """
     if action not in ACTIONS:
         raise NotFound("action", action)
-    return _act(request, house, order_id, work.Act(action, version, note, org_id or None), key, csrf)
+    written = {"note": note if action == "finish" else "", "scan": scan, "reading": reading, "signature": signature}
+    given = (("photo_before", photo_before), ("photo_after", photo_after), ("signature", drawn))
+    queued = QUEUED in request.headers
+    try:
+        pieces = _pieces(written, given) if action in WITH_EVIDENCE else ()
+    except ConsoleError as error:
+        return (
+            _answer(422, "queue.photo_bad", str(error))
+            if queued
+            else _refused(request, house, order_id, csrf, "m.photo_bad")
+        )
+    wanted = work.Act(action, version, note, org_id or None, evidence=pieces)
+    send = _queued if queued else _act
+    return send(request, house, order_id, wanted, key, csrf)
+
+
+def _pieces(written: dict[str, str], given: Sequence[tuple[str, UploadFile | None]]) -> tuple[Evidence, ...]:
+    """Raises Invalid(`photo`)."""
+    pieces = [Evidence(kind, text.strip()) for kind, text in written.items() if text.strip()]
+    for kind, photo in given:
+        content = photo.file.read(evidence_files.MAX_BYTES + 1) if photo is not None else b""
+        if content:
+            pieces.append(Evidence(kind, "", photos.media_type(content, evidence_files.MAX_BYTES), content))
+    return tuple(pieces)
 
 
 @router.get("/evidence/{evidence_id}")
@@ -120,9 +132,31 @@ def _act(request: Request, house: Services, order_id: int, wanted: work.Act, key
         raise
     except ConsoleError as error:
         t = plain.language(request, session.person.language)
-        reason = t("m.stale") if error.status == 409 else t("m.not_done", reason=str(error))
+        reason = t("m.stale") if error.status == 409 else t("m.not_done", reason=told(t, error))
         return _order_page(request, house, session, order_id, reason, "error", error.status)
     return RedirectResponse(f"/m/orders/{order_id}?done={wanted.action}", 303)
+
+
+def _queued(request: Request, house: Services, order_id: int, wanted: work.Act, key: str, csrf: str) -> Response:
+    """As `_act`, answered for the phone's queue: what became of it, and the version that its next post expects."""
+    try:
+        session = _session(request, house)
+    except NotLoggedIn:
+        return _answer(401, "queue.q_login")
+    try:
+        check_csrf(session, csrf)
+        done = work.act_on_order(house, session, order_id, wanted, key or None)
+    except ConsoleError as error:
+        text = (
+            "queue.q_conflict" if error.status == 409 else "queue.q_gone" if error.status == 404 else "queue.q_refused"
+        )
+        return _answer(error.status, text, told(plain.language(request, session.person.language), error))
+    return JSONResponse({"state": done.state, "version": done.version})
+
+
+def _answer(status: int, text: str, reason: str = "") -> Response:
+    """A refusal with the key of the text that tells the person what to do."""
+    return JSONResponse({"text": text.partition(".")[2], "reason": reason}, status)
 
 
 def _refused(request: Request, house: Services, order_id: int, csrf: str, text: str) -> Response:
@@ -142,7 +176,8 @@ def _order_page(
     status: int = 200,
 ) -> Response:
     with house.identity.acting(session) as conn:
-        order, organisations = _read(conn, session, order_id)
+        order, later, organisations = _read(conn, session, order_id)
+        place = next((c for c in reads.communities(conn) if c.community_id == order.community_id), None)
     steps = [
         ("respond", order.responded_at, order.respond_due),
         ("arrive", order.arrived_at, order.arrive_due),
@@ -157,7 +192,11 @@ def _order_page(
         organisations=organisations,
         steps=steps,
         missing_evidence=_missing(order),
-        keys={action: secrets.token_urlsafe(12) for action in order.actions},
+        keys={action: secrets.token_urlsafe(12) for action in (*order.actions, *later)},
+        later=later,
+        shown=[name for name in ACTIONS if name in (*order.actions, *later)],
+        place=place,
+        advice=load().conditions.get(order.condition),
         notice=notice,
         notice_kind=notice_kind,
     )
@@ -169,18 +208,24 @@ def _missing(order: m.OrderDetail) -> list[str]:
     return [kind for kind in order.evidence_needed if kind not in given]
 
 
-def _read(conn: Connection, session: Session, order_id: int) -> tuple[m.OrderDetail, list[tuple[str, str]]]:
+def _read(conn: Connection, session: Session, order_id: int) -> tuple[m.OrderDetail, list[str], list[tuple[str, str]]]:
+    """The order; what can be done once somebody is on site, for a phone that has no network there; other parties."""
     found = reads.order(conn, order_id)
     allowed = [name for name in work.order_actions(session.person, conn, found) if name in ACTIONS]
+    later: list[str] = []
+    if allowed and "finish" not in allowed:
+        on_site = reads.case(conn, found.case_id).model_copy(update={"state": "on_site"})
+        later = [name for name in work.actions(session.person, on_site) if name == "finish"]
     proposable = reads.proposable(conn, found.case_id) if "return" in allowed else []
-    return reads.order_detail(conn, order_id, allowed), proposable
+    return reads.order_detail(conn, order_id, allowed), later, proposable
 
 
 def _page(request: Request, session: Session, template: str, status: int = 200, **values: object) -> Response:
     t = plain.language(request, session.person.language)
+    made = request.app.state.services.clock.now()
     shared: dict[str, object] = {"notice": "", "notice_kind": "ok"}
     return plain.render(
-        request, template, t, status, **(shared | values), person=session.person, csrf=session.csrf_token
+        request, template, t, status, **(shared | values), person=session.person, csrf=session.csrf_token, made=made
     )
 
 

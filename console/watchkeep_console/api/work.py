@@ -1,5 +1,8 @@
 """`/api/v1`: warnings, cases and orders, and what people do to them."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -9,12 +12,19 @@ from watchkeep_console import models as m
 from watchkeep_console import reads, work
 from watchkeep_console.api.access import Current, House, TaggedRoute
 from watchkeep_console.api.register import Cursor, Limit, RowId, Word
+from watchkeep_console.errors import Conflict, Invalid, PreconditionFailed
 from watchkeep_dispatch.actions import Evidence
 
 router = APIRouter(route_class=TaggedRoute, tags=["work"])
 Key = Annotated[
     str | None,
     Header(alias=work.KEY, min_length=1, max_length=100, description="a repeated request gets the first answer"),
+]
+Match = Annotated[
+    str | None,
+    Header(
+        alias="If-Match", max_length=200, description="ETag of the case or order as it was read; 412 when it moved on"
+    ),
 ]
 Of = Annotated[m.Class | None, Query(alias="class")]
 
@@ -44,7 +54,9 @@ class ActBody(BaseModel):
     ] = None
     note: Annotated[str, Field(max_length=2000, description="reason or what was done")] = ""
     org_id: Annotated[str | None, Field(max_length=64, description="return, redispatch: the organisation meant")] = None
-    approver: Annotated[str | None, Field(max_length=64, description="suspend: login of the second person")] = None
+    approver: Annotated[str | None, Field(max_length=64, description="suspend: login of the superior who is asked")] = (
+        None
+    )
     into_case_id: Annotated[int | None, Field(ge=1, description="merge: the open case that takes this one in")] = None
     to_class: Annotated[Literal["", "A", "B", "C"], Field(description="raise_class: the new class")] = ""
     evidence: Annotated[list[Piece], Field(max_length=20)] = []
@@ -53,11 +65,12 @@ class ActBody(BaseModel):
     reached: Annotated[bool, Field(description="call_back: whether the reporter could be reached")] = True
     satisfied: Annotated[bool | None, Field(description="call_back: whether the reporter is satisfied")] = None
 
-    def wanted(self, action: str) -> work.Act:
+    def wanted(self, action: str, match: str | None) -> work.Act:
+        """Raises Invalid(`If-Match`)."""
         pieces = tuple(Evidence(piece.kind, piece.note) for piece in self.evidence)
         return work.Act(
             action,
-            self.version,
+            self.version if match is None else _version(match),
             self.note,
             self.org_id,
             self.approver,
@@ -69,6 +82,27 @@ class ActBody(BaseModel):
             self.reached,
             self.satisfied,
         )
+
+
+def _version(tag: str) -> int | None:
+    """What the ETag of a case or order says of its version; `*` = whatever it is now. Raises Invalid(`If-Match`)."""
+    if tag.strip() == "*":
+        return None
+    found = re.fullmatch(r'"v(\d{1,9})-[0-9a-f]{32}"', tag.strip())
+    if found is None:
+        raise Invalid("If-Match", "must be one ETag of a case or an order")
+    return int(found[1])
+
+
+@contextmanager
+def _matching(match: str | None) -> Iterator[None]:
+    """Who asks by `If-Match` is refused by 412, who asks by `version` by 409."""
+    try:
+        yield
+    except Conflict as error:
+        if match is not None and error.code == "stale":
+            raise PreconditionFailed(str(error), error.version) from error
+        raise
 
 
 @router.get("/warnings", summary="Warnings, newest first")
@@ -142,11 +176,17 @@ def case(case_id: RowId, house: House, current: Current) -> m.CaseDetail:
 
 
 @router.post("/cases/{case_id}/actions/{action}", summary="Take one step of a case")
-def act(case_id: RowId, action: str, body: ActBody, house: House, current: Current, key: Key = None) -> m.Done:
+def act(
+    case_id: RowId, action: str, body: ActBody, house: House, current: Current, key: Key = None, match: Match = None
+) -> m.Done:
     """Actions: accept, arrive, finish, return, redispatch, suspend, resume, rework, verify, close, dismiss,
     enter_ledger, strike; which are possible stands in `actions` of the case. Also raise_class, extend (by a superior,
-    with `due`), assign (a person), assist (call in an organisation) and call_back (of a closed case)."""
-    return work.act(house, current, case_id, body.wanted(action), key)
+    with `due`), assign (a person), assist (call in an organisation) and call_back (of a closed case).
+
+    suspend by whoever works on it asks for a pause; suspend by a superior within 24 hours approves it, refuse_pause
+    refuses it."""
+    with _matching(match):
+        return work.act(house, current, case_id, body.wanted(action, match), key)
 
 
 @router.get("/orders", summary="Orders, newest first")
@@ -173,6 +213,7 @@ def order(order_id: RowId, house: House, current: Current) -> m.OrderDetail:
 
 @router.post("/orders/{order_id}/actions/{action}", summary="Take one step of an order's case")
 def act_on_order(
-    order_id: RowId, action: str, body: ActBody, house: House, current: Current, key: Key = None
+    order_id: RowId, action: str, body: ActBody, house: House, current: Current, key: Key = None, match: Match = None
 ) -> m.Done:
-    return work.act_on_order(house, current, order_id, body.wanted(action), key)
+    with _matching(match):
+        return work.act_on_order(house, current, order_id, body.wanted(action, match), key)

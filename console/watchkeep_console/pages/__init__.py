@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from watchkeep_console.pages import board, case, connect, equipment, gateways
+from watchkeep_console.pages import admin, board, case, connect, equipment, manage, supervise
 from watchkeep_console.pages.tabs import Tabs
 from watchkeep_console.services import Services
 
@@ -18,7 +18,7 @@ RECONNECT_S = 30.0
 def mount(app: FastAPI, house: Services) -> None:
     """Once per process, after every other route: what is registered later than `run_with` is never reached."""
     tabs = Tabs(house)
-    for page in (board, case, equipment, gateways, connect):
+    for page in (board, case, equipment, *manage.PAGES, *supervise.PAGES, *admin.PAGES, connect):
         page.register(tabs)
     nicegui_app.on_startup(tabs.start)
     nicegui_app.on_shutdown(tabs.stop)
@@ -32,3 +32,5 @@ def mount(app: FastAPI, house: Services) -> None:
         gzip_middleware_factory=None,  # around everything, so that the guard sees pages before they are packed
         show_welcome_message=False,
     )
+    # Quasar's bar over every upload has no name for screen readers; the pages show how far they are themselves.
+    nicegui_app.config.quasar_config["loadingBar"]["skipHijack"] = True

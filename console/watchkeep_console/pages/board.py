@@ -1,139 +1,315 @@
-"""`/`: what the duty officer looks at all day. Open warnings, open cases and their clocks, live."""
+"""`/`: what the duty officer looks at all day. Open warnings and cases, what comes next, where; live, with sound."""
 
-from fastapi import Request, Response
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+import psycopg
+from fastapi import Query, Request, Response
 from nicegui import Client, events, ui
 from psycopg import Connection
+from psycopg_pool import PoolTimeout
 
 from watchkeep_console import models as m
-from watchkeep_console import reads, work
+from watchkeep_console import outlook, reads, sites, work
+from watchkeep_console.identity import Session
+from watchkeep_console.pages import board_places
+from watchkeep_console.pages.acting import perform
+from watchkeep_console.pages.board_tools import Alarms, keys_dialog, legend, toolbar
 from watchkeep_console.pages.dialogs import ask
 from watchkeep_console.pages.frame import empty, frame, panel, text
 from watchkeep_console.pages.rows import CASE_ROW, WARNING_ROW, case_row, warning_row
-from watchkeep_console.pages.tables import rows_table, set_text
+from watchkeep_console.pages.tables import rows_table, set_rows, set_text
 from watchkeep_console.pages.tabs import Tab, Tabs
+from watchkeep_console.pages.wording import said
 
 SHOWN = 100
 """Rows of each class; the counts above tell the whole."""
+AHEAD = 8
+"""Things to come that are listed."""
 CLASSES = ("A", "B", "C")
 _KPIS = ("warnings_a", "warnings_b", "warnings_c", "cases", "overdue", "gateways", "rate")
-Board = tuple[list[m.Warning], list[m.Case], m.Summary]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the board is narrowed to; it stands in the address, so that it can be kept and sent."""
+
+    community: str = ""
+    of_class: str = ""
+    mine: bool = False
+    wall: bool = False
+
+    def path(self, **change: object) -> str:
+        wanted = replace(self, **change)  # type: ignore[arg-type]  # fields of its own
+        given = {"community": wanted.community, "class": wanted.of_class}
+        given |= {"mine": "1" if wanted.mine else "", "wall": "1" if wanted.wall else ""}
+        kept = {name: value for name, value in given.items() if value}
+        return f"/?{urlencode(kept)}" if kept else "/"
+
+    @property
+    def narrow(self) -> bool:
+        return bool(self.community or self.of_class or self.mine)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One picture of the board."""
+
+    warnings: list[m.Warning]
+    cases: list[m.Case]
+    summary: m.Summary
+    coming: list[outlook.Coming]
+    blocks: list[sites.Block]
+    sites: list[sites.Site]
 
 
 def register(tabs: Tabs) -> None:
     @ui.page("/")
-    async def board(request: Request, client: Client) -> Response | None:
+    async def board(
+        request: Request,
+        client: Client,
+        community: Annotated[str, Query(max_length=64)] = "",
+        of_class: Annotated[Literal["", "A", "B", "C"], Query(alias="class")] = "",
+        mine: bool = False,
+        wall: bool = False,
+    ) -> Response | None:
         tab = await tabs.enter(request, client)
         if isinstance(tab, Response):
             return tab
-        found = await tab.read(_read)
+        wanted = Wanted(community, of_class, mine, wall)
+        found = await tab.read(_read, tab, wanted)
         with frame(tab, "board", tab.t("board.title")):
-            view = _View(tab, found)
+            view = _View(tab, wanted, found)
         tabs.follow(tab, view.refresh)
-        ui.timer(15.0, view.refresh_counts, immediate=False)
+        ui.timer(15.0, view.refresh, immediate=False)
         return None
 
 
-def _read(conn: Connection) -> Board:
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """What everybody of one scope sees, before each takes what is theirs."""
+
+    warnings: list[m.Warning]
+    cases: list[m.Case]
+    summary: m.Summary
+    clocks: list[outlook.Running]
+    waits: list[outlook.Waiting]
+    blocks: list[sites.Block]
+    sites: list[sites.Site]
+
+
+def _picture(conn: Connection, community: str | None, classes: Iterable[str], now: datetime) -> _Picture:
     """Worst class first, then the newest: the order people work in."""
     warnings: list[m.Warning] = []
     cases: list[m.Case] = []
-    for of_class in CLASSES:  # each class by itself: a flood of one never hides another
-        warnings += reads.warnings(conn, status="open", of_class=of_class, limit=SHOWN).items
-        cases += reads.cases(conn, is_open=True, of_class=of_class, limit=SHOWN).items
+    for of_class in classes:  # each class by itself: a flood of one never hides another
+        warnings += reads.warnings(conn, status="open", of_class=of_class, community=community, limit=SHOWN).items
+        cases += reads.cases(conn, is_open=True, of_class=of_class, community=community, limit=SHOWN).items
     warnings.sort(key=lambda item: (item.proposed_class, not item.life_safety, -item.detected_at.timestamp()))
     cases.sort(key=lambda item: (item.case_class, item.due_at.timestamp() if item.due_at else float("inf")))
-    return warnings, cases, reads.summary(conn)
+    all_sites = sites.sites(conn)
+    chosen = community or (all_sites[0].community_id if len(all_sites) == 1 else None)
+    return _Picture(
+        warnings,
+        cases,
+        reads.summary(conn),
+        outlook.running(conn, community),
+        outlook.waiting(conn, now, community),
+        sites.blocks(conn, chosen) if chosen else [],
+        all_sites,
+    )
+
+
+def _read(conn: Connection, tab: Tab, wanted: Wanted, *, fresh: bool = False) -> Board:
+    """One picture for all boards of the same scope; `fresh` after an act of one's own."""
+    now, classes = tab.house.clock.now(), wanted.of_class or CLASSES
+    found = tab.house.shared.get(
+        conn,
+        ("board", wanted.community, wanted.of_class),
+        lambda: _picture(conn, wanted.community or None, classes, now),
+        fresh=fresh,
+    )
+    warnings, cases = found.warnings, found.cases
+    if wanted.mine:
+        cases = [case for case in cases if _is_mine(tab.session, case)]
+        kept = {case.case_id for case in cases}
+        warnings = [warning for warning in warnings if warning.case_id is None or warning.case_id in kept]
+    shown = {case.case_id for case in cases}
+    clocks = [c for c in found.clocks if not wanted.narrow or c.case_id in shown]
+    waits = [w for w in found.waits if wanted.of_class in ("", w.proposed_class)]
+    coming = outlook.coming(clocks, waits, now, tab.house.rules.calendar)[:AHEAD]
+    return Board(warnings, cases, found.summary, coming, found.blocks, found.sites)
+
+
+def _is_mine(session: Session, case: m.Case) -> bool:
+    """Whether one of my organisations has to do with it."""
+    mine = session.person.organisations | {session.person.org_id} - {None}
+    concerned = {case.first_responder_id, case.responsible_org_id, case.supervising_org_id, case.order_org_id}
+    return bool(mine & concerned)
 
 
 class _View:
     """The parts of the page that change."""
 
-    def __init__(self, tab: Tab, found: Board) -> None:
+    def __init__(self, tab: Tab, wanted: Wanted, found: Board) -> None:
         self._tab = tab
+        self._wanted = wanted
+        self._cases_by_id: dict[int, m.Case] = {}
+        if wanted.wall:
+            ui.query("body").classes("wk-wall")
+        self._alarms = Alarms(tab.t)
+        self._stale = text("div", "").classes("wk-banner").props('role="alert"')
+        toolbar(tab.t, wanted, found.sites, self._alarms)
+        self._draw_figures()
+        with ui.element("div").classes("wk-board"):
+            self._draw_warnings()
+            with ui.element("div"):
+                with panel(tab.t("duty.next"), "wk-next"):
+                    self._next = ui.element("div")
+                self._draw_cases()
+            with panel(tab.t("duty.sites"), "wk-places"):
+                self._places = ui.element("div").classes("wk-body")
+        if not wanted.wall:
+            legend(tab.t)
+        keys_dialog(tab.t)
+        self._drawn: Board | None = None
+        self._show(found)
+
+    def _draw_figures(self) -> None:
+        t = self._tab.t
         self._figures: dict[str, ui.element] = {}
         self._boxes: dict[str, ui.element] = {}
-        t = tab.t
         with ui.element("div").classes("wk-kpis"):
             for name in _KPIS:
-                with ui.element("div").classes("wk-kpi") as box:
+                with ui.element("div").classes(f"wk-kpi kpi-{name}") as box:
                     text("span", t.maybe("kpi", name))
                     self._figures[name] = text("strong", "–")
                     self._boxes[name] = box
-        with ui.element("div").classes("wk-columns"):
-            with panel(t("board.warnings")) as head:
-                with head:
-                    self._warning_count = text("span", "").classes("wk-count")
-                    text("span", t("board.live")).classes("wk-live")
-                self._warnings = rows_table(WARNING_ROW, []).mark("warnings")
-                self._warnings.on("confirm", self._confirm)
-                self._warnings.on("dismiss", self._dismiss)
-                with ui.element("div") as self._no_warnings:
-                    empty(t("board.no_warnings"), t("board.no_warnings_hint"))
-            with panel(t("board.cases")) as head:
-                with head:
-                    self._case_count = text("span", "").classes("wk-count")
-                self._cases = rows_table(CASE_ROW, []).mark("cases")
-                with ui.element("div") as self._no_cases:
-                    empty(t("board.no_cases"), t("board.no_cases_hint"))
+
+    def _draw_warnings(self) -> None:
+        t = self._tab.t
+        with panel(t("board.warnings")) as head:
+            with head:
+                self._warning_count = text("span", "").classes("wk-count")
+                text("span", t("board.live")).classes("wk-live")
+            self._warnings = rows_table(WARNING_ROW, []).mark("warnings")
+            self._warnings.on("confirm", self._confirm)
+            self._warnings.on("dismiss", self._dismiss)
+            with ui.element("div") as self._no_warnings:
+                self._nothing(t("board.no_warnings"), t("board.no_warnings_hint"))
+
+    def _draw_cases(self) -> None:
+        t = self._tab.t
+        with panel(t("board.cases")) as head:
+            with head:
+                self._case_count = text("span", "").classes("wk-count")
+            self._cases = rows_table(CASE_ROW, []).mark("cases")
+            self._cases.on("merge", lambda event: self._act_on(event, "merge"))
+            self._cases.on("dismiss", lambda event: self._act_on(event, "dismiss"))
+            with ui.element("div") as self._no_cases:
+                self._nothing(t("board.no_cases"), t("board.no_cases_hint"))
+
+    def _nothing(self, headline: str, hint: str) -> None:
+        """No rows: because there are none, or because of the filter."""
+        t = self._tab.t
+        if self._wanted.narrow:
+            empty(t("duty.filtered_empty"))
+            back = text("a", t("duty.clear_filter")).classes("wk-center")
+            back.props(f'href="{Wanted(wall=self._wanted.wall).path()}"')
+        else:
+            empty(headline, hint)
+
+    async def refresh(self, *, fresh: bool = False) -> None:
+        """Without a database the last picture stays, and says how old it is."""
+        try:
+            found = await self._tab.read(_read, self._tab, self._wanted, fresh=fresh)
+        except (psycopg.OperationalError, PoolTimeout):
+            if not self._stale._text:
+                at = self._tab.t.full(self._tab.house.clock.now())[11:]
+                set_text(self._stale, self._tab.t("duty.stale", at=at))
+            return
+        set_text(self._stale, "")
         self._show(found)
 
-    async def refresh(self) -> None:
-        self._show(await self._tab.read(_read))
-
-    async def refresh_counts(self) -> None:
-        """The rate of readings changes without any row that notifies."""
-        self._show_counts(await self._tab.read(reads.summary))
-
     def _show(self, found: Board) -> None:
-        warnings, cases, summary = found
-        may = self._tab.session.person
-        self._warnings.rows = [
-            warning_row(self._tab.t, item, may.may("warning:judge", item.community_id)) for item in warnings
-        ]
-        self._cases.rows = [case_row(self._tab.t, item) for item in cases]
-        self._warnings.update()
-        self._cases.update()
-        for count, items in ((self._warning_count, warnings), (self._case_count, cases)):
-            set_text(count, f"{len(items)}{'+' if len(items) >= SHOWN else ''}")
-        self._warnings.set_visibility(bool(warnings))
-        self._no_warnings.set_visibility(not warnings)
-        self._cases.set_visibility(bool(cases))
-        self._no_cases.set_visibility(not cases)
-        self._show_counts(summary)
+        t, may, before = self._tab.t, self._tab.session.person, self._drawn
+        self._drawn = found
+        self._cases_by_id = {case.case_id: case for case in found.cases}
+        judges = {site: may.may("warning:judge", site) for site in {w.community_id for w in found.warnings}}
+        set_rows(self._warnings, [warning_row(t, item, judges[item.community_id]) for item in found.warnings])
+        set_rows(self._cases, [case_row(t, item, work.actions(may, item)) for item in found.cases])
+        for count, number in ((self._warning_count, len(found.warnings)), (self._case_count, len(found.cases))):
+            set_text(count, f"{number}{'+' if number >= SHOWN else ''}")
+        self._warnings.set_visibility(bool(found.warnings))
+        self._no_warnings.set_visibility(not found.warnings)
+        self._cases.set_visibility(bool(found.cases))
+        self._no_cases.set_visibility(not found.cases)
+        self._alarms.show(found.warnings, found.cases)
+        if before is None or before.coming != found.coming:
+            self._show_next(found.coming)
+        if before is None or (before.sites, before.blocks) != (found.sites, found.blocks):
+            self._places.clear()
+            with self._places:
+                board_places.draw(t, found.sites, found.blocks, self._wanted.community, self._wanted.path)
+        self._show_counts(found.summary)
+
+    def _show_next(self, coming: list[outlook.Coming]) -> None:
+        t = self._tab.t
+        self._next.clear()
+        with self._next:
+            if not coming:
+                empty(t("duty.next_none"), t("duty.next_hint"))
+                return
+            with ui.element("ol").classes("wk-coming"):
+                for item in coming:
+                    with ui.element("li").classes(f"class-{item.of_class}"):
+                        text("time", t.full(item.at)[11:16]).props(f'datetime="{item.at.isoformat()}"')
+                        with ui.element("div"):
+                            named = f"{t.condition(item.condition)} · {t.name(item.equipment, item.equipment_en)}"
+                            text("a", named).props(f'href="{item.href}"')
+                            text("span", said(t, item)).classes("wk-two")
+                        text("span", "").classes("wk-clock").props(f'data-due="{item.at.isoformat()}"')
 
     def _show_counts(self, summary: m.Summary) -> None:
         values = {f"warnings_{name.lower()}": str(summary.warnings[name]) for name in "ABC"} | {
             "cases": str(summary.cases_open),
             "overdue": str(summary.orders_overdue),
             "gateways": f"{summary.gateways_online}/{summary.gateways}",
-            "rate": _rate(summary.readings_per_s),
+            "rate": f"{summary.readings_per_s:,.0f}"
+            if not 0 < summary.readings_per_s < 10
+            else f"{summary.readings_per_s:.1f}",
         }
         for name, value in values.items():
             set_text(self._figures[name], value)
-        hot = {"hot-A": "warnings_a", "hot-B": "warnings_b", "hot-C": "warnings_c"}
-        for name, box in self._boxes.items():
-            mark = next((key for key, of in hot.items() if of == name), "hot-A" if name == "overdue" else "")
-            if mark:
-                box.classes(add=mark) if values[name] != "0" else box.classes(remove=mark)
+        hot = {"warnings_a": "hot-A", "warnings_b": "hot-B", "warnings_c": "hot-C", "overdue": "hot-A"}
+        for name, mark in hot.items():
+            box = self._boxes[name]
+            box.classes(add=mark) if values[name] != "0" else box.classes(remove=mark)
 
     async def _confirm(self, event: events.GenericEventArguments) -> None:
         warning_id = int(event.args)
         done = await self._tab.act(lambda who: work.confirm(self._tab.house, who, warning_id))
         if done is not None:
             ui.notify(self._tab.t("board.filed"), type="positive", position="top")
-            await self.refresh()
+        await self.refresh(fresh=True)
 
     async def _dismiss(self, event: events.GenericEventArguments) -> None:
-        warning_id = int(event.args)
-        t = self._tab.t
-        answer = await ask(t, t("board.dismiss_long"), [("note", t("board.reason"), True)])
+        warning_id, t = int(event.args), self._tab.t
+        row = next((row for row in self._warnings.rows if row["id"] == warning_id), None)
+        oath = t("duty.confirm_a") if row and row["class"] == "A" else ""
+        answer = await ask(t, t("board.dismiss_long"), [("note", t("board.reason"), True)], oath=oath)
         if answer is None:
             return
         done = await self._tab.act(lambda who: work.dismiss(self._tab.house, who, warning_id, answer["note"]))
         if done is not None:
             ui.notify(t("board.dismissed"), type="positive", position="top")
-            await self.refresh()
+        await self.refresh(fresh=True)
 
-
-def _rate(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}"
+    async def _act_on(self, event: events.GenericEventArguments, action: str) -> None:
+        case = self._cases_by_id.get(int(event.args))
+        if case is not None:
+            await perform(self._tab, case, action)
+        await self.refresh(fresh=True)

@@ -1,30 +1,27 @@
 """`/cases/{id}` and `/warnings/{id}`: everything about one case on one page, with what to do next."""
 
-import secrets
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
+import psycopg
 from fastapi import Request, Response
 from nicegui import Client, ui
 from psycopg import Connection
+from psycopg_pool import PoolTimeout
 
+from watchkeep_console import dossier, outlook, work
 from watchkeep_console import models as m
-from watchkeep_console import reads, work
 from watchkeep_console.errors import NotFound
-from watchkeep_console.identity import Session
-from watchkeep_console.pages.charts import Line, Mark, extremes, line_chart
-from watchkeep_console.pages.dialogs import Field, ask
-from watchkeep_console.pages.frame import badge, empty, frame, panel, text
+from watchkeep_console.pages import case_evidence, case_parts
+from watchkeep_console.pages.acting import DANGER, FORWARD, perform
+from watchkeep_console.pages.frame import badge, frame, panel, text
 from watchkeep_console.pages.missing import missing
 from watchkeep_console.pages.tabs import Tab, Tabs
-from watchkeep_console.texts import ZONE
-from watchkeep_core.vocabulary import load
-from watchkeep_dispatch.actions import Evidence
+from watchkeep_console.pages.wording import party_name
 
-BEFORE, AFTER = timedelta(minutes=30), timedelta(minutes=10)
-_DANGER = frozenset({"dismiss", "return", "rework", "enter_ledger"})
-_PLAIN = frozenset({"suspend", "merge", "raise_class"})
-_REASONED = frozenset({"return", "suspend", "rework", "dismiss", "enter_ledger", "strike", "merge", "raise_class"})
-Curve = tuple[m.Warning, m.Point | None, list[tuple[datetime, float]], tuple[datetime, datetime]]
+CURVES = 3
+"""Warnings of a case whose readings are drawn."""
+STEPS_AHEAD = 3
+"""Rungs of the escalation that are announced."""
 
 
 def register(tabs: Tabs) -> None:
@@ -34,12 +31,12 @@ def register(tabs: Tabs) -> None:
         if isinstance(tab, Response):
             return tab
         try:
-            found = await tab.read(_read, tab.session, case_id, tab.house.clock.now())
+            found = await tab.read(_read, tab, case_id)
         except NotFound:
             missing(tab, "board")
             return None
         with frame(tab, "board", tab.t("case.title", id=case_id)):
-            view = _View(tab, *found)
+            view = _View(tab, found)
         tabs.follow(tab, view.refresh)
         return None
 
@@ -49,73 +46,98 @@ def register(tabs: Tabs) -> None:
         if isinstance(tab, Response):
             return tab
         try:
-            found = await tab.read(_warning, warning_id)
+            found = await tab.read(case_evidence.read, warning_id)
         except NotFound:
             missing(tab, "board")
             return None
-        with frame(tab, "board", tab.t.condition(found[0].condition)), ui.element("div").classes("wk-wizard"):
-            _evidence(tab, [found])
+        with frame(tab, "board", tab.t.condition(found.warning.condition)):
+            warning = _Warning(tab, found)
+        tabs.follow(tab, warning.refresh)
         return None
 
 
-def _read(
-    conn: Connection, session: Session, case_id: int, now: datetime
-) -> tuple[m.CaseDetail, list[Curve], dict[str, str]]:
-    case = work.open_case(conn, session.person, case_id, now)
-    curves = [_warning(conn, warning.warning_id) for warning in case.warnings[:3]]
-    return case, curves, dict(reads.proposable(conn, case_id))
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Everything that the page shows."""
+
+    case: m.CaseDetail
+    curves: list[case_evidence.Curve]
+    told: list[dossier.Told]
+    past: list[dossier.Past]
+    coming: list[outlook.Coming]
 
 
-def _mergeable(conn: Connection, case: m.CaseDetail) -> dict[str, str]:
-    """Open cases of the same community that could take this one in."""
-    return {
-        str(other.case_id): f"#{other.case_id} {other.title_zh}"
-        for other in reads.cases(conn, community=case.community_id, is_open=True).items
-        if other.case_id != case.case_id
-    }
+def _news(found: Dossier) -> tuple[object, ...]:
+    """What is worth a new drawing; readings alone are not."""
+    return found.case, found.told, [curve.why for curve in found.curves]
 
 
-def _warning(conn: Connection, warning_id: int) -> Curve:
-    """A warning, the point it came from, and that point's readings around it."""
-    warning = reads.warning(conn, warning_id)
-    now = reads.present(conn, warning.community_id)
-    until = min(now, (warning.cleared_at or now) + AFTER)
-    span = (max(warning.event_at - BEFORE, until - timedelta(days=2)), until)
-    if warning.series_id is None:
-        return warning, None, [], span
-    buckets = reads.curve(conn, warning.series_id, *span)
-    points = reads.points(conn, warning.community_id, warning.equipment_id)
-    point = next((item for item in points if item.series_id == warning.series_id), None)
-    return warning, point, extremes(buckets), span
+def _read(conn: Connection, tab: Tab, case_id: int) -> Dossier:
+    now = tab.house.clock.now()
+    case = work.open_case(conn, tab.session.person, case_id, now)
+    clocks = outlook.running(conn, case_id=case_id) if case.closed_at is None else []
+    return Dossier(
+        case,
+        [case_evidence.read(conn, warning.warning_id) for warning in case.warnings[:CURVES]],
+        dossier.told(conn, case_id),
+        dossier.past(conn, case),
+        outlook.coming(clocks, (), now, tab.house.rules.calendar, each=STEPS_AHEAD),
+    )
+
+
+class _Warning:
+    """A warning by itself; it is drawn anew when its explanation has come, or somebody has said something."""
+
+    def __init__(self, tab: Tab, found: case_evidence.Curve) -> None:
+        self._tab = tab
+        self._box = ui.element("div").classes("wk-wizard")
+        self._draw(found)
+
+    def _draw(self, found: case_evidence.Curve) -> None:
+        self._found = found
+        self._box.clear()
+        with self._box:
+            case_evidence.draw(self._tab, [found], self.refresh)
+
+    async def refresh(self) -> None:
+        try:
+            found = await self._tab.read(case_evidence.read, self._found.warning.warning_id)
+        except (psycopg.OperationalError, PoolTimeout):
+            return  # the next change, or the next press, shows it
+        if (found.warning, found.why) != (self._found.warning, self._found.why):
+            self._draw(found)
 
 
 class _View:
     """The page; it is drawn anew when the case has changed."""
 
-    def __init__(self, tab: Tab, case: m.CaseDetail, curves: list[Curve], organisations: dict[str, str]) -> None:
+    def __init__(self, tab: Tab, found: Dossier) -> None:
         self._tab = tab
         self._box = ui.element("div")
-        self._drawn = (case, len(curves))
-        self._draw(case, curves, organisations)
+        self._draw(found)
 
     async def refresh(self) -> None:
-        case, curves, organisations = await self._tab.read(
-            _read, self._tab.session, self._case.case_id, self._tab.house.clock.now()
-        )
-        if case != self._case:
-            self._draw(case, curves, organisations)
+        try:
+            found = await self._tab.read(_read, self._tab, self._case.case_id)
+        except (psycopg.OperationalError, PoolTimeout):
+            return  # the next change, or the next press, shows it
+        if _news(found) != _news(self._found):
+            self._draw(found)
 
-    def _draw(self, case: m.CaseDetail, curves: list[Curve], organisations: dict[str, str]) -> None:
-        self._case, self._organisations = case, organisations
+    def _draw(self, found: Dossier) -> None:
+        self._found, self._case = found, found.case
         self._box.clear()
         with self._box:
             self._title()
             with ui.element("div").classes("wk-columns case"):
                 with ui.element("div"):
-                    _evidence(self._tab, curves)
+                    case_evidence.draw(self._tab, found.curves, self.refresh)
                     self._timeline()
+                    case_parts.told(self._tab.t, found.told)
+                    case_parts.past(self._tab.t, found.case, found.past)
                 with ui.element("div"):
                     self._acts()
+                    case_parts.coming(self._tab.t, found.case, found.coming)
                     self._clocks()
                     self._orders()
                     self._parties()
@@ -143,47 +165,14 @@ class _View:
         with panel(t("case.actions")), ui.element("div").classes("wk-body"), ui.element("div").classes("wk-acts"):
             if not self._case.actions:
                 text("span", t("case.no_actions")).classes("wk-hint")
-            first = next((action for action in self._case.actions if action not in _DANGER | _PLAIN), None)
+            first = next((action for action in FORWARD if action in self._case.actions), None)
             for action in self._case.actions:
-                look = "wk-primary" if action == first else "wk-danger" if action in _DANGER else "wk-plain"
+                look = "wk-primary" if action == first else "wk-danger" if action in DANGER else "wk-plain"
                 button = ui.button(t.maybe("action", action), color=None, on_click=lambda _, a=action: self._press(a))
                 button.classes(look).props("unelevated no-caps")
 
     async def _press(self, action: str) -> None:
-        t, case = self._tab.t, self._case
-        fields: list[Field] = [
-            ("note", t("board.reason") if action in _REASONED else t("case.note"), action in _REASONED)
-        ]
-        choices = {}
-        if action in ("return", "redispatch"):
-            fields.insert(0, ("org_id", t("case.proposed_org"), True))
-            choices["org_id"] = self._organisations
-        if action == "merge":
-            fields.insert(0, ("into_case_id", t("case.into"), True))
-            choices["into_case_id"] = await self._tab.read(_mergeable, case)
-        if action == "raise_class":
-            fields.insert(0, ("to_class", t("case.to_class"), True))
-            choices["to_class"] = {name: name for name in ("A", "B") if name < case.case_class}
-        if action == "suspend":
-            fields.append(("approver", t("case.approver"), True))
-        answer = await ask(t, t.maybe("action", action), fields, choices)
-        if answer is None:
-            return
-        pieces = (Evidence("note", answer["note"]),) if action in ("finish", "verify") and answer["note"] else ()
-        wanted = work.Act(
-            action,
-            case.version,
-            answer["note"],
-            answer.get("org_id"),
-            answer.get("approver"),
-            into_case_id=int(answer["into_case_id"]) if "into_case_id" in answer else None,
-            to_class=answer.get("to_class", ""),
-            evidence=pieces,
-        )
-        key = secrets.token_urlsafe(12)
-        done = await self._tab.act(lambda who: work.act(self._tab.house, who, case.case_id, wanted, key))
-        if done is not None:
-            ui.notify(t("case.done", action=t.maybe("action", action)), type="positive", position="top")
+        await perform(self._tab, self._case, action)
         await self.refresh()
 
     def _clocks(self) -> None:
@@ -257,7 +246,7 @@ class _View:
         for fired in self._case.escalations:
             kind = "case.yellow" if fired.level == 0 else "case.escalation"
             title = t(kind, level=fired.level, clock=t.maybe("clock", fired.clock))
-            steps.append((fired.fired_at, title, t.party(fired.to_party), "", True))
+            steps.append((fired.fired_at, title, party_name(t, fired.to_party), "", True))
         with panel(t("case.timeline")), ui.element("div").classes("wk-body"):
             with ui.element("ol").classes("wk-steps"):
                 for at, title, who, note, alert in sorted(steps, key=lambda step: step[0]):
@@ -286,40 +275,3 @@ class _View:
                     else:
                         text("span", t.maybe("evidence", item.kind)).classes("wk-chip")
                         text("span", f" {item.note}")
-
-
-def _evidence(tab: Tab, curves: list[Curve]) -> None:
-    """Sentence, chart with the limit inside its range, and what to do about it."""
-    t = tab.t
-    with panel(t("case.evidence")), ui.element("div").classes("wk-body"):
-        if not curves:
-            empty(t("case.no_warning"))
-        for warning, point, points, span in curves:
-            with ui.element("div").classes(f"class-{warning.proposed_class}"):
-                text("p", warning.sentence_en if t.language == "en" else warning.sentence_zh).classes("wk-sentence")
-            with ui.element("div").classes("wk-one wk-sub"):
-                text("span", f"{t('case.event_at')} {t.full(warning.event_at)}")
-                text("span", f"{t('case.detected')} {t.full(warning.detected_at)}")
-                over = t("case.cleared", at=t.local(warning.cleared_at)) if warning.cleared_at else t("case.still")
-                text("span", over).classes("wk-chip" + (" ok" if warning.cleared_at else " off"))
-                if isinstance(warning, m.WarningDetail):
-                    text("span", f"{t('case.detector')} {warning.detector} {warning.version}")
-            if point is not None and points:
-                _curve(tab, warning, point, points, span)
-        if curves:
-            known = load().conditions.get(curves[0][0].condition)
-            if known:
-                advice = known.advice_en if t.language == "en" else known.advice_zh
-                text("p", f"{t('case.advice')} · {advice}").classes("wk-advice")
-
-
-def _curve(
-    tab: Tab, warning: m.Warning, point: m.Point, points: list[tuple[datetime, float]], span: tuple[datetime, datetime]
-) -> None:
-    t = tab.t
-    limits = [limit for limit in point.limits if limit.condition == warning.condition] or point.limits
-    values = dict.fromkeys(limit.value for limit in limits)
-    marks = [Mark(f"{t('case.limit')} {value:g} {t.unit(point.unit)}".strip(), value) for value in values]
-    metric = load().metrics.get(point.metric)
-    line = Line(t.metric(point.metric), points, t.unit(point.unit), steps=bool(metric and metric.value == "state"))
-    line_chart(tab.theme, ZONE, [line], marks[:4], span, (warning.event_at, t.local(warning.event_at)[6:]))

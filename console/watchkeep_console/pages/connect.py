@@ -12,6 +12,7 @@ from watchkeep_console import models as m
 from watchkeep_console import reads, work
 from watchkeep_console.errors import NotFound
 from watchkeep_console.identity import Session
+from watchkeep_console.pages import kit
 from watchkeep_console.pages.frame import frame, text
 from watchkeep_console.pages.missing import missing
 from watchkeep_console.pages.tables import set_text
@@ -52,9 +53,24 @@ def register(tabs: Tabs) -> None:
             with ui.element("div").classes("wk-title"):
                 text("h1", found.name or gateway_id)
                 text("span", f"{found.community} · {community}/{gateway_id}").classes("wk-sub")
+                ui.element("div").classes("wk-grow")
+                if found.revoked_at is not None:
+                    text("span", tab.t("gateways.revoked")).classes("wk-chip off")
+                elif tab.session.person.may("gateway:enrol", community):
+                    kit.button(tab.t("connect.revoke"), lambda: _revoke(tab, found), "danger")
             with ui.element("section").classes("wk-panel"):
                 _Watch(tab, found, 1)
         return None
+
+
+async def _revoke(tab: Tab, found: m.GatewayDetail) -> None:
+    """For good: a gateway that comes back is enrolled anew."""
+
+    def send(who: Session, _: kit.Given) -> None:
+        service.revoke(tab.house, who, found.community_id, found.gateway_id)
+
+    if await kit.form(tab, tab.t("connect.revoke"), [], send, tab.t("connect.revoke_hint")):
+        ui.navigate.reload()
 
 
 class _Wizard:

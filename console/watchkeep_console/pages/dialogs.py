@@ -1,6 +1,6 @@
 """A question before an act: a few fields, OK or cancel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from nicegui import ui
 
@@ -12,22 +12,38 @@ Field = tuple[str, str, bool]
 
 
 async def ask(
-    t: Words, title: str, fields: Sequence[Field], choices: Mapping[str, Mapping[str, str]] | None = None
+    t: Words,
+    title: str,
+    fields: Sequence[Field],
+    choices: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    moments: Collection[str] = (),
+    oath: str = "",
 ) -> dict[str, str] | None:
-    """The answers by field name, or None when the person thought better of it. `choices` makes a field a list."""
-    inputs: dict[str, ui.textarea | ui.select] = {}
+    """The answers by field name, or None when the person thought better of it.
+
+    `choices` makes a field a list, `moments` one a date with a time; an `oath` must be ticked.
+    """
+    inputs: dict[str, ui.textarea | ui.select | ui.input] = {}
     with ui.dialog() as dialog, ui.element("div").classes("wk-dialog q-card"):
         text("h2", title)
         for name, label, _ in fields:
             options = (choices or {}).get(name)
-            field: ui.textarea | ui.select
-            if options is None:
+            field: ui.textarea | ui.select | ui.input
+            if name in moments:
+                field = ui.input(label).props("outlined dense stack-label type=datetime-local")
+            elif options is None:
                 field = ui.textarea(label).props("outlined autogrow dense maxlength=2000")
             else:
                 field = ui.select(dict(options), label=label, with_input=True).props("outlined dense options-dense")
             inputs[name] = field.classes("w-full").style("width: 100%; margin: 6px 0")
 
+        sworn = ui.checkbox(oath).classes("wk-oath") if oath else None
+
         def submit() -> None:
+            if sworn and not sworn.value:
+                sworn.classes(add="wk-wanted")
+                return
             missing = [name for name, _, required in fields if required and not str(inputs[name].value or "").strip()]
             for name in missing:
                 inputs[name].props("error")

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from nicegui import ui
 
+from watchkeep_console.pages.menu import menu
 from watchkeep_console.pages.tabs import Tab
 
-_STYLES = ("tokens", "console")
-_NAV = (("board", "/"), ("equipment", "/equipment"), ("gateways", "/gateways"))
+_STYLES = ("tokens", "console", "manage", "duty")
 
 
 @contextmanager
@@ -24,30 +24,37 @@ def frame(tab: Tab, active: str, title: str) -> Iterator[ui.element]:
     ui.dark_mode(tab.theme == "dark")
     ui.query(".nicegui-content").classes("wk-content")
     _header(tab, active)
-    with ui.element("main").classes("wk-main").props('id="main"') as body:
+    with ui.element("div").classes("wk-main").props('id="main"') as body:
         yield body
 
 
 def _header(tab: Tab, active: str) -> None:
     t = tab.t
     with ui.element("header").classes("wk-head"):
-        with ui.element("a").classes("wk-brand").props('href="/"'):
+        with ui.element("a").classes("wk-brand").props(f'href="/" aria-label="{t("app.name")}"'):
             ui.element("img").props('src="/static/favicon.svg" alt="" width="26" height="26"')
             text("span", t("app.name"))
+        groups = menu(tab.session.person)
+        mine = next((group for group in groups if any(one.name == active for one in group.entries)), None)
         with ui.element("nav").classes("wk-nav").props(f'aria-label="{t("nav.menu")}"'):
-            for name, target in _NAV:
-                link = text("a", t.maybe("nav", name)).props(f'href="{target}"')
-                if name == active:
-                    link.classes("wk-active").props('aria-current="page"')
-            text("a", t("nav.mine")).props('href="/m"')
+            for group in groups:
+                link = text("a", t.maybe("nav", group.name)).props(f'href="{group.entries[0].path}"')
+                if group is mine:
+                    link.classes("wk-active")
         ui.element("div").classes("wk-grow")
         _preference(tab, "language", t("app.other_language_code"), t("app.other_language"))
         other = "light" if tab.theme == "dark" else "dark"
         _preference(tab, "theme", other, t(f"app.{other}"))
-        text("span", tab.session.person.name).classes("wk-person")
+        text("a", tab.session.person.name).props('href="/account"').classes("wk-person")
         with ui.element("form").props('method="post" action="/logout"'):
             ui.element("input").props(f'type="hidden" name="csrf" value="{tab.csrf}"')
             text("button", t("app.logout")).classes("wk-link").props('type="submit"')
+    if mine is not None and len(mine.entries) > 1:
+        with ui.element("nav").classes("wk-subnav").props(f'aria-label="{t.maybe("nav", mine.name)}"'):
+            for one in mine.entries:
+                link = text("a", t.maybe("nav", one.name)).props(f'href="{one.path}"')
+                if one.name == active:
+                    link.classes("wk-active").props('aria-current="page"')
 
 
 def _preference(tab: Tab, name: str, value: str, label: str) -> None:

@@ -1,5 +1,6 @@
 """Warnings and cases as rows of a table: plain values for the browser, and the templates that draw them."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -45,10 +46,12 @@ def warning_row(t: Words, item: m.Warning, may_judge: bool) -> dict[str, Any]:
         "confirm_label": t("board.confirm_long"),
         "dismiss": t("board.dismiss"),
         "dismiss_label": t("board.dismiss_long"),
+        "label": f"{item.proposed_class} {t.condition(item.condition)} {t.name(item.equipment, item.equipment_en)}",
     }
 
 
-def case_row(t: Words, item: m.Case) -> dict[str, Any]:
+def case_row(t: Words, item: m.Case, actions: Sequence[str] = ()) -> dict[str, Any]:
+    """`actions` are those that the person may take; merging and dismissing can be done from the row."""
     chips = []
     if item.source == "test":
         chips.append({"text": t("case.test"), "kind": "replay"})
@@ -71,4 +74,10 @@ def case_row(t: Words, item: m.Case) -> dict[str, Any]:
         "due": item.due_at.isoformat() if item.due_at else "",
         "due_text": t.full(item.due_at),
         "since": item.filed_at.isoformat(),
+        "can_merge": "merge" in actions,
+        "can_dismiss": "dismiss" in actions,
+        "merge": t("duty.merge"),
+        "dismiss": t("board.dismiss"),
+        "dismiss_label": t("board.dismiss_long"),
+        "label": f"{item.case_class} {t.condition(item.condition)} #{item.case_id}",
     }

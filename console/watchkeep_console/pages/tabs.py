@@ -18,6 +18,7 @@ from watchkeep_console.api.login import to_login
 from watchkeep_console.errors import ConsoleError, NotLoggedIn
 from watchkeep_console.identity import Session
 from watchkeep_console.live import Watcher
+from watchkeep_console.refusals import told
 from watchkeep_console.services import Services
 from watchkeep_console.texts import Words
 from watchkeep_core.logs import get_logger
@@ -60,7 +61,7 @@ class Tab:
         except NotLoggedIn:
             self.leave()
         except ConsoleError as error:
-            self.complain(self.t("app.stale") if error.status == 409 else str(error))
+            self.complain(told(self.t, error))
         except (psycopg.OperationalError, PoolTimeout):
             self.complain(self.t("app.unavailable"))
         return None

@@ -5,8 +5,8 @@ SELECT person_id::text, password_hash, failed_logins, locked_until, language FRO
 SELECT record_login(%(person_id)s, %(succeeded)s, %(lock_after)s, %(lock_for)s)
 
 -- name: open_session
-INSERT INTO sessions (token_hash, person_id, csrf_token, created_at, last_seen_at, expires_at, user_agent)
-VALUES (%(token_hash)s, %(person_id)s, %(csrf_token)s, %(now)s, %(now)s, %(expires_at)s, %(user_agent)s)
+INSERT INTO sessions (token_hash, person_id, csrf_token, created_at, last_seen_at, expires_at, user_agent, address)
+VALUES (%(token_hash)s, %(person_id)s, %(csrf_token)s, %(now)s, %(now)s, %(expires_at)s, %(user_agent)s, %(address)s)
 
 -- name: find_session
 -- A session lives until it is revoked, expires, or has been idle.
@@ -19,21 +19,23 @@ UPDATE sessions SET last_seen_at = %(now)s WHERE token_hash = %(token_hash)s
 -- name: close_session
 UPDATE sessions SET revoked_at = %(now)s WHERE token_hash = %(token_hash)s AND revoked_at IS NULL
 
--- name: close_all_sessions
-UPDATE sessions SET revoked_at = %(now)s WHERE person_id = %(person_id)s AND revoked_at IS NULL
-
 -- name: live_sessions
 SELECT s.token_hash FROM sessions s
 WHERE s.token_hash = ANY (%(hashes)s) AND s.revoked_at IS NULL AND s.expires_at > %(now)s
   AND s.last_seen_at > %(idle_since)s
 
 -- name: find_token
-SELECT person_id::text, scopes FROM api_tokens
+SELECT person_id::text, scopes, last_used_at FROM api_tokens
 WHERE token_hash = %(token_hash)s AND revoked_at IS NULL AND expires_at > %(now)s
+
+-- name: touch_token
+UPDATE api_tokens SET last_used_at = %(now)s WHERE token_hash = %(token_hash)s
 
 -- name: me
 -- Nothing for a person who is no longer active.
-SELECT person_id::text, login, name, org_id, language FROM people WHERE person_id = my_person() AND active
+SELECT person_id::text, login, name, org_id, language, password_due,
+       EXISTS (SELECT FROM person_totp WHERE person_id = my_person() AND confirmed_at IS NOT NULL) AS second_factor
+FROM people WHERE person_id = my_person() AND active
 
 -- name: memberships
 SELECT m.role, m.scope_kind, m.scope_id, ARRAY(
@@ -57,3 +59,19 @@ SELECT pg_advisory_xact_lock(hashtextextended(my_person()::text || %(key)s, 0))
 
 -- name: forget_answers
 DELETE FROM idempotency_keys WHERE created_at < %(before)s
+
+-- name: take_key
+INSERT INTO idempotency_keys (person_id, key, request_hash, status, response)
+VALUES (my_person(), %(key)s, %(request_hash)s, %(status)s, %(response)s) ON CONFLICT DO NOTHING RETURNING key
+
+-- name: answer_key
+UPDATE idempotency_keys SET status = %(status)s, response = %(response)s WHERE person_id = my_person() AND key = %(key)s
+
+-- name: drop_key
+DELETE FROM idempotency_keys WHERE person_id = my_person() AND key = %(key)s AND status = 0
+
+-- name: forget_sessions
+DELETE FROM sessions WHERE expires_at < %(before)s OR revoked_at < %(before)s
+
+-- name: forget_deliveries
+DELETE FROM webhook_deliveries WHERE status <> 'waiting' AND at < %(before)s

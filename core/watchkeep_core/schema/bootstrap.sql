@@ -19,6 +19,8 @@ BEGIN
         EXECUTE format('GRANT watchkeep_owner TO %I', current_user);
     END IF;
     EXECUTE format('GRANT CREATE, CONNECT ON DATABASE %I TO watchkeep_owner', current_database());
+    -- No service makes temporary tables, and whoever may ask through Grafana must not fill the disk with them.
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
 END
 $$;
 

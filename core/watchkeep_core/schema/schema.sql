@@ -48,6 +48,78 @@ CREATE FUNCTION public.address_notifications(ids bigint[], roles text[], named u
     RETURNING notifications.notification_id, notifications.channel_id, notifications.urgent
 $$;
 ALTER FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.administers(of_kind text, of_scope text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM memberships m JOIN people p USING (person_id)
+        LEFT JOIN areas mine ON m.scope_kind = 'area' AND mine.area_id = m.scope_id
+        WHERE m.person_id = my_person() AND p.active AND m.valid @> now() AND m.role IN ('sys_admin', 'sec_admin')
+          AND ((mine.area_id IS NOT NULL AND mine.parent_id IS NULL)
+            OR (m.scope_kind, m.scope_id) = (of_kind, of_scope)
+            OR (mine.area_id IS NOT NULL AND CASE of_kind
+                WHEN 'area' THEN EXISTS (SELECT FROM areas a WHERE a.area_id = of_scope AND a.path @> ARRAY[mine.area_id])
+                WHEN 'community' THEN EXISTS (
+                    SELECT FROM communities c JOIN areas a USING (area_id)
+                    WHERE c.community_id = of_scope AND a.path @> ARRAY[mine.area_id])
+                ELSE EXISTS (
+                    SELECT FROM organisations o JOIN areas a USING (area_id)
+                    WHERE o.org_id = of_scope AND a.path @> ARRAY[mine.area_id])
+                  OR EXISTS (
+                    SELECT FROM communities c JOIN areas a USING (area_id) LEFT JOIN contracts k USING (community_id)
+                    WHERE of_scope IN (c.property_org_id, k.provider_org_id) AND a.path @> ARRAY[mine.area_id]) END)
+            OR (m.scope_kind = 'organisation' AND of_kind = 'community' AND EXISTS (
+                SELECT FROM communities c WHERE c.community_id = of_scope AND c.property_org_id = m.scope_id))))
+$$;
+ALTER FUNCTION public.administers(of_kind text, of_scope text) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.administers_person(who uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM people p WHERE p.person_id = who AND p.org_id IS NOT NULL AND administers('organisation', p.org_id))
+        OR EXISTS (SELECT FROM memberships m WHERE m.person_id = who AND administers(m.scope_kind, m.scope_id))
+        OR EXISTS (SELECT FROM areas a WHERE a.parent_id IS NULL AND administers('area', a.area_id))
+$$;
+ALTER FUNCTION public.administers_person(who uuid) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.anonymise(who uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT close_account(who);
+    DELETE FROM person_logins WHERE person_id = who;
+    UPDATE webhooks SET disabled_at = now() WHERE person_id = who AND disabled_at IS NULL;
+    UPDATE memberships SET valid = tstzrange(lower(valid), now()) WHERE person_id = who AND valid @> now();
+    UPDATE people SET login = 'gone-' || left(who::text, 8), name = '已注销', phone = '', email = '', password_hash = NULL,
+        active = false, anonymised_at = now() WHERE person_id = who;
+$$;
+ALTER FUNCTION public.anonymise(who uuid) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.answers_to_me(who uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(who <> my_person() AND administers_person(who), false) AND NOT EXISTS (
+        SELECT FROM memberships m WHERE m.person_id = who AND m.valid @> now() AND NOT administers(m.scope_kind, m.scope_id))
+$$;
+ALTER FUNCTION public.answers_to_me(who uuid) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.approve_erasure(who uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT answers_to_me(who) THEN
+        RETURN false;
+    END IF;
+    UPDATE erasures SET approved_by = my_person(), done_at = now()
+    WHERE person_id = who AND done_at IS NULL AND requested_by <> my_person();
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM anonymise(who);
+    RETURN true;
+END
+$$;
+ALTER FUNCTION public.approve_erasure(who uuid) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.await_verdict() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -58,6 +130,16 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.await_verdict() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.close_account(who uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE sessions SET revoked_at = now() WHERE person_id = who AND revoked_at IS NULL;
+    UPDATE api_tokens SET revoked_at = now() WHERE person_id = who AND revoked_at IS NULL;
+    DELETE FROM recovery_codes WHERE person_id = who;
+    DELETE FROM person_totp WHERE person_id = who;
+$$;
+ALTER FUNCTION public.close_account(who uuid) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.complaint_contact(of_complaint bigint) RETURNS TABLE(contact_name text, contact_phone text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -131,6 +213,68 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.end_membership(of_id bigint) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found memberships%ROWTYPE;
+BEGIN
+    SELECT * INTO found FROM memberships WHERE membership_id = of_id AND valid @> now() FOR UPDATE;
+    IF found.membership_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF found.person_id = my_person() OR NOT administers(found.scope_kind, found.scope_id) THEN
+        RAISE EXCEPTION 'nobody ends a role of his own, nor outside his scope' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    UPDATE memberships SET valid = tstzrange(lower(valid), greatest(now(), lower(valid) + interval '1 microsecond'))
+    WHERE membership_id = of_id;
+    RETURN found.person_id;
+END
+$$;
+ALTER FUNCTION public.end_membership(of_id bigint) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.gateway_accounts(since timestamp with time zone) RETURNS TABLE(community_id text, gateway_id text, missing bigint, lost bigint, parked bigint, dead bigint, quarantined bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH mine AS (
+        SELECT g.community_id, g.gateway_id FROM gateways g WHERE g.community_id = ANY (my_communities())
+    ), counted AS (
+        SELECT p.community_id, p.gateway_id,
+               sum((SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(
+                   int8multirange(int8range(0, greatest(upper(range_merge(p.received)), upper(range_merge(p.lost)), 0)))
+                   - p.received - p.lost) r)) AS missing,
+               sum((SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(p.lost) r)) AS lost
+        FROM progress p JOIN mine USING (community_id, gateway_id) GROUP BY 1, 2
+    )
+    SELECT m.community_id, m.gateway_id, coalesce(c.missing, 0)::bigint, coalesce(c.lost, 0)::bigint,
+           (SELECT count(*) FROM parked k WHERE (k.community_id, k.gateway_id) = (m.community_id, m.gateway_id)),
+           (SELECT count(*) FROM dead_letters d WHERE (d.community_id, d.gateway_id) = (m.community_id, m.gateway_id)
+                AND d.replayed_at IS NULL),
+           (SELECT count(*) FROM quarantine q WHERE (q.community_id, q.gateway_id) = (m.community_id, m.gateway_id)
+                AND q.received_at >= since)
+    FROM mine m LEFT JOIN counted c USING (community_id, gateway_id)
+$$;
+ALTER FUNCTION public.gateway_accounts(since timestamp with time zone) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.grant_membership(who uuid, new_role text, of_kind text, of_scope text, ends timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    made bigint;
+BEGIN
+    IF who = my_person() OR NOT administers(of_kind, of_scope) THEN
+        RAISE EXCEPTION 'nobody gives a role to himself, nor outside his scope' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    INSERT INTO memberships (person_id, role, scope_kind, scope_id, valid)
+    VALUES (who, new_role, of_kind, of_scope, tstzrange(now(), ends))
+    ON CONFLICT (person_id, role, scope_kind, scope_id) DO UPDATE
+        SET valid = tstzrange(CASE WHEN memberships.valid @> now() THEN lower(memberships.valid) ELSE now() END, ends)
+    RETURNING membership_id INTO made;
+    RETURN made;
+END
+$$;
+ALTER FUNCTION public.grant_membership(who uuid, new_role text, of_kind text, of_scope text, ends timestamp with time zone) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.licensed(who uuid, of_org text, wanted text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -231,6 +375,15 @@ CREATE FUNCTION public.my_person() RETURNS uuid
     SELECT nullif(current_setting('watchkeep.person_id', true), '')::uuid
 $$;
 ALTER FUNCTION public.my_person() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.my_roles(of_kind text) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(array_agg(DISTINCT m.role), '{}')
+    FROM memberships m JOIN people p USING (person_id)
+    WHERE m.person_id = my_person() AND p.active AND m.valid @> now() AND (of_kind IS NULL OR m.scope_kind = of_kind)
+$$;
+ALTER FUNCTION public.my_roles(of_kind text) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.note_acted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -289,6 +442,28 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.notify_change() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.oidc_candidate(of_issuer text, of_subject text, verified_email text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found uuid[];
+BEGIN
+    SELECT array_agg(p.person_id) INTO found FROM person_logins l JOIN people p USING (person_id)
+    WHERE l.issuer = of_issuer AND l.subject = of_subject;
+    IF found IS NULL AND verified_email <> '' THEN
+        SELECT array_agg(p.person_id) INTO found FROM people p WHERE lower(p.email) = lower(verified_email) AND p.active;
+        IF cardinality(found) = 1 THEN
+            INSERT INTO person_logins (issuer, subject, person_id) VALUES (of_issuer, of_subject, found[1]);
+        END IF;
+    END IF;
+    IF cardinality(found) = 1 AND EXISTS (SELECT FROM people p WHERE p.person_id = found[1] AND p.active) THEN
+        RETURN found[1];
+    END IF;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.oidc_candidate(of_issuer text, of_subject text, verified_email text) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.open_helpers(of_case bigint) RETURNS integer
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -313,6 +488,68 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.order_facts() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.order_sums_stale() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO order_sums (since, until, org_id, community_id)
+    SELECT DISTINCT s.since, s.until, x.org_id, x.community_id
+    FROM (SELECT NEW.org_id AS org_id, NEW.community_id AS community_id, NEW.settles_at AS due
+          UNION SELECT OLD.org_id, OLD.community_id, OLD.settles_at WHERE TG_OP = 'UPDATE'
+          UNION SELECT o.org_id, o.community_id, o.settles_at FROM orders o WHERE TG_OP = 'INSERT' AND o.order_id = NEW.recurs_order_id) x
+    JOIN order_spans s ON s.since <= x.due AND x.due < s.until
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (since, until, org_id, community_id) DO UPDATE SET stale = true WHERE NOT order_sums.stale;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.order_sums_stale() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.password_by_another() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.password_hash IS NOT NULL AND my_person() <> NEW.person_id
+       AND (TG_OP = 'INSERT' OR NEW.password_hash IS DISTINCT FROM OLD.password_hash) THEN
+        NEW.password_due := true;
+    END IF;
+    RETURN NEW;
+END
+$$;
+ALTER FUNCTION public.password_by_another() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.person_data(who uuid) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT jsonb_build_object(
+        'person', (SELECT to_jsonb(p) - 'password_hash' FROM people p WHERE p.person_id = who),
+        'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(m)), '[]') FROM memberships m WHERE m.person_id = who),
+        'sessions', (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'token_hash' - 'csrf_token'), '[]') FROM sessions s WHERE s.person_id = who),
+        'api_tokens', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'token_hash'), '[]') FROM api_tokens t WHERE t.person_id = who),
+        'other_logins', (SELECT coalesce(jsonb_agg(to_jsonb(l)), '[]') FROM person_logins l WHERE l.person_id = who),
+        'orders', (SELECT coalesce(jsonb_agg(o.order_id), '[]') FROM orders o WHERE o.assignee_id = who),
+        'acts', (SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM transitions t WHERE t.person_id = who),
+        'audit', (SELECT coalesce(jsonb_agg(to_jsonb(a) - 'xid'), '[]') FROM audit_entries a WHERE a.person_id = who))
+    WHERE who = my_person() OR answers_to_me(who) OR session_user <> 'watchkeep_console'
+$$;
+ALTER FUNCTION public.person_data(who uuid) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.queue_webhooks() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    what text := CASE TG_OP WHEN 'INSERT' THEN TG_ARGV[1] ELSE TG_ARGV[3] END;
+BEGIN
+    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) -> TG_ARGV[2] = to_jsonb(OLD) -> TG_ARGV[2] THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO webhook_deliveries (webhook_id, event, object_id)
+    SELECT w.webhook_id, what, (to_jsonb(NEW) ->> TG_ARGV[0])::bigint FROM webhooks w
+    WHERE w.disabled_at IS NULL AND what = ANY (w.events);
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.queue_webhooks() OWNER TO watchkeep_owner;
 CREATE FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) RETURNS boolean
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -379,6 +616,39 @@ CREATE FUNCTION public.report_status(of_token uuid) RETURNS TABLE(community text
     WHERE p.token = of_token
 $$;
 ALTER FUNCTION public.report_status(of_token uuid) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.request_erasure(who uuid, why text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found bigint;
+BEGIN
+    IF NOT answers_to_me(who) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO erasures (person_id, reason, requested_by) VALUES (who, why, my_person())
+    ON CONFLICT (person_id) WHERE done_at IS NULL DO UPDATE SET reason = erasures.reason RETURNING erasure_id INTO found;
+    RETURN found;
+END
+$$;
+ALTER FUNCTION public.request_erasure(who uuid, why text) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.reset_account(who uuid, new_hash text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found text;
+BEGIN
+    IF NOT answers_to_me(who) THEN
+        RETURN NULL;
+    END IF;
+    UPDATE people SET password_hash = new_hash, password_due = true, failed_logins = 0, locked_until = NULL
+    WHERE person_id = who AND anonymised_at IS NULL RETURNING login INTO found;
+    PERFORM close_account(who);
+    RETURN found;
+END
+$$;
+ALTER FUNCTION public.reset_account(who uuid, new_hash text) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) RETURNS TABLE(roles text[], organisations text[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -393,6 +663,44 @@ CREATE FUNCTION public.roles_towards(who uuid, of_community text, of_organisatio
                      WHERE c.community_id = of_community AND m.scope_id = ANY (a.path)) END
 $$;
 ALTER FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.save_person(who uuid, new_login text, new_name text, new_org text, new_phone text, new_email text, new_language text, new_hash text, is_active boolean) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    saved uuid;
+    of_all boolean := EXISTS (SELECT FROM areas a WHERE a.parent_id IS NULL AND administers('area', a.area_id));
+    refused boolean := new_org IS NOT NULL AND NOT administers('organisation', new_org);
+BEGIN
+    IF who IS NOT NULL THEN  -- nobody takes over an account that also holds a role outside of his scope
+        refused := refused OR NOT administers_person(who) OR EXISTS (
+            SELECT FROM memberships m
+            WHERE m.person_id = who AND m.valid @> now() AND NOT administers(m.scope_kind, m.scope_id));
+    ELSIF new_org IS NULL THEN
+        refused := NOT of_all;
+    END IF;
+    IF refused THEN
+        RAISE EXCEPTION 'the person is not administered here' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF who IS NULL THEN
+        INSERT INTO people (login, name, org_id, phone, email, language, password_hash, active)
+        VALUES (lower(new_login), new_name, new_org, coalesce(new_phone, ''), coalesce(new_email, ''), new_language, new_hash, is_active)
+        RETURNING person_id INTO saved;
+        RETURN saved;
+    END IF;
+    UPDATE people SET name = new_name, org_id = new_org, phone = coalesce(new_phone, phone), email = coalesce(new_email, email),
+        language = new_language, password_hash = coalesce(new_hash, password_hash), active = is_active,
+        failed_logins = CASE WHEN new_hash IS NULL THEN failed_logins ELSE 0 END,
+        locked_until = CASE WHEN new_hash IS NULL THEN locked_until END
+    WHERE person_id = who;
+    IF new_hash IS NOT NULL OR NOT is_active THEN
+        UPDATE sessions SET revoked_at = now() WHERE person_id = who AND revoked_at IS NULL;
+        UPDATE api_tokens SET revoked_at = now() WHERE person_id = who AND revoked_at IS NULL;
+    END IF;
+    RETURN who;
+END
+$$;
+ALTER FUNCTION public.save_person(who uuid, new_login text, new_name text, new_org text, new_phone text, new_email text, new_language text, new_hash text, is_active boolean) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer DEFAULT 1000) RETURNS TABLE(series_id integer, ts timestamp with time zone, count bigint, bad bigint, min double precision, max double precision, mean double precision, last double precision, increase double precision, level text, bucket_s double precision)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -574,6 +882,51 @@ CREATE FUNCTION public.visible_readings(series integer[], since timestamp with t
     LIMIT least(at_most, 100000)
 $$;
 ALTER FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) OWNER TO watchkeep_owner;
+CREATE FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[] DEFAULT NULL::text[], step interval DEFAULT NULL::interval) RETURNS TABLE(community_id text, equipment_id text, equipment_zh text, equipment_en text, metric text, ts timestamp with time zone, mean double precision, min double precision, max double precision, last double precision, count bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    span interval := until - since;
+    one  record;
+BEGIN
+    FOR one IN
+        SELECT c.level, array_agg(c.series_id) AS series
+        FROM (SELECT p.series_id,
+                     CASE WHEN s.hour AND (span > interval '3 days' OR (span > interval '12 hours' AND NOT s.minute)) THEN 'hour'
+                          WHEN s.minute AND span > interval '2 hours' THEN 'minute' ELSE 'raw' END AS level
+              FROM points p JOIN equipment e USING (community_id, equipment_id) LEFT JOIN rollup_series s USING (series_id)
+              WHERE p.community_id = ANY (of_communities) AND p.metric = ANY (of_metrics) AND e.kind = ANY (of_kinds)
+                AND e.status <> 'retired' AND (of_equipment IS NULL OR p.equipment_id = ANY (of_equipment))) AS c
+        GROUP BY 1
+    LOOP
+        -- EXECUTE: planned with the values at hand, so that partitions and chunks outside the span are not even looked at.
+        RETURN QUERY EXECUTE format($q$
+            WITH named AS MATERIALIZED (
+                SELECT p.series_id, p.metric, e.community_id, e.equipment_id, e.name_zh, e.name_en
+                FROM points p JOIN wall.equipment e USING (community_id, equipment_id) WHERE p.series_id = ANY ($1)
+            ), found AS (SELECT %s)
+            SELECT n.community_id, n.equipment_id, n.name_zh, n.name_en, n.metric, f.ts, f.mean, f.min, f.max, f.last, f.count
+            FROM found f JOIN named n USING (series_id)$q$,
+            CASE WHEN one.level = 'raw' AND step IS NULL THEN
+                'r.series_id, r.ts, r.value AS mean, r.value AS min, r.value AS max, r.value AS last, 1::bigint AS count FROM readings r '
+                'WHERE r.series_id = ANY ($1) AND r.ts >= $2 AND r.ts < $3 AND r.quality < 2 AND $4 IS NULL'
+            WHEN one.level = 'raw' THEN
+                'r.series_id, date_bin($4, r.ts, ''epoch'') AS ts, avg(r.value) AS mean, min(r.value) AS min, max(r.value) AS max, '
+                '(array_agg(r.value ORDER BY r.ts DESC))[1] AS last, count(*) AS count FROM readings r '
+                'WHERE r.series_id = ANY ($1) AND r.ts >= $2 AND r.ts < $3 AND r.quality < 2 GROUP BY 1, 2'
+            WHEN step IS NULL THEN
+                format('r.series_id, r.ts, r.sum / r.count AS mean, r.min, r.max, r.last, r.count::bigint AS count FROM rollups_%s r '
+                       'WHERE r.series_id = ANY ($1) AND r.ts >= $2 AND r.ts < $3 AND r.count > 0 AND $4 IS NULL', one.level)
+            ELSE
+                format('r.series_id, date_bin($4, r.ts, ''epoch'') AS ts, sum(r.sum) / sum(r.count) AS mean, min(r.min) AS min, '
+                       'max(r.max) AS max, (array_agg(r.last ORDER BY r.ts DESC))[1] AS last, sum(r.count) AS count FROM rollups_%s r '
+                       'WHERE r.series_id = ANY ($1) AND r.ts >= $2 AND r.ts < $3 AND r.count > 0 GROUP BY 1, 2', one.level)
+            END) USING one.series, since, until, step;
+    END LOOP;
+END
+$_$;
+ALTER FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[], step interval) OWNER TO watchkeep_owner;
 CREATE TABLE public.aliases (
     community_id text NOT NULL,
     gateway_id text NOT NULL,
@@ -590,11 +943,21 @@ CREATE TABLE public.api_tokens (
     scopes text[] NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    revoked_at timestamp with time zone
+    revoked_at timestamp with time zone,
+    token_id bigint NOT NULL,
+    last_used_at timestamp with time zone
 );
 ALTER TABLE ONLY public.api_tokens FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.api_tokens OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.api_tokens IS 'Tokens for programs. Writer: console.';
+ALTER TABLE public.api_tokens ALTER COLUMN token_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.api_tokens_token_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.appeals (
     appeal_id integer NOT NULL,
     ranking_id integer NOT NULL,
@@ -672,6 +1035,7 @@ CREATE TABLE public.audit_seals (
     hash bytea NOT NULL,
     sealed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
+ALTER TABLE ONLY public.audit_seals FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_seals OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.audit_seals IS 'Hash chain over audit_entries. Writer: the sealer in dispatch.';
 CREATE TABLE public.batches (
@@ -850,17 +1214,23 @@ END) STORED,
     satisfied boolean,
     rated_at timestamp with time zone,
     rating_note text DEFAULT ''::text NOT NULL,
+    told_at timestamp with time zone,
+    tell_again timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    tell_attempts smallint DEFAULT 0 NOT NULL,
+    tell_error text DEFAULT ''::text NOT NULL,
     CONSTRAINT complaints_channel_no_check CHECK ((channel_no <> ''::text)),
     CONSTRAINT complaints_contact_name_check CHECK ((length(contact_name) <= 100)),
     CONSTRAINT complaints_contact_phone_check CHECK ((length(contact_phone) <= 40)),
     CONSTRAINT complaints_description_check CHECK (((length(description) >= 1) AND (length(description) <= 4000))),
-    CONSTRAINT complaints_photo_check CHECK ((length(photo) <= 1048576)),
+    CONSTRAINT complaints_photo_check CHECK ((octet_length(photo) <= 20971520)),
     CONSTRAINT complaints_place_check CHECK ((length(place) <= 200)),
     CONSTRAINT complaints_rating_note_check CHECK ((length(rating_note) <= 2000))
 );
 ALTER TABLE ONLY public.complaints FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.complaints OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.complaints IS 'Complaints and calls, each with its reporter''s token and answer. Writer: dispatch.';
+COMMENT ON COLUMN public.complaints.told_at IS 'When the answer went out to the reporter; null: not yet, or there is no way.';
+COMMENT ON COLUMN public.complaints.tell_again IS 'Not tried before: being handed over, or failed.';
 ALTER TABLE public.complaints ALTER COLUMN complaint_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.complaints_complaint_id_seq
     START WITH 1
@@ -917,6 +1287,33 @@ ALTER TABLE public.credit_events ALTER COLUMN event_id ADD GENERATED ALWAYS AS I
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.data_shares (
+    share_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    person_id uuid,
+    recipient text NOT NULL,
+    purpose text NOT NULL,
+    dataset text NOT NULL,
+    fields text[] NOT NULL,
+    area_id text,
+    since timestamp with time zone,
+    until timestamp with time zone,
+    row_count integer NOT NULL,
+    sha256 bytea NOT NULL,
+    CONSTRAINT data_shares_purpose_check CHECK ((purpose <> ''::text)),
+    CONSTRAINT data_shares_recipient_check CHECK ((recipient <> ''::text))
+);
+ALTER TABLE ONLY public.data_shares FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.data_shares OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.data_shares IS 'Register of data given away, append-only. Writer: console.';
+ALTER TABLE public.data_shares ALTER COLUMN share_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.data_shares_share_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.dead_letters (
     dead_letter_id bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
@@ -965,6 +1362,40 @@ ALTER TABLE public.deadline_changes ALTER COLUMN change_id ADD GENERATED ALWAYS 
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.detection_feedback (
+    feedback_id bigint NOT NULL,
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    series_id integer,
+    condition text NOT NULL,
+    detector text NOT NULL,
+    said text NOT NULL,
+    warning_id bigint,
+    factor double precision,
+    reason text NOT NULL,
+    said_by text NOT NULL,
+    said_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_by text,
+    revoked_at timestamp with time zone,
+    revoked_why text,
+    CONSTRAINT detection_feedback_check CHECK (((revoked_at IS NULL) = (revoked_by IS NULL))),
+    CONSTRAINT detection_feedback_check1 CHECK (((said = 'budget'::text) OR (warning_id IS NOT NULL))),
+    CONSTRAINT detection_feedback_factor_check CHECK ((factor > (0)::double precision)),
+    CONSTRAINT detection_feedback_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT detection_feedback_said_by_check CHECK ((said_by <> ''::text)),
+    CONSTRAINT detection_feedback_said_check CHECK ((said = ANY (ARRAY['false_alarm'::text, 'real'::text, 'normal'::text, 'budget'::text])))
+);
+ALTER TABLE ONLY public.detection_feedback FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.detection_feedback OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.detection_feedback IS 'What people said of warnings, and the bars it raises. Writer: analytics, console.';
+ALTER TABLE public.detection_feedback ALTER COLUMN feedback_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.detection_feedback_feedback_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.detection_rule_changes (
     change_id bigint NOT NULL,
     rule_id text NOT NULL,
@@ -978,6 +1409,7 @@ CREATE TABLE public.detection_rule_changes (
     CONSTRAINT detection_rule_changes_changed_by_check CHECK ((changed_by <> ''::text)),
     CONSTRAINT detection_rule_changes_reason_check CHECK ((reason <> ''::text))
 );
+ALTER TABLE ONLY public.detection_rule_changes FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.detection_rule_changes OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.detection_rule_changes IS 'Who changed which rule when and why. Writer: analytics.';
 ALTER TABLE public.detection_rule_changes ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -998,6 +1430,7 @@ CREATE TABLE public.detection_rules (
     CONSTRAINT detection_rules_rule_id_check CHECK ((rule_id <> ''::text)),
     CONSTRAINT detection_rules_section_check CHECK ((section = ANY (ARRAY['rule'::text, 'rate'::text, 'starts'::text, 'ratio'::text, 'limit'::text, 'parameter'::text])))
 );
+ALTER TABLE ONLY public.detection_rules FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.detection_rules OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.detection_rules IS 'Rules as a manager has set them, over those that are shipped. Writer: analytics.';
 CREATE TABLE public.detector_states (
@@ -1156,6 +1589,47 @@ CREATE TABLE public.equipment_links (
 ALTER TABLE ONLY public.equipment_links FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.equipment_links OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.equipment_links IS 'from_id is powered_by / served_by / part_of to_id; gateway_of: from_id reports for to_id. Writer: core estate.';
+CREATE TABLE public.equipment_models (
+    community_id text NOT NULL,
+    equipment_id text NOT NULL,
+    version integer NOT NULL,
+    trained_at timestamp with time zone DEFAULT now() NOT NULL,
+    learnt_from timestamp with time zone NOT NULL,
+    learnt_to timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    why text DEFAULT ''::text NOT NULL,
+    figures jsonb DEFAULT '{}'::jsonb NOT NULL,
+    parameters bytea,
+    CONSTRAINT equipment_models_check CHECK ((learnt_from < learnt_to)),
+    CONSTRAINT equipment_models_check1 CHECK (((state = 'refused'::text) = (parameters IS NULL))),
+    CONSTRAINT equipment_models_state_check CHECK ((state = ANY (ARRAY['active'::text, 'replaced'::text, 'rolled_back'::text, 'refused'::text]))),
+    CONSTRAINT equipment_models_version_check CHECK ((version > 0))
+);
+ALTER TABLE ONLY public.equipment_models FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.equipment_models OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.equipment_models IS 'Trained models of equipment and their versions. Writer: analytics.';
+CREATE TABLE public.erasures (
+    erasure_id bigint NOT NULL,
+    person_id uuid NOT NULL,
+    reason text NOT NULL,
+    requested_by uuid,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    approved_by uuid,
+    done_at timestamp with time zone,
+    CONSTRAINT erasures_check CHECK ((approved_by <> requested_by)),
+    CONSTRAINT erasures_reason_check CHECK ((reason <> ''::text))
+);
+ALTER TABLE ONLY public.erasures FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.erasures OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.erasures IS 'Persons to be anonymised, and by whom. Writer: console.';
+ALTER TABLE public.erasures ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.erasures_erasure_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.escalations (
     order_id bigint NOT NULL,
     clock text NOT NULL,
@@ -1665,6 +2139,48 @@ ALTER TABLE public.notifications ALTER COLUMN notification_id ADD GENERATED ALWA
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.order_spans (
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    ready boolean DEFAULT false NOT NULL,
+    made_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT order_spans_check CHECK ((since < until))
+);
+ALTER TABLE ONLY public.order_spans FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.order_spans OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.order_spans IS 'Days of this month and months before it whose orders are counted in order_sums; ready = all of them are, made_in = the transaction that began it. Writer: dispatch.';
+CREATE TABLE public.order_sums (
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    org_id text NOT NULL,
+    community_id text NOT NULL,
+    stale boolean DEFAULT true NOT NULL,
+    known_at timestamp with time zone,
+    orders integer DEFAULT 0 NOT NULL,
+    respond_d integer DEFAULT 0 NOT NULL,
+    respond_n integer DEFAULT 0 NOT NULL,
+    arrive_d integer DEFAULT 0 NOT NULL,
+    arrive_n integer DEFAULT 0 NOT NULL,
+    due_d integer DEFAULT 0 NOT NULL,
+    on_time_n integer DEFAULT 0 NOT NULL,
+    closed_n integer DEFAULT 0 NOT NULL,
+    urgent_d integer DEFAULT 0 NOT NULL,
+    urgent_n integer DEFAULT 0 NOT NULL,
+    rework_d integer DEFAULT 0 NOT NULL,
+    rework_n integer DEFAULT 0 NOT NULL,
+    recur_d integer DEFAULT 0 NOT NULL,
+    recur_n integer DEFAULT 0 NOT NULL,
+    returned integer DEFAULT 0 NOT NULL,
+    returned_for interval DEFAULT '00:00:00'::interval NOT NULL,
+    withdrawn integer DEFAULT 0 NOT NULL,
+    ledger integer DEFAULT 0 NOT NULL,
+    suspended integer DEFAULT 0 NOT NULL,
+    paused integer DEFAULT 0 NOT NULL,
+    paused_for interval DEFAULT '00:00:00'::interval NOT NULL
+);
+ALTER TABLE ONLY public.order_sums FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.order_sums OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.order_sums IS 'What indicators count of the orders due in a span, as all facts have it; known_at = the last of these facts, stale = one came since. Writer: dispatch.';
 CREATE TABLE public.orders (
     order_id bigint NOT NULL,
     case_id bigint NOT NULL,
@@ -1769,12 +2285,23 @@ END) STORED,
     locked_until timestamp with time zone,
     active boolean DEFAULT true NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    password_due boolean DEFAULT false NOT NULL,
+    anonymised_at timestamp with time zone,
     CONSTRAINT people_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
     CONSTRAINT people_login_check CHECK ((login ~ '^[a-z0-9][a-z0-9._-]{1,63}$'::text))
 );
 ALTER TABLE ONLY public.people FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.people OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.people IS 'Writer: console. Elsewhere persons appear by id only.';
+CREATE TABLE public.person_logins (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    person_id uuid NOT NULL,
+    linked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.person_logins FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.person_logins OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.person_logins IS 'Accounts at OpenID providers. Writer: console.';
 CREATE TABLE public.person_skills (
     person_id uuid NOT NULL,
     skill text NOT NULL,
@@ -1786,6 +2313,15 @@ CREATE TABLE public.person_skills (
 ALTER TABLE ONLY public.person_skills FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.person_skills OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.person_skills IS 'Certificates (特种设备作业人员证 …) with their validity. Writer: dispatch.';
+CREATE TABLE public.person_totp (
+    person_id uuid NOT NULL,
+    secret bytea NOT NULL,
+    last_step bigint DEFAULT 0 NOT NULL,
+    confirmed_at timestamp with time zone
+);
+ALTER TABLE ONLY public.person_totp FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.person_totp OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.person_totp IS 'Authenticator apps (TOTP). Writer: console.';
 CREATE TABLE public.point_limits (
     limit_id integer NOT NULL,
     series_id integer NOT NULL,
@@ -1952,6 +2488,14 @@ CREATE TABLE public.readings_minute (
 PARTITION BY RANGE (ts);
 ALTER TABLE public.readings_minute OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.readings_minute IS 'Readings per minute. Writer: ingest.';
+CREATE TABLE public.recovery_codes (
+    person_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamp with time zone
+);
+ALTER TABLE ONLY public.recovery_codes FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.recovery_codes OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.recovery_codes IS 'Hashes of recovery codes. Writer: console.';
 CREATE TABLE public.replay_watermarks (
     community_id text NOT NULL,
     ts timestamp with time zone NOT NULL
@@ -2166,11 +2710,21 @@ CREATE TABLE public.sessions (
     last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone,
-    user_agent text DEFAULT ''::text NOT NULL
+    user_agent text DEFAULT ''::text NOT NULL,
+    session_id bigint NOT NULL,
+    address inet
 );
 ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.sessions OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.sessions IS 'Web sessions. Writer: console.';
+ALTER TABLE public.sessions ALTER COLUMN session_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sessions_session_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.signals (
     signal_id bigint NOT NULL,
     community_id text NOT NULL,
@@ -2234,6 +2788,33 @@ ALTER TABLE public.storms OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.storms IS 'Alarm storms: class B and C warnings wait for a short time, life safety and class A do not. Writer: dispatch.';
 ALTER TABLE public.storms ALTER COLUMN storm_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.storms_storm_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.suspension_requests (
+    request_id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    order_id bigint NOT NULL,
+    asked_by uuid NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    decision text,
+    decided_by uuid,
+    decided_at timestamp with time zone,
+    remark text DEFAULT ''::text NOT NULL,
+    CONSTRAINT suspension_requests_check CHECK (((decision IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT suspension_requests_check1 CHECK (((decision = ANY (ARRAY['approved'::text, 'refused'::text])) = (decided_by IS NOT NULL))),
+    CONSTRAINT suspension_requests_check2 CHECK ((decided_by <> asked_by)),
+    CONSTRAINT suspension_requests_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'refused'::text, 'lapsed'::text])))
+);
+ALTER TABLE ONLY public.suspension_requests FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.suspension_requests OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.suspension_requests IS 'Pauses asked for, and what a superior decided; the clocks go on until then. Writer: dispatch.';
+ALTER TABLE public.suspension_requests ALTER COLUMN request_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.suspension_requests_request_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2341,6 +2922,16 @@ ALTER TABLE public.visits ALTER COLUMN visit_id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.warning_explanations (
+    warning_id bigint NOT NULL,
+    community_id text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    explanation jsonb NOT NULL,
+    chart text
+);
+ALTER TABLE ONLY public.warning_explanations FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.warning_explanations OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.warning_explanations IS 'Why each warning came, with a small chart. Writer: analytics.';
 CREATE TABLE public.warnings (
     warning_id bigint NOT NULL,
     community_id text NOT NULL,
@@ -2387,14 +2978,64 @@ CREATE TABLE public.warranties (
 ALTER TABLE ONLY public.warranties FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.warranties OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.warranties IS 'Until when the developer (建设单位) answers for a piece of equipment. Writer: core estate.';
+CREATE TABLE public.webhook_deliveries (
+    delivery_id bigint NOT NULL,
+    webhook_id bigint NOT NULL,
+    event text NOT NULL,
+    object_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    next_at timestamp with time zone DEFAULT now() NOT NULL,
+    tries smallint DEFAULT 0 NOT NULL,
+    status text DEFAULT 'waiting'::text NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text, 'not_visible'::text])))
+);
+ALTER TABLE ONLY public.webhook_deliveries FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.webhook_deliveries OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.webhook_deliveries IS 'Messages to webhooks, with their tries. Writer: console, and triggers.';
+ALTER TABLE public.webhook_deliveries ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_deliveries_delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.webhooks (
+    webhook_id bigint NOT NULL,
+    person_id uuid NOT NULL,
+    url text NOT NULL,
+    secret bytea NOT NULL,
+    events text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT webhooks_url_check CHECK ((url ~ '^https?://'::text))
+);
+ALTER TABLE ONLY public.webhooks FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.webhooks OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.webhooks IS 'Where programs want to be told. Writer: console.';
+ALTER TABLE public.webhooks ALTER COLUMN webhook_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhooks_webhook_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE VIEW wall.community AS
- SELECT community_id,
-    name AS name_zh,
-    COALESCE(NULLIF(name_en, ''::text), name) AS name_en,
-    area_id,
-    mode,
-    households
-   FROM public.communities;
+ SELECT c.community_id,
+    c.name AS name_zh,
+    COALESCE(NULLIF(c.name_en, ''::text), c.name) AS name_en,
+    c.area_id,
+    c.mode,
+    c.households,
+    a.name AS area_zh,
+    COALESCE(NULLIF(a.name_en, ''::text), a.name) AS area_en,
+    COALESCE(o.name, ''::text) AS company_zh,
+    COALESCE(NULLIF(o.name_en, ''::text), o.name, ''::text) AS company_en
+   FROM ((public.communities c
+     JOIN public.areas a USING (area_id))
+     LEFT JOIN public.organisations o ON ((o.org_id = c.property_org_id)));
 ALTER VIEW wall.community OWNER TO watchkeep_owner;
 CREATE VIEW wall.dead_letter AS
  SELECT dead_letter_id,
@@ -2405,6 +3046,70 @@ CREATE VIEW wall.dead_letter AS
     (replayed_at IS NOT NULL) AS replayed
    FROM public.dead_letters;
 ALTER VIEW wall.dead_letter OWNER TO watchkeep_owner;
+CREATE VIEW wall.device_clock AS
+ SELECT d.community_id,
+    d.equipment_id,
+    COALESCE(e.name, d.equipment_id) AS equipment_zh,
+    COALESCE(NULLIF(e.name_en, ''::text), e.name, d.equipment_id) AS equipment_en,
+    d.skew_ms,
+    d.measured_at
+   FROM (public.device_clocks d
+     LEFT JOIN public.equipment e USING (community_id, equipment_id));
+ALTER VIEW wall.device_clock OWNER TO watchkeep_owner;
+CREATE VIEW wall.equipment AS
+ SELECT e.community_id,
+    e.equipment_id,
+    e.kind,
+    (e.name || t.mark) AS name_zh,
+    (COALESCE(NULLIF(e.name_en, ''::text), e.name) || t.mark) AS name_en,
+    e.status,
+    COALESCE(b.name, ''::text) AS building,
+    e.level,
+    e.maker,
+    e.model,
+    e.installed_on
+   FROM (public.equipment e
+     LEFT JOIN public.buildings b USING (community_id, building_id)),
+    LATERAL ( SELECT
+                CASE
+                    WHEN (EXISTS ( SELECT
+                       FROM public.equipment x
+                      WHERE ((x.community_id = e.community_id) AND (x.name = e.name) AND (x.equipment_id <> e.equipment_id)))) THEN (' #'::text || e.equipment_id)
+                    ELSE ''::text
+                END AS mark) t
+  WHERE (e.status <> 'retired'::text);
+ALTER VIEW wall.equipment OWNER TO watchkeep_owner;
+CREATE VIEW wall.escalation AS
+ SELECT x.order_id,
+    o.case_id,
+    o.community_id,
+    o.equipment_id,
+    COALESCE(e.name, o.equipment_id, ''::text) AS equipment_zh,
+    COALESCE(NULLIF(e.name_en, ''::text), e.name, o.equipment_id, ''::text) AS equipment_en,
+    o.class,
+    o.condition,
+    x.clock,
+    x.level,
+    x.to_party,
+    x.due_at,
+    x.fired_at,
+    (o.closed_at IS NULL) AS open
+   FROM ((public.escalations x
+     JOIN public.orders o USING (order_id))
+     LEFT JOIN public.equipment e ON (((e.community_id = o.community_id) AND (e.equipment_id = o.equipment_id))))
+  WHERE o.scored;
+ALTER VIEW wall.escalation OWNER TO watchkeep_owner;
+CREATE VIEW wall.fleet AS
+ SELECT p.community_id,
+    e.kind,
+    count(*) AS points,
+    count(p.gateway_id) AS connected,
+    count(DISTINCT p.equipment_id) AS equipment
+   FROM (public.points p
+     JOIN public.equipment e USING (community_id, equipment_id))
+  WHERE (e.status <> 'retired'::text)
+  GROUP BY p.community_id, e.kind;
+ALTER VIEW wall.fleet OWNER TO watchkeep_owner;
 CREATE VIEW wall.gap AS
  SELECT progress.community_id,
     progress.gateway_id,
@@ -2458,27 +3163,155 @@ CREATE VIEW wall.ingest_batch AS
  SELECT lane,
     partition,
     row_count,
-    committed_at
+    committed_at,
+    (EXTRACT(epoch FROM (committed_at - max_ts)))::double precision AS lag_s
    FROM public.batches;
 ALTER VIEW wall.ingest_batch OWNER TO watchkeep_owner;
-CREATE VIEW wall.reading_hour AS
+CREATE VIEW wall.ingest_lane AS
+ SELECT l.lane,
+    n.partition,
+    b.batch,
+    b.committed_at,
+    b.max_ts
+   FROM ( VALUES ('data'::text), ('event'::text)) l(lane),
+    generate_series(0, 15) n(partition),
+    LATERAL ( SELECT x.batch,
+            x.committed_at,
+            x.max_ts
+           FROM public.batches x
+          WHERE ((x.lane = l.lane) AND (x.partition = n.partition))
+          ORDER BY x.batch DESC
+         LIMIT 1) b;
+ALTER VIEW wall.ingest_lane OWNER TO watchkeep_owner;
+CREATE VIEW wall.ledger AS
+ SELECT l.entry_id,
+    l.case_id,
+    c.community_id,
+    c.class,
+    c.condition,
+    l.entered_at,
+    l.due_on
+   FROM (public.ledger_entries l
+     JOIN public.cases c USING (case_id))
+  WHERE ((l.struck_at IS NULL) AND (NOT c.replay));
+ALTER VIEW wall.ledger OWNER TO watchkeep_owner;
+CREATE VIEW wall.order_fact AS
+ SELECT o.order_id,
+    o.case_id,
+    o.community_id,
+    o.equipment_id,
+    o.org_id,
+    g.kind AS party,
+    g.name AS organisation_zh,
+    COALESCE(NULLIF(g.name_en, ''::text), g.name) AS organisation_en,
+    o.class,
+    o.condition,
+    o.dispatched_at,
+    o.respond_due,
+    o.responded_at,
+    o.arrive_due,
+    o.arrived_at,
+    o.finish_due,
+    o.finished_at,
+    o.closed_at,
+    o.settles_at AS due_at,
+        CASE
+            WHEN (o.closed_at IS NULL) THEN 'open'::text
+            ELSE o.state
+        END AS ended,
+    (NOT (((o.closed_at IS NOT NULL) AND (o.state = ANY (ARRAY['returned'::text, 'not_filed'::text, 'merged'::text, 'ledger'::text]))) OR ((o.closed_at IS NULL) AND (o.finished_at IS NULL) AND (o.state = 'suspended'::text)))) AS counts,
+    COALESCE(((o.finished_at <= o.settles_at) AND (NOT ((o.closed_at IS NOT NULL) AND (o.state = 'rework'::text)))), false) AS on_time
+   FROM (public.orders o
+     JOIN public.organisations g USING (org_id))
+  WHERE (o.lead AND o.scored);
+ALTER VIEW wall.order_fact OWNER TO watchkeep_owner;
+CREATE VIEW wall.point_latest AS
+ SELECT p.community_id,
+    p.equipment_id,
+    e.kind,
+    e.name_zh AS equipment_zh,
+    e.name_en AS equipment_en,
+    p.metric,
+    p.unit,
+    p.gateway_id,
+    r.ts,
+    r.value
+   FROM (((public.points p
+     JOIN wall.equipment e USING (community_id, equipment_id))
+     LEFT JOIN public.replay_watermarks w ON ((w.community_id = p.community_id)))
+     LEFT JOIN LATERAL ( SELECT x.ts,
+            x.value
+           FROM public.readings x
+          WHERE ((x.series_id = p.series_id) AND (x.quality < 2) AND (x.ts > (COALESCE(w.ts, now()) - '26:00:00'::interval)) AND (x.ts <= (COALESCE(w.ts, now()) + '00:05:00'::interval)))
+          ORDER BY x.ts DESC
+         LIMIT 1) r ON (true));
+ALTER VIEW wall.point_latest OWNER TO watchkeep_owner;
+CREATE VIEW wall.point_limit AS
  SELECT p.community_id,
     p.equipment_id,
     p.metric,
-    p.unit,
-    r.ts,
-    r.count,
-    r.bad,
-    (r.sum / (NULLIF(r.count, 0))::double precision) AS mean,
-    r.min,
-    r.max,
-    r.last,
-    r.increase
-   FROM ((public.points p
-     JOIN public.communities c USING (community_id))
-     JOIN public.rollups_hour r USING (series_id))
-  WHERE (c.mode = 'live'::text);
-ALTER VIEW wall.reading_hour OWNER TO watchkeep_owner;
+    l.condition,
+    l.side,
+    l.value,
+    l.tier
+   FROM (public.point_limits l
+     JOIN public.points p USING (series_id))
+  WHERE l.enabled;
+ALTER VIEW wall.point_limit OWNER TO watchkeep_owner;
+CREATE VIEW wall.queue AS
+ SELECT 'parked'::text AS queue,
+    count(*) AS waiting,
+    min(parked.parked_at) AS oldest_at
+   FROM public.parked
+UNION ALL
+ SELECT 'rows_outbox'::text AS queue,
+    count(*) AS waiting,
+    NULL::timestamp with time zone AS oldest_at
+   FROM public.rows_outbox
+UNION ALL
+ SELECT 'unjudged'::text AS queue,
+    count(*) AS waiting,
+    min(w.detected_at) AS oldest_at
+   FROM (public.unjudged u
+     JOIN public.warnings w USING (warning_id))
+UNION ALL
+ SELECT 'notifications'::text AS queue,
+    count(*) AS waiting,
+    min(n.created_at) AS oldest_at
+   FROM public.notifications n
+  WHERE (n.status = 'queued'::text)
+UNION ALL
+ SELECT 'notifications_failed'::text AS queue,
+    count(*) AS waiting,
+    NULL::timestamp with time zone AS oldest_at
+   FROM public.notifications n
+  WHERE (n.status = 'failed'::text)
+UNION ALL
+ SELECT 'rollups'::text AS queue,
+    count(*) AS waiting,
+    min(d.marked_at) AS oldest_at
+   FROM ( SELECT rollup_dirty.marked_at
+           FROM public.rollup_dirty
+         LIMIT 100000) d;
+ALTER VIEW wall.queue OWNER TO watchkeep_owner;
+CREATE VIEW wall.ranking AS
+ SELECT r.ranking_id,
+    r.scheme,
+    r.since,
+    r.until,
+    r.area_id,
+    r.published_at,
+    w.subject_id,
+    w.name,
+    w.score,
+    w.band,
+    COALESCE(w.corrected, w.list) AS list,
+    w."position",
+    w.cases
+   FROM (public.rankings r
+     JOIN public.ranking_rows w USING (ranking_id))
+  WHERE (r.published_at IS NOT NULL);
+ALTER VIEW wall.ranking OWNER TO watchkeep_owner;
 CREATE VIEW wall.warning AS
  SELECT w.warning_id,
     w.community_id,
@@ -2550,6 +3383,8 @@ ALTER TABLE ONLY public.aliases
     ADD CONSTRAINT aliases_pkey PRIMARY KEY (community_id, gateway_id, epoch, alias);
 ALTER TABLE ONLY public.api_tokens
     ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_token_id_key UNIQUE (token_id);
 ALTER TABLE ONLY public.appeals
     ADD CONSTRAINT appeals_pkey PRIMARY KEY (appeal_id);
 ALTER TABLE ONLY public.areas
@@ -2586,10 +3421,14 @@ ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT contracts_pkey PRIMARY KEY (contract_id);
 ALTER TABLE ONLY public.credit_events
     ADD CONSTRAINT credit_events_pkey PRIMARY KEY (event_id);
+ALTER TABLE ONLY public.data_shares
+    ADD CONSTRAINT data_shares_pkey PRIMARY KEY (share_id);
 ALTER TABLE ONLY public.dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
 ALTER TABLE ONLY public.deadline_changes
     ADD CONSTRAINT deadline_changes_pkey PRIMARY KEY (change_id);
+ALTER TABLE ONLY public.detection_feedback
+    ADD CONSTRAINT detection_feedback_pkey PRIMARY KEY (feedback_id);
 ALTER TABLE ONLY public.detection_rule_changes
     ADD CONSTRAINT detection_rule_changes_pkey PRIMARY KEY (change_id);
 ALTER TABLE ONLY public.detection_rules
@@ -2608,8 +3447,12 @@ ALTER TABLE ONLY public.duty_lists
     ADD CONSTRAINT duty_lists_pkey PRIMARY KEY (list_id);
 ALTER TABLE ONLY public.equipment_links
     ADD CONSTRAINT equipment_links_pkey PRIMARY KEY (community_id, from_id, relation, to_id);
+ALTER TABLE ONLY public.equipment_models
+    ADD CONSTRAINT equipment_models_pkey PRIMARY KEY (community_id, equipment_id, version);
 ALTER TABLE ONLY public.equipment
     ADD CONSTRAINT equipment_pkey PRIMARY KEY (community_id, equipment_id);
+ALTER TABLE ONLY public.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (erasure_id);
 ALTER TABLE ONLY public.escalations
     ADD CONSTRAINT escalations_pkey PRIMARY KEY (order_id, clock, level);
 ALTER TABLE ONLY public.events
@@ -2666,6 +3509,10 @@ ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_dedup_key_key UNIQUE (dedup_key);
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_pkey PRIMARY KEY (notification_id);
+ALTER TABLE ONLY public.order_spans
+    ADD CONSTRAINT order_spans_pkey PRIMARY KEY (since, until);
+ALTER TABLE ONLY public.order_sums
+    ADD CONSTRAINT order_sums_pkey PRIMARY KEY (since, until, org_id, community_id);
 ALTER TABLE ONLY public.orders
     ADD CONSTRAINT orders_pkey PRIMARY KEY (order_id);
 ALTER TABLE ONLY public.organisations
@@ -2678,8 +3525,12 @@ ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_login_key UNIQUE (login);
 ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_pkey PRIMARY KEY (person_id);
+ALTER TABLE ONLY public.person_logins
+    ADD CONSTRAINT person_logins_pkey PRIMARY KEY (issuer, subject);
 ALTER TABLE ONLY public.person_skills
     ADD CONSTRAINT person_skills_pkey PRIMARY KEY (person_id, skill, valid);
+ALTER TABLE ONLY public.person_totp
+    ADD CONSTRAINT person_totp_pkey PRIMARY KEY (person_id);
 ALTER TABLE ONLY public.point_limits
     ADD CONSTRAINT point_limits_pkey PRIMARY KEY (limit_id);
 ALTER TABLE ONLY public.point_limits
@@ -2696,6 +3547,8 @@ ALTER TABLE ONLY public.ranking_rows
     ADD CONSTRAINT ranking_rows_pkey PRIMARY KEY (ranking_id, subject_id);
 ALTER TABLE ONLY public.rankings
     ADD CONSTRAINT rankings_pkey PRIMARY KEY (ranking_id);
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (person_id, code_hash);
 ALTER TABLE ONLY public.replay_watermarks
     ADD CONSTRAINT replay_watermarks_pkey PRIMARY KEY (community_id);
 ALTER TABLE ONLY public.rollup_dirty
@@ -2712,6 +3565,8 @@ ALTER TABLE ONLY public.score_schemes
     ADD CONSTRAINT score_schemes_pkey PRIMARY KEY (scheme, valid_from);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_session_id_key UNIQUE (session_id);
 ALTER TABLE ONLY public.signals
     ADD CONSTRAINT signals_pkey PRIMARY KEY (signal_id);
 ALTER TABLE ONLY public.silences
@@ -2720,6 +3575,8 @@ ALTER TABLE ONLY public.storage_levels
     ADD CONSTRAINT storage_levels_pkey PRIMARY KEY (level);
 ALTER TABLE ONLY public.storms
     ADD CONSTRAINT storms_pkey PRIMARY KEY (storm_id);
+ALTER TABLE ONLY public.suspension_requests
+    ADD CONSTRAINT suspension_requests_pkey PRIMARY KEY (request_id);
 ALTER TABLE ONLY public.transitions
     ADD CONSTRAINT transitions_idempotency_key_key UNIQUE (idempotency_key);
 ALTER TABLE ONLY public.transitions
@@ -2732,10 +3589,17 @@ ALTER TABLE ONLY public.visit_plans
     ADD CONSTRAINT visit_plans_pkey PRIMARY KEY (plan_id);
 ALTER TABLE ONLY public.visits
     ADD CONSTRAINT visits_pkey PRIMARY KEY (visit_id);
+ALTER TABLE ONLY public.warning_explanations
+    ADD CONSTRAINT warning_explanations_pkey PRIMARY KEY (warning_id);
 ALTER TABLE ONLY public.warnings
     ADD CONSTRAINT warnings_pkey PRIMARY KEY (warning_id);
 ALTER TABLE ONLY public.warranties
     ADD CONSTRAINT warranties_pkey PRIMARY KEY (community_id, equipment_id);
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (delivery_id);
+ALTER TABLE ONLY public.webhooks
+    ADD CONSTRAINT webhooks_pkey PRIMARY KEY (webhook_id);
+CREATE INDEX api_tokens_person ON public.api_tokens USING btree (person_id);
 CREATE UNIQUE INDEX appeals_one_open ON public.appeals USING btree (ranking_id, subject_id) WHERE (upheld IS NULL);
 CREATE INDEX areas_path ON public.areas USING gin (path);
 CREATE INDEX audit_entries_object ON public.audit_entries USING btree (object_kind, object_id);
@@ -2749,13 +3613,17 @@ CREATE INDEX cases_open ON public.cases USING btree (case_id DESC) WHERE (closed
 CREATE INDEX cases_open_a ON public.cases USING btree (case_id) WHERE ((class = 'A'::text) AND (closed_at IS NULL) AND (NOT replay));
 CREATE INDEX cases_overdue ON public.cases USING btree (filed_at) WHERE (condition = 'maintenance_overdue'::text);
 CREATE INDEX cases_recent ON public.cases USING btree (community_id, filed_at DESC);
+CREATE INDEX cases_same ON public.cases USING btree (community_id, equipment_id, condition, closed_at);
+COMMENT ON INDEX public.cases_same IS 'Cases that a condition may come back to.';
 CREATE UNIQUE INDEX communities_report_token ON public.communities USING btree (report_token);
 CREATE INDEX community_history_at ON public.community_history USING btree (community_id, at);
 CREATE INDEX complaints_case ON public.complaints USING btree (case_id);
 CREATE UNIQUE INDEX complaints_channel_no ON public.complaints USING btree (source, channel_no) WHERE (channel_no IS NOT NULL);
 CREATE INDEX complaints_community ON public.complaints USING btree (community_id, complaint_id DESC);
 CREATE INDEX complaints_received ON public.complaints USING btree (received_at);
+CREATE INDEX complaints_told ON public.complaints USING btree (contact_phone, told_at) WHERE (told_at IS NOT NULL);
 CREATE INDEX complaints_unanswered ON public.complaints USING btree (case_id) WHERE ((answered_at IS NULL) AND (case_id IS NOT NULL));
+CREATE INDEX complaints_untold ON public.complaints USING btree (answered_at) WHERE ((told_at IS NULL) AND (contact_phone <> ''::text));
 CREATE INDEX complaints_waiting ON public.complaints USING btree (complaint_id) WHERE ((case_id IS NULL) AND (refusal = ''::text));
 CREATE INDEX contracts_community ON public.contracts USING btree (community_id);
 CREATE INDEX contracts_provider ON public.contracts USING btree (provider_org_id);
@@ -2764,10 +3632,17 @@ CREATE UNIQUE INDEX credit_events_withdrawn ON public.credit_events USING btree 
 CREATE INDEX dead_letters_open ON public.dead_letters USING btree (dead_letter_id) WHERE (replayed_at IS NULL);
 CREATE INDEX deadline_changes_at ON public.deadline_changes USING btree (at) WHERE (clock = 'finish'::text);
 CREATE INDEX deadline_changes_case ON public.deadline_changes USING btree (case_id);
+CREATE UNIQUE INDEX detection_feedback_budget ON public.detection_feedback USING btree (series_id, detector) WHERE ((said = 'budget'::text) AND (revoked_at IS NULL));
+CREATE INDEX detection_feedback_community ON public.detection_feedback USING btree (community_id, feedback_id DESC);
+CREATE UNIQUE INDEX detection_feedback_once ON public.detection_feedback USING btree (warning_id, said) WHERE (revoked_at IS NULL);
 CREATE INDEX detection_rule_changes_rule ON public.detection_rule_changes USING btree (rule_id, changed_at DESC);
 CREATE INDEX duty_handovers_recent ON public.duty_handovers USING btree (community_id, at DESC);
 CREATE INDEX equipment_links_to ON public.equipment_links USING btree (community_id, to_id);
+CREATE UNIQUE INDEX equipment_models_active ON public.equipment_models USING btree (community_id, equipment_id) WHERE (state = 'active'::text);
+CREATE INDEX equipment_name ON public.equipment USING btree (community_id, name);
 CREATE UNIQUE INDEX equipment_report_token ON public.equipment USING btree (report_token);
+CREATE UNIQUE INDEX erasures_open ON public.erasures USING btree (person_id) WHERE (done_at IS NULL);
+CREATE INDEX escalations_fired ON public.escalations USING btree (fired_at DESC);
 CREATE INDEX events_equipment ON public.events USING btree (community_id, equipment_id, ts DESC);
 CREATE INDEX evidence_case ON public.evidence USING btree (case_id);
 CREATE UNIQUE INDEX fund_requests_one_open ON public.fund_requests USING btree (case_id) WHERE (closed_at IS NULL);
@@ -2784,11 +3659,14 @@ CREATE INDEX notifications_fallback ON public.notifications USING btree (fallbac
 CREATE INDEX notifications_person ON public.notifications USING btree (person_id, notification_id DESC);
 CREATE INDEX notifications_queued ON public.notifications USING btree (channel_id, urgent DESC, notification_id) WHERE (status = 'queued'::text);
 CREATE INDEX notifications_wake ON public.notifications USING btree (wake_at) WHERE (status = 'queued'::text);
+CREATE INDEX order_sums_stale ON public.order_sums USING btree (since) WHERE stale;
 CREATE INDEX orders_case ON public.orders USING btree (case_id);
 CREATE UNIQUE INDEX orders_one_helper ON public.orders USING btree (case_id, org_id) WHERE ((NOT lead) AND (closed_at IS NULL));
 CREATE UNIQUE INDEX orders_one_lead ON public.orders USING btree (case_id) WHERE (lead AND (closed_at IS NULL));
 CREATE INDEX orders_open ON public.orders USING btree (respond_due, arrive_due, finish_due) WHERE (closed_at IS NULL);
 CREATE INDEX orders_org ON public.orders USING btree (org_id, dispatched_at DESC);
+CREATE INDEX orders_pair ON public.orders USING btree (org_id, community_id, settles_at) WHERE (lead AND scored);
+COMMENT ON INDEX public.orders_pair IS 'Orders of one sum.';
 CREATE INDEX orders_recur ON public.orders USING btree (dispatched_at, recurs_order_id) WHERE (recurs_order_id IS NOT NULL);
 CREATE INDEX orders_same ON public.orders USING btree (community_id, equipment_id, condition, closed_at) WHERE (state = 'closed'::text);
 CREATE INDEX orders_settled ON public.orders USING btree (settles_at) WHERE (lead AND scored);
@@ -2806,6 +3684,8 @@ CREATE INDEX signals_equipment ON public.signals USING btree (community_id, equi
 CREATE INDEX signals_warning ON public.signals USING btree (warning_id);
 CREATE INDEX silences_community ON public.silences USING btree (community_id, upper(during));
 CREATE UNIQUE INDEX storms_one_open ON public.storms USING btree (community_id) WHERE (ended_at IS NULL);
+CREATE UNIQUE INDEX suspension_requests_asked ON public.suspension_requests USING btree (order_id) WHERE (decision IS NULL);
+CREATE INDEX suspension_requests_case ON public.suspension_requests USING btree (case_id);
 CREATE INDEX transitions_case ON public.transitions USING btree (case_id, transition_id);
 CREATE INDEX transitions_pauses ON public.transitions USING btree (order_id, transition_id) WHERE (action = ANY (ARRAY['suspend'::text, 'resume'::text]));
 CREATE INDEX unjudged_turn ON public.unjudged USING btree (life_safety DESC, not_before, warning_id);
@@ -2820,9 +3700,12 @@ CREATE INDEX warnings_equipment ON public.warnings USING btree (community_id, eq
 CREATE INDEX warnings_key ON public.warnings USING btree (community_id, equipment_id, condition, detected_at DESC);
 CREATE UNIQUE INDEX warnings_one_open ON public.warnings USING btree (community_id, equipment_id, condition) WHERE (status = 'open'::text);
 CREATE INDEX warnings_recent ON public.warnings USING btree (community_id, detected_at DESC);
+CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (next_at) WHERE (status = 'waiting'::text);
+CREATE INDEX webhook_deliveries_of ON public.webhook_deliveries USING btree (webhook_id, delivery_id);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.credit_events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.data_shares FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.inspections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.score_schemes FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER await_verdict AFTER INSERT ON public.warnings FOR EACH ROW EXECUTE FUNCTION public.await_verdict();
@@ -2833,6 +3716,11 @@ CREATE TRIGGER notify_change AFTER INSERT ON public.complaints FOR EACH ROW EXEC
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCTION public.notify_change('order_id');
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.warnings FOR EACH ROW EXECUTE FUNCTION public.notify_change('warning_id');
 CREATE TRIGGER order_facts BEFORE INSERT ON public.orders FOR EACH ROW EXECUTE FUNCTION public.order_facts();
+CREATE TRIGGER order_sums_stale AFTER INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN ((new.lead AND new.scored)) EXECUTE FUNCTION public.order_sums_stale();
+CREATE TRIGGER password_by_another BEFORE INSERT OR UPDATE OF password_hash ON public.people FOR EACH ROW EXECUTE FUNCTION public.password_by_another();
+CREATE TRIGGER queue_webhooks AFTER INSERT OR UPDATE OF state ON public.cases FOR EACH ROW EXECUTE FUNCTION public.queue_webhooks('case_id', 'case.filed', 'state', 'case.changed');
+CREATE TRIGGER queue_webhooks AFTER INSERT OR UPDATE OF state ON public.orders FOR EACH ROW EXECUTE FUNCTION public.queue_webhooks('order_id', 'order.dispatched', 'state', 'order.changed');
+CREATE TRIGGER queue_webhooks AFTER INSERT OR UPDATE OF status ON public.warnings FOR EACH ROW EXECUTE FUNCTION public.queue_webhooks('warning_id', 'warning.opened', 'status', 'warning.changed');
 ALTER TABLE ONLY public.aliases
     ADD CONSTRAINT aliases_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.points(series_id);
 ALTER TABLE ONLY public.api_tokens
@@ -2905,6 +3793,10 @@ ALTER TABLE ONLY public.deadline_changes
     ADD CONSTRAINT deadline_changes_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
 ALTER TABLE ONLY public.deadline_changes
     ADD CONSTRAINT deadline_changes_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.detection_feedback
+    ADD CONSTRAINT detection_feedback_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.detection_feedback
+    ADD CONSTRAINT detection_feedback_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
 ALTER TABLE ONLY public.duties
     ADD CONSTRAINT duties_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
 ALTER TABLE ONLY public.duties
@@ -2923,6 +3815,12 @@ ALTER TABLE ONLY public.equipment_links
     ADD CONSTRAINT equipment_links_community_id_from_id_fkey FOREIGN KEY (community_id, from_id) REFERENCES public.equipment(community_id, equipment_id);
 ALTER TABLE ONLY public.equipment_links
     ADD CONSTRAINT equipment_links_community_id_to_id_fkey FOREIGN KEY (community_id, to_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.equipment_models
+    ADD CONSTRAINT equipment_models_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
+ALTER TABLE ONLY public.equipment_models
+    ADD CONSTRAINT equipment_models_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.erasures
+    ADD CONSTRAINT erasures_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
 ALTER TABLE ONLY public.escalations
     ADD CONSTRAINT escalations_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
 ALTER TABLE ONLY public.evidence
@@ -2977,6 +3875,12 @@ ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.order_sums
+    ADD CONSTRAINT order_sums_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.order_sums
+    ADD CONSTRAINT order_sums_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.order_sums
+    ADD CONSTRAINT order_sums_since_until_fkey FOREIGN KEY (since, until) REFERENCES public.order_spans(since, until) ON DELETE CASCADE;
 ALTER TABLE ONLY public.orders
     ADD CONSTRAINT orders_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
 ALTER TABLE ONLY public.orders
@@ -2991,8 +3895,12 @@ ALTER TABLE ONLY public.owners_committees
     ADD CONSTRAINT owners_committees_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.person_logins
+    ADD CONSTRAINT person_logins_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.person_skills
     ADD CONSTRAINT person_skills_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.person_totp
+    ADD CONSTRAINT person_totp_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.point_limits
     ADD CONSTRAINT point_limits_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.points(series_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.points
@@ -3001,6 +3909,8 @@ ALTER TABLE ONLY public.ranking_rows
     ADD CONSTRAINT ranking_rows_ranking_id_fkey FOREIGN KEY (ranking_id) REFERENCES public.rankings(ranking_id);
 ALTER TABLE ONLY public.rankings
     ADD CONSTRAINT rankings_area_id_fkey FOREIGN KEY (area_id) REFERENCES public.areas(area_id);
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.replay_watermarks
     ADD CONSTRAINT replay_watermarks_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.rollup_series
@@ -3029,6 +3939,14 @@ ALTER TABLE ONLY public.silences
     ADD CONSTRAINT silences_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.storms
     ADD CONSTRAINT storms_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.suspension_requests
+    ADD CONSTRAINT suspension_requests_asked_by_fkey FOREIGN KEY (asked_by) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.suspension_requests
+    ADD CONSTRAINT suspension_requests_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
+ALTER TABLE ONLY public.suspension_requests
+    ADD CONSTRAINT suspension_requests_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.people(person_id);
+ALTER TABLE ONLY public.suspension_requests
+    ADD CONSTRAINT suspension_requests_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders(order_id);
 ALTER TABLE ONLY public.transitions
     ADD CONSTRAINT transitions_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
 ALTER TABLE ONLY public.transitions
@@ -3047,37 +3965,61 @@ ALTER TABLE ONLY public.visits
     ADD CONSTRAINT visits_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id);
 ALTER TABLE ONLY public.visits
     ADD CONSTRAINT visits_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.visit_plans(plan_id);
+ALTER TABLE ONLY public.warning_explanations
+    ADD CONSTRAINT warning_explanations_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.warning_explanations
+    ADD CONSTRAINT warning_explanations_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
 ALTER TABLE ONLY public.warnings
     ADD CONSTRAINT warnings_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.warranties
     ADD CONSTRAINT warranties_community_id_equipment_id_fkey FOREIGN KEY (community_id, equipment_id) REFERENCES public.equipment(community_id, equipment_id);
 ALTER TABLE ONLY public.warranties
     ADD CONSTRAINT warranties_developer_org_id_fkey FOREIGN KEY (developer_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES public.webhooks(webhook_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.webhooks
+    ADD CONSTRAINT webhooks_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.people(person_id) ON DELETE CASCADE;
+CREATE POLICY administered ON public.memberships FOR SELECT TO watchkeep_console USING ((( SELECT (public.my_roles(NULL::text) && ARRAY['sys_admin'::text, 'sec_admin'::text])) AND (public.administers(scope_kind, scope_id) OR public.administers_person(person_id))));
+CREATE POLICY administered ON public.notification_channels TO watchkeep_console USING ((( SELECT (public.my_roles(NULL::text) && ARRAY['sys_admin'::text, 'sec_admin'::text])) AND
+CASE
+    WHEN (org_id IS NULL) THEN public.administers_person(person_id)
+    ELSE public.administers('organisation'::text, org_id)
+END));
+CREATE POLICY administered ON public.notifications TO watchkeep_console USING (((kind = 'test'::text) AND (org_id IS NOT NULL) AND ( SELECT (public.my_roles(NULL::text) && ARRAY['sys_admin'::text, 'sec_admin'::text])) AND public.administers('organisation'::text, org_id)));
+CREATE POLICY administered ON public.people FOR SELECT TO watchkeep_console USING ((( SELECT (public.my_roles(NULL::text) && ARRAY['sys_admin'::text, 'sec_admin'::text])) AND public.administers_person(person_id)));
 ALTER TABLE public.api_tokens ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.appeals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.areas ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.assignment_rules ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_entries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.buildings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.case_callbacks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.case_escalations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.case_warnings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
+CREATE POLICY changed ON public.duty_lists FOR UPDATE TO watchkeep_console USING (( SELECT (public.my_roles('area'::text) && ARRAY['city_office'::text, 'authority_officer'::text, 'supervisor'::text, 'sys_admin'::text])));
 ALTER TABLE public.communities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.community_history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
-CREATE POLICY console ON public.api_tokens TO watchkeep_console USING (true) WITH CHECK (true);
-CREATE POLICY console ON public.idempotency_keys TO watchkeep_console USING (true) WITH CHECK (true);
-CREATE POLICY console ON public.sessions TO watchkeep_console USING (true) WITH CHECK (true);
+CREATE POLICY console ON public.api_tokens TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person()))) WITH CHECK (((public.my_person() IS NULL) OR (person_id = public.my_person())));
+CREATE POLICY console ON public.idempotency_keys TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person()))) WITH CHECK (((public.my_person() IS NULL) OR (person_id = public.my_person())));
+CREATE POLICY console ON public.sessions TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person()))) WITH CHECK (((public.my_person() IS NULL) OR (person_id = public.my_person())));
 ALTER TABLE public.contracts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.data_shares ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.deadline_changes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.detection_feedback ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.detection_rule_changes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.detection_rules ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.device_clocks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.duties ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.duty_handovers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.duty_lists ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.equipment ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.equipment_links ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.equipment_models ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.erasures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.escalations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
@@ -3086,6 +4028,7 @@ ALTER TABLE public.fund_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.fund_steps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_status ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateways ENABLE ROW LEVEL SECURITY;
+CREATE POLICY given ON public.data_shares FOR INSERT TO watchkeep_console WITH CHECK ((person_id = public.my_person()));
 ALTER TABLE public.handovers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.households ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
@@ -3094,9 +4037,11 @@ CREATE POLICY known ON public.appeals TO watchkeep_console USING ((EXISTS ( SELE
    FROM public.rankings r
   WHERE (r.ranking_id = appeals.ranking_id))));
 CREATE POLICY known ON public.areas TO watchkeep_console USING ((public.my_person() IS NOT NULL));
-CREATE POLICY known ON public.duties TO watchkeep_console USING ((public.my_person() IS NOT NULL));
-CREATE POLICY known ON public.duty_lists TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.duties FOR SELECT TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.duty_lists FOR SELECT TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.erasures FOR SELECT TO watchkeep_console USING (public.answers_to_me(person_id));
 CREATE POLICY known ON public.inspections TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.order_spans TO watchkeep_console USING ((public.my_person() IS NOT NULL));
 CREATE POLICY known ON public.organisations TO watchkeep_console USING ((public.my_person() IS NOT NULL));
 CREATE POLICY known ON public.ranking_rows TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.rankings r
@@ -3111,9 +4056,8 @@ ALTER TABLE public.ledger_studies ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.maintenance_windows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON public.assignment_rules TO watchkeep_console USING ((org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])));
-CREATE POLICY mine ON public.audit_entries FOR SELECT TO watchkeep_console USING (((person_id = public.my_person()) OR (EXISTS ( SELECT
-   FROM public.memberships m
-  WHERE ((m.person_id = public.my_person()) AND (m.role = 'auditor'::text) AND (m.valid @> now()))))));
+CREATE POLICY mine ON public.audit_entries FOR SELECT TO watchkeep_console USING (((person_id = public.my_person()) OR ( SELECT (public.my_roles('area'::text) @> ARRAY['auditor'::text]))));
+CREATE POLICY mine ON public.audit_seals FOR SELECT TO watchkeep_console USING (( SELECT (public.my_roles('area'::text) @> ARRAY['auditor'::text])));
 CREATE POLICY mine ON public.buildings TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = buildings.community_id) AND (e.building_id = buildings.building_id))))));
@@ -3146,6 +4090,9 @@ CREATE POLICY mine ON public.credit_events TO watchkeep_console USING (((org_id 
 CREATE POLICY mine ON public.deadline_changes TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = deadline_changes.case_id))));
+CREATE POLICY mine ON public.detection_feedback TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.detection_rule_changes FOR SELECT TO watchkeep_console USING (((public.my_person() IS NOT NULL) AND ((community_id = ''::text) OR (community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])))));
+CREATE POLICY mine ON public.detection_rules FOR SELECT TO watchkeep_console USING (((public.my_person() IS NOT NULL) AND ((community_id = ''::text) OR (community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])))));
 CREATE POLICY mine ON public.device_clocks TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = device_clocks.community_id) AND (e.equipment_id = device_clocks.equipment_id))))));
@@ -3154,6 +4101,7 @@ CREATE POLICY mine ON public.equipment TO watchkeep_console USING (((community_i
 CREATE POLICY mine ON public.equipment_links TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = equipment_links.community_id) AND (e.equipment_id = equipment_links.from_id)))));
+CREATE POLICY mine ON public.equipment_models TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.escalations TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.orders o
   WHERE (o.order_id = escalations.order_id))));
@@ -3186,6 +4134,7 @@ CREATE POLICY mine ON public.notices TO watchkeep_console USING ((community_id =
 CREATE POLICY mine ON public.notification_channels TO watchkeep_console USING (((person_id = public.my_person()) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
 CREATE POLICY mine ON public.notifications TO watchkeep_console USING (((person_id = public.my_person()) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (case_id IN ( SELECT c.case_id
    FROM public.cases c))));
+CREATE POLICY mine ON public.order_sums TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
 CREATE POLICY mine ON public.orders TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
 CREATE POLICY mine ON public.owners_committees TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.people TO watchkeep_console USING (((person_id = public.my_person()) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (org_id IN ( SELECT c.property_org_id
@@ -3209,6 +4158,9 @@ CREATE POLICY mine ON public.signals TO watchkeep_console USING (((community_id 
   WHERE ((e.community_id = signals.community_id) AND (e.equipment_id = signals.equipment_id))))));
 CREATE POLICY mine ON public.silences TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.storms TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.suspension_requests TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.cases c
+  WHERE (c.case_id = suspension_requests.case_id))));
 CREATE POLICY mine ON public.transitions TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = transitions.case_id))));
@@ -3219,6 +4171,9 @@ CREATE POLICY mine ON public.verdicts TO watchkeep_console USING ((EXISTS ( SELE
    FROM public.warnings w
   WHERE (w.warning_id = verdicts.warning_id))));
 CREATE POLICY mine ON public.visits TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))));
+CREATE POLICY mine ON public.warning_explanations TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.warnings w
+  WHERE (w.warning_id = warning_explanations.warning_id))));
 CREATE POLICY mine ON public.warnings TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = warnings.community_id) AND (e.equipment_id = warnings.equipment_id))))));
@@ -3228,13 +4183,24 @@ CREATE POLICY mine ON public.warranties TO watchkeep_console USING (((community_
 ALTER TABLE public.notices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.notification_channels ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.order_spans ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.order_sums ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.organisations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON public.person_logins TO watchkeep_console USING ((person_id = public.my_person()));
+CREATE POLICY own ON public.person_totp TO watchkeep_console USING ((person_id = public.my_person()));
+CREATE POLICY own ON public.recovery_codes TO watchkeep_console USING ((person_id = public.my_person()));
+CREATE POLICY own ON public.webhook_deliveries TO watchkeep_console USING ((EXISTS ( SELECT
+   FROM public.webhooks w
+  WHERE (w.webhook_id = webhook_deliveries.webhook_id))));
+CREATE POLICY own ON public.webhooks TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person())));
+CREATE POLICY own_changes ON public.people AS RESTRICTIVE FOR UPDATE TO watchkeep_console USING ((person_id = public.my_person()));
 CREATE POLICY owner_all ON public.api_tokens TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.appeals TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.areas TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.assignment_rules TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.audit_entries TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.audit_seals TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.buildings TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.case_callbacks TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.case_escalations TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -3245,13 +4211,19 @@ CREATE POLICY owner_all ON public.community_history TO watchkeep_owner USING (tr
 CREATE POLICY owner_all ON public.complaints TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.contracts TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.credit_events TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.data_shares TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.deadline_changes TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.detection_feedback TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.detection_rule_changes TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.detection_rules TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.device_clocks TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.duties TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.duty_handovers TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.duty_lists TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.equipment TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.equipment_links TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.equipment_models TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.erasures TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.escalations TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.events TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.evidence TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -3271,15 +4243,20 @@ CREATE POLICY owner_all ON public.memberships TO watchkeep_owner USING (true) WI
 CREATE POLICY owner_all ON public.notices TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.notification_channels TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.notifications TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.order_spans TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.order_sums TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.orders TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.organisations TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.owners_committees TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.people TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.person_logins TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.person_skills TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.person_totp TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.point_limits TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.points TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.ranking_rows TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.rankings TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.recovery_codes TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.rota_shifts TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.rota_swaps TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.score_schemes TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -3287,20 +4264,30 @@ CREATE POLICY owner_all ON public.sessions TO watchkeep_owner USING (true) WITH 
 CREATE POLICY owner_all ON public.signals TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.silences TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.storms TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.suspension_requests TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.transitions TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.unjudged TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.verdicts TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.visit_plans TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.visits TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.warning_explanations TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.warnings TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.warranties TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.webhook_deliveries TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.webhooks TO watchkeep_owner USING (true) WITH CHECK (true);
 ALTER TABLE public.owners_committees ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.people ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.person_logins ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.person_skills ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.person_totp ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.point_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.points ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ranking_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.rankings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY register ON public.data_shares FOR SELECT TO watchkeep_console USING (((person_id = public.my_person()) OR (EXISTS ( SELECT
+   FROM public.memberships m
+  WHERE ((m.person_id = public.my_person()) AND (m.valid @> now()) AND (m.role = ANY (ARRAY['auditor'::text, 'sec_admin'::text, 'city_office'::text])))))));
 ALTER TABLE public.rota_shifts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.rota_swaps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.score_schemes ENABLE ROW LEVEL SECURITY;
@@ -3309,6 +4296,7 @@ CREATE POLICY services_all ON public.appeals TO watchkeep_dispatch USING (true) 
 CREATE POLICY services_all ON public.areas TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.assignment_rules TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.audit_entries TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.audit_seals TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.buildings TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.case_callbacks TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.case_escalations TO watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -3320,12 +4308,16 @@ CREATE POLICY services_all ON public.complaints TO watchkeep_dispatch USING (tru
 CREATE POLICY services_all ON public.contracts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.credit_events TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.deadline_changes TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.detection_feedback TO watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.detection_rule_changes TO watchkeep_analytics USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.detection_rules TO watchkeep_analytics USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.device_clocks TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.duties TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.duty_handovers TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.duty_lists TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.equipment TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.equipment_links TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.equipment_models TO watchkeep_analytics USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.escalations TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.events TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.evidence TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -3345,6 +4337,8 @@ CREATE POLICY services_all ON public.memberships TO watchkeep_ingest, watchkeep_
 CREATE POLICY services_all ON public.notices TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.notification_channels TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.notifications TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.order_spans TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.order_sums TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.orders TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.organisations TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.owners_committees TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -3361,31 +4355,49 @@ CREATE POLICY services_all ON public.sessions TO watchkeep_ingest, watchkeep_ana
 CREATE POLICY services_all ON public.signals TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.silences TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.storms TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.suspension_requests TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.transitions TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.unjudged TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.verdicts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.visit_plans TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.visits TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.warning_explanations TO watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.warnings TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.warranties TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.signals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.silences ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.storms ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.suspension_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.transitions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.unjudged ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.verdicts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.visit_plans ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.visits ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.warning_explanations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.warnings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.warranties ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.webhook_deliveries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.webhooks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY written ON public.audit_entries FOR INSERT TO watchkeep_console WITH CHECK (true);
+CREATE POLICY written ON public.duties FOR INSERT TO watchkeep_console WITH CHECK (( SELECT (public.my_roles('area'::text) && ARRAY['city_office'::text, 'authority_officer'::text, 'supervisor'::text, 'sys_admin'::text])));
+CREATE POLICY written ON public.duty_lists FOR INSERT TO watchkeep_console WITH CHECK (( SELECT (public.my_roles('area'::text) && ARRAY['city_office'::text, 'authority_officer'::text, 'supervisor'::text, 'sys_admin'::text])));
 GRANT ALL ON SCHEMA public TO watchkeep_owner;
 GRANT USAGE ON SCHEMA wall TO grafana_ro;
 REVOKE ALL ON FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) TO watchkeep_dispatch;
 GRANT ALL ON FUNCTION public.address_notifications(ids bigint[], roles text[], named uuid[]) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.administers(of_kind text, of_scope text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.administers(of_kind text, of_scope text) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.administers_person(who uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.administers_person(who uuid) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.anonymise(who uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.answers_to_me(who uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.answers_to_me(who uuid) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.approve_erasure(who uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.approve_erasure(who uuid) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.await_verdict() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.close_account(who uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.complaint_contact(of_complaint bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.complaint_contact(of_complaint bigint) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.contiguous_seq(known int8multirange) FROM PUBLIC;
@@ -3403,6 +4415,12 @@ GRANT ALL ON FUNCTION public.deadline_moves(since timestamp with time zone, unti
 GRANT ALL ON FUNCTION public.deadline_moves(since timestamp with time zone, until timestamp with time zone) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_expired(of_level text, before timestamp with time zone, at_most integer) TO watchkeep_ingest;
+REVOKE ALL ON FUNCTION public.end_membership(of_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_membership(of_id bigint) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.gateway_accounts(since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.gateway_accounts(since timestamp with time zone) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.grant_membership(who uuid, new_role text, of_kind text, of_scope text, ends timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.grant_membership(who uuid, new_role text, of_kind text, of_scope text, ends timestamp with time zone) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.licensed(who uuid, of_org text, wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.licensed(who uuid, of_org text, wanted text) TO watchkeep_dispatch;
 GRANT ALL ON FUNCTION public.licensed(who uuid, of_org text, wanted text) TO watchkeep_console;
@@ -3421,14 +4439,22 @@ GRANT ALL ON FUNCTION public.my_person() TO watchkeep_ingest;
 GRANT ALL ON FUNCTION public.my_person() TO watchkeep_analytics;
 GRANT ALL ON FUNCTION public.my_person() TO watchkeep_dispatch;
 GRANT ALL ON FUNCTION public.my_person() TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.my_roles(of_kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_roles(of_kind text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.note_community() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.notice_board(of_community text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.notice_board(of_community text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.notify_change() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.oidc_candidate(of_issuer text, of_subject text, verified_email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.oidc_candidate(of_issuer text, of_subject text, verified_email text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.open_helpers(of_case bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_helpers(of_case bigint) TO watchkeep_dispatch;
 GRANT ALL ON FUNCTION public.open_helpers(of_case bigint) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.order_facts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.order_sums_stale() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.person_data(who uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.person_data(who uuid) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.queue_webhooks() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) FROM PUBLIC;
@@ -3440,9 +4466,15 @@ REVOKE ALL ON FUNCTION public.report_problem(code uuid, what text, details text,
 GRANT ALL ON FUNCTION public.report_problem(code uuid, what text, details text, at_place text, name text, phone text, picture bytea, picture_type text, at_most integer) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.report_status(of_token uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.report_status(of_token uuid) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.request_erasure(who uuid, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.request_erasure(who uuid, why text) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.reset_account(who uuid, new_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reset_account(who uuid, new_hash text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) TO watchkeep_dispatch;
 GRANT ALL ON FUNCTION public.roles_towards(who uuid, of_community text, of_organisations text[]) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.save_person(who uuid, new_login text, new_name text, new_org text, new_phone text, new_email text, new_language text, new_hash text, is_active boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.save_person(who uuid, new_login text, new_name text, new_org text, new_phone text, new_email text, new_language text, new_hash text, is_active boolean) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.series_window(wanted integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.storage_backend() FROM PUBLIC;
@@ -3457,8 +4489,10 @@ REVOKE ALL ON FUNCTION public.visible_latest(series integer[], within interval) 
 GRANT ALL ON FUNCTION public.visible_latest(series integer[], within interval) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) TO watchkeep_console;
+REVOKE ALL ON FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[], step interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[], step interval) TO grafana_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.aliases TO watchkeep_ingest;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.api_tokens TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_tokens TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.appeals TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.appeals TO watchkeep_console;
 GRANT SELECT ON TABLE public.areas TO watchkeep_ingest;
@@ -3472,6 +4506,7 @@ GRANT SELECT,INSERT ON TABLE public.audit_entries TO watchkeep_console;
 GRANT INSERT ON TABLE public.audit_entries TO watchkeep_ingest;
 GRANT INSERT ON TABLE public.audit_entries TO watchkeep_analytics;
 GRANT SELECT,INSERT ON TABLE public.audit_seals TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.audit_seals TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.batches TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.batches TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.batches TO watchkeep_console;
@@ -3484,12 +4519,14 @@ GRANT SELECT,INSERT ON TABLE public.case_escalations TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.case_escalations TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.case_warnings TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.case_warnings TO watchkeep_console;
+GRANT SELECT ON TABLE public.case_warnings TO watchkeep_analytics;
 GRANT UPDATE(case_id) ON TABLE public.case_warnings TO watchkeep_dispatch;
 GRANT UPDATE(case_id) ON TABLE public.case_warnings TO watchkeep_console;
 GRANT UPDATE(role) ON TABLE public.case_warnings TO watchkeep_dispatch;
 GRANT UPDATE(role) ON TABLE public.case_warnings TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO watchkeep_console;
+GRANT SELECT ON TABLE public.cases TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.communities TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.communities TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.communities TO watchkeep_dispatch;
@@ -3524,21 +4561,39 @@ GRANT SELECT ON TABLE public.contracts TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.credit_events TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.credit_events TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.data_shares TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letters TO watchkeep_ingest;
 GRANT SELECT,INSERT ON TABLE public.deadline_changes TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.deadline_changes TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.detection_feedback TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.detection_feedback TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(community_id) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(equipment_id) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(series_id) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(condition) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(detector) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(said) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(warning_id) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(reason) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT INSERT(said_by) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT UPDATE(revoked_by) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT UPDATE(revoked_at) ON TABLE public.detection_feedback TO watchkeep_console;
+GRANT UPDATE(revoked_why) ON TABLE public.detection_feedback TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.detection_rule_changes TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.detection_rule_changes TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.detection_rules TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.detection_rules TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.detector_states TO watchkeep_analytics;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.device_clocks TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.device_clocks TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.device_clocks TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.duties TO watchkeep_dispatch;
-GRANT SELECT ON TABLE public.duties TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.duties TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_handovers TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_handovers TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_lists TO watchkeep_dispatch;
-GRANT SELECT ON TABLE public.duty_lists TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.duty_lists TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.equipment TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.equipment TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.equipment TO watchkeep_dispatch;
@@ -3546,6 +4601,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.equipment TO watchkeep_console
 GRANT SELECT ON TABLE public.equipment_links TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.equipment_links TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.equipment_links TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.equipment_models TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.equipment_models TO watchkeep_console;
+GRANT SELECT ON TABLE public.erasures TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.escalations TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.escalations TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.events TO watchkeep_ingest;
@@ -3554,6 +4612,7 @@ GRANT SELECT ON TABLE public.events TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.events TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.evidence TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.evidence TO watchkeep_console;
+GRANT SELECT ON TABLE public.evidence TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.floors TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.floors TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.fund_requests TO watchkeep_dispatch;
@@ -3591,18 +4650,24 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.models TO watchkeep_analytics;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notices TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notices TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_channels TO watchkeep_dispatch;
+GRANT DELETE ON TABLE public.notification_channels TO watchkeep_console;
 GRANT SELECT(channel_id) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(org_id) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(name) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(enabled) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(person_id) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(kind) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(rank) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(quiet_hours) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(language) ON TABLE public.notification_channels TO watchkeep_console;
-GRANT SELECT(per_minute) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(org_id),INSERT(org_id) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(name),INSERT(name) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT INSERT(url) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(enabled),UPDATE(enabled) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(person_id),INSERT(person_id) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(kind),INSERT(kind) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(rank),INSERT(rank) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(quiet_hours),INSERT(quiet_hours) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(language),INSERT(language) ON TABLE public.notification_channels TO watchkeep_console;
+GRANT SELECT(per_minute),INSERT(per_minute) ON TABLE public.notification_channels TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notifications TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notifications TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.order_spans TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.order_spans TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.order_sums TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.order_sums TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.orders TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.orders TO watchkeep_console;
 GRANT SELECT ON TABLE public.organisations TO watchkeep_dispatch;
@@ -3620,8 +4685,12 @@ GRANT SELECT(language),UPDATE(language) ON TABLE public.people TO watchkeep_cons
 GRANT UPDATE(password_hash) ON TABLE public.people TO watchkeep_console;
 GRANT SELECT(active) ON TABLE public.people TO watchkeep_console;
 GRANT SELECT(created_at) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(password_due),UPDATE(password_due) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT(anonymised_at) ON TABLE public.people TO watchkeep_console;
+GRANT SELECT,DELETE ON TABLE public.person_logins TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.person_skills TO watchkeep_dispatch;
-GRANT SELECT ON TABLE public.person_skills TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.person_skills TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.person_totp TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.point_limits TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.point_limits TO watchkeep_analytics;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.point_limits TO watchkeep_console;
@@ -3640,6 +4709,7 @@ GRANT SELECT ON TABLE public.readings TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.readings TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.readings_hour TO watchkeep_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.readings_minute TO watchkeep_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.recovery_codes TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.replay_watermarks TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.replay_watermarks TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.replay_watermarks TO watchkeep_dispatch;
@@ -3664,8 +4734,19 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.silences TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.silences TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.storms TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.storms TO watchkeep_console;
+GRANT SELECT,INSERT ON TABLE public.suspension_requests TO watchkeep_dispatch;
+GRANT SELECT,INSERT ON TABLE public.suspension_requests TO watchkeep_console;
+GRANT UPDATE(decision) ON TABLE public.suspension_requests TO watchkeep_dispatch;
+GRANT UPDATE(decision) ON TABLE public.suspension_requests TO watchkeep_console;
+GRANT UPDATE(decided_by) ON TABLE public.suspension_requests TO watchkeep_dispatch;
+GRANT UPDATE(decided_by) ON TABLE public.suspension_requests TO watchkeep_console;
+GRANT UPDATE(decided_at) ON TABLE public.suspension_requests TO watchkeep_dispatch;
+GRANT UPDATE(decided_at) ON TABLE public.suspension_requests TO watchkeep_console;
+GRANT UPDATE(remark) ON TABLE public.suspension_requests TO watchkeep_dispatch;
+GRANT UPDATE(remark) ON TABLE public.suspension_requests TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.transitions TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.transitions TO watchkeep_console;
+GRANT SELECT ON TABLE public.transitions TO watchkeep_analytics;
 GRANT SELECT,DELETE,UPDATE ON TABLE public.unjudged TO watchkeep_dispatch;
 GRANT SELECT,DELETE,UPDATE ON TABLE public.unjudged TO watchkeep_console;
 GRANT SELECT ON TABLE public.verdicts TO watchkeep_analytics;
@@ -3675,18 +4756,33 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.visit_plans TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.visit_plans TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.visits TO watchkeep_dispatch;
 GRANT SELECT,UPDATE ON TABLE public.visits TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.warning_explanations TO watchkeep_analytics;
+GRANT SELECT ON TABLE public.warning_explanations TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.warning_explanations TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.warnings TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.warnings TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.warnings TO watchkeep_console;
 GRANT SELECT ON TABLE public.warranties TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.warranties TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_deliveries TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.webhooks TO watchkeep_console;
 GRANT SELECT ON TABLE wall.community TO grafana_ro;
 GRANT SELECT ON TABLE wall.dead_letter TO grafana_ro;
+GRANT SELECT ON TABLE wall.device_clock TO grafana_ro;
+GRANT SELECT ON TABLE wall.equipment TO grafana_ro;
+GRANT SELECT ON TABLE wall.escalation TO grafana_ro;
+GRANT SELECT ON TABLE wall.fleet TO grafana_ro;
 GRANT SELECT ON TABLE wall.gap TO grafana_ro;
 GRANT SELECT ON TABLE wall.gateway TO grafana_ro;
 GRANT SELECT ON TABLE wall.ingest_account TO grafana_ro;
 GRANT SELECT ON TABLE wall.ingest_batch TO grafana_ro;
-GRANT SELECT ON TABLE wall.reading_hour TO grafana_ro;
+GRANT SELECT ON TABLE wall.ingest_lane TO grafana_ro;
+GRANT SELECT ON TABLE wall.ledger TO grafana_ro;
+GRANT SELECT ON TABLE wall.order_fact TO grafana_ro;
+GRANT SELECT ON TABLE wall.point_latest TO grafana_ro;
+GRANT SELECT ON TABLE wall.point_limit TO grafana_ro;
+GRANT SELECT ON TABLE wall.queue TO grafana_ro;
+GRANT SELECT ON TABLE wall.ranking TO grafana_ro;
 GRANT SELECT ON TABLE wall.warning TO grafana_ro;
 GRANT SELECT ON TABLE wall.work_order TO grafana_ro;
 ALTER DEFAULT PRIVILEGES FOR ROLE watchkeep_owner IN SCHEMA wall GRANT SELECT ON TABLES TO grafana_ro;

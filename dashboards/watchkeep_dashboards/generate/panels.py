@@ -1,46 +1,22 @@
-"""What all walls share: how a query, a big figure, a table, a line and a whole dashboard are written for Grafana."""
+"""The kinds of panel that all boards are made of: figures, tables, lines, states over time, bars."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common, dashboard
-
-from watchkeep_core import vocabulary
-from watchkeep_core.database import queries
-from watchkeep_dashboards.packaged import Language
 
 DATASOURCE = common.DataSourceRef(type_val="grafana-postgresql-datasource", uid="watchkeep")
 """By its fixed uid, never by name or id; the same stands in provisioning/datasource.yaml."""
 CALM = "semi-dark-green"
 
 Panel = Builder[dashboard.Panel]
-
-
-@dataclass(frozen=True, slots=True)
-class Wall:
-    """One dashboard in one language."""
-
-    name: str
-    language: Language
-
-    def say(self, zh: str, en: str) -> str:
-        return zh if self.language == "zh" else en
-
-    def sql(self, name: str) -> str:
-        """A statement of this wall's SQL file, in its language, without comment lines."""
-        file = f"sql/{self.name.replace('-', '_')}.sql"
-        text = queries("watchkeep_dashboards", file)[name].as_string(None)
-        tolerance_s = vocabulary.load().parameters["clock_skew_tolerance"].value
-        text = text.replace("{language}", self.language).replace("{skew_tolerance_s}", f"{tolerance_s:g}")
-        return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+Steps = Sequence[tuple[float | None, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +32,7 @@ class Field:
     """How one column of a query (or one line of a chart) is shown."""
 
     name: str
-    title: str
+    title: str = ""
     marks: Mapping[str, Mark] = field(default_factory=dict)
     unit: str = ""
     """Grafana's unit id, such as `s` or `time:MM-DD HH:mm`."""
@@ -66,28 +42,46 @@ class Field:
     """Colour of a count that is not 0."""
     color: str = ""
     """Fixed colour of a figure or line."""
+    link: str = ""
+    """Where a click on the value leads; `${__data.fields.x}` is column x of the same row."""
+    hidden: bool = False
+    """Only there for links."""
+    steps: Steps = ()
+    """Colours from these values on; the first from minus infinity (None)."""
+    decimals: int | None = None
 
     def properties(self, *, cell: bool) -> list[dashboard.DynamicConfigValue]:
         """Grafana's override of this column; `cell`: in a table, where colours need a background."""
+        if self.hidden:  # Grafana up to 11 knows the first, later ones the second
+            hidden = {"custom.hidden": True, "custom.hideFrom": {"legend": False, "tooltip": False, "viz": True}}
+            return [dashboard.DynamicConfigValue(id_val, value) for id_val, value in hidden.items()]
         found: dict[str, object] = {"displayName": self.title}
         if self.marks:
-            results = {
-                value: dashboard.ValueMappingResult(mark.text, mark.color or None) for value, mark in self.marks.items()
-            }
-            found["mappings"] = [dashboard.ValueMap(results)]
-        if self.alarm:
-            steps = ((None, self.alarm), (0, CALM), (1, self.alarm))
+            found["mappings"] = [value_map(self.marks)]
+        steps = self.steps or (((None, self.alarm), (0, CALM), (1, self.alarm)) if self.alarm else ())
+        if steps:
             found["thresholds"] = dashboard.ThresholdsConfig(steps=[dashboard.Threshold(*step) for step in steps])
             found["color"] = dashboard.FieldColor(mode=dashboard.FieldColorModeId.THRESHOLDS)
         if self.color:
             found["color"] = dashboard.FieldColor(mode=dashboard.FieldColorModeId.FIXED, fixed_color=self.color)
         if self.unit:
             found["unit"] = self.unit
+        if self.decimals is not None:
+            found["decimals"] = self.decimals
         if self.width:
             found["custom.width"] = self.width
-        if cell and (self.alarm or any(mark.color for mark in self.marks.values())):
+        if self.link:
+            found["links"] = [{"title": self.title, "url": self.link, "targetBlank": False}]
+        if cell and (steps or any(mark.color for mark in self.marks.values())):
             found["custom.cellOptions"] = {"type": "color-background", "mode": "basic"}
         return [dashboard.DynamicConfigValue(id_val, value) for id_val, value in found.items()]
+
+
+def value_map(marks: Mapping[str, Mark]) -> dashboard.ValueMap:
+    """Value → text and colour."""
+    return dashboard.ValueMap(
+        {value: dashboard.ValueMappingResult(mark.text, mark.color or None) for value, mark in marks.items()}
+    )
 
 
 class PostgresQuery(variants.Dataquery, Builder[variants.Dataquery]):
@@ -104,11 +98,11 @@ class PostgresQuery(variants.Dataquery, Builder[variants.Dataquery]):
 
 
 def at(x: int, y: int, w: int, h: int) -> dashboard.GridPos:
-    """Place on the grid: 24 columns; 28 rows of 38 px are a 1080p screen."""
+    """Place on the grid: 24 columns; 24 rows of 38 px and Grafana's frame are a 1080p screen."""
     return dashboard.GridPos(x=x, y=y, w=w, h=h)
 
 
-def figures(wall: Wall, title: str, query: str, fields: Sequence[Field], place: dashboard.GridPos) -> Panel:
+def figures(title: str, sql: str, fields: Sequence[Field], place: dashboard.GridPos, link: str = "") -> Panel:
     """Big figures side by side: one row, one number per column."""
     panel = (
         stat.Panel()
@@ -116,30 +110,99 @@ def figures(wall: Wall, title: str, query: str, fields: Sequence[Field], place: 
         .graph_mode(common.BigValueGraphMode.NONE)
         .color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
         .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-        .text(common_builders.VizTextDisplayOptions().title_size(28).value_size(88))
+        .text(common_builders.VizTextDisplayOptions().title_size(28).value_size(80))
+        .no_value("—")
     )
-    return _filled(panel, title, PostgresQuery(wall.sql(query), "table"), fields, place)
+    if link:
+        panel.links([builders.DashboardLink(title).url(link).type(dashboard.DashboardLinkType.LINK)])
+    return _filled(panel, title, PostgresQuery(sql, "table"), fields, place)
 
 
-def rows(wall: Wall, title: str, query: str, fields: Sequence[Field], place: dashboard.GridPos) -> Panel:
+def rows(title: str, sql: str, fields: Sequence[Field], place: dashboard.GridPos) -> Panel:
     """A table without scrolling: the query's LIMIT fits the place."""
-    panel = table.Panel().cell_height(common.TableCellHeight.MD).no_value("—")
-    return _filled(panel, title, PostgresQuery(wall.sql(query), "table"), fields, place)
+    panel = table.Panel().cell_height(common.TableCellHeight.SM).no_value("—")
+    return _filled(panel, title, PostgresQuery(sql, "table"), fields, place)
 
 
-def lines(wall: Wall, title: str, query: str, fields: Sequence[Field], place: dashboard.GridPos) -> Panel:
-    """Lines over time, one per value of the column `metric`."""
+def lines(
+    title: str,
+    sql: str,
+    fields: Sequence[Field],
+    place: dashboard.GridPos,
+    *,
+    unit: str = "",
+    from_zero: bool = True,
+    time_from: str = "",
+) -> Panel:
+    """Lines over time, one per value of the column `metric`; `time_from` (`30d`) instead of the board's span."""
     panel = (
         timeseries.Panel()
         .legend(common_builders.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.BOTTOM))
         .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
-        .line_width(2)
-        .min(0)
+        .line_width(3)
+        .span_nulls(3_600_000)
     )
-    return _filled(panel, title, PostgresQuery(wall.sql(query), "time_series"), fields, place)
+    if from_zero:
+        panel.min(0)
+    if unit:
+        panel.unit(unit)
+    if time_from:
+        panel.time_from(time_from)
+    return _filled(panel, title, PostgresQuery(sql, "time_series"), fields, place)
 
 
-P = TypeVar("P", stat.Panel, table.Panel, timeseries.Panel)
+def timeline(title: str, sql: str, states: Mapping[str, Mark], place: dashboard.GridPos) -> Panel:
+    """States over time, one lane per value of the column `metric`; the words stand in the lanes, beside the colours."""
+    panel = (
+        statetimeline.Panel()
+        .mappings([value_map(states)])
+        .show_value(common.VisibilityMode.AUTO)
+        .merge_values(True)
+        .span_nulls(True)
+        .row_height(0.86)
+        .legend(common_builders.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.BOTTOM))
+    )
+    return _filled(panel, title, PostgresQuery(sql, "time_series"), (), place)
+
+
+def bars(
+    title: str,
+    sql: str,
+    place: dashboard.GridPos,
+    *,
+    unit: str = "",
+    low: float | None = 0,
+    high: float | None = None,
+    steps: Steps = ((None, "blue"),),
+    decimals: int | None = None,
+) -> Panel:
+    """Lying bars with their figures: one row per bar, columns `name` and `value`."""
+    panel = (
+        bargauge.Panel()
+        .reduce_options(common_builders.ReduceDataOptions().values(True).calcs(["lastNotNull"]).fields("/^value$/"))
+        .orientation(common.VizOrientation.HORIZONTAL)
+        .display_mode(common.BarGaugeDisplayMode.BASIC)
+        .value_mode(common.BarGaugeValueMode.TEXT)
+        .text(common_builders.VizTextDisplayOptions().title_size(20).value_size(24))
+        .thresholds(
+            builders.ThresholdsConfig()
+            .mode(dashboard.ThresholdsMode.ABSOLUTE)
+            .steps([dashboard.Threshold(*step) for step in steps])
+        )
+        .no_value("—")
+    )
+    if low is not None:
+        panel.min(low)
+    if high is not None:
+        panel.max(high)
+    if unit:
+        panel.unit(unit)
+    if decimals is not None:
+        panel.decimals(decimals)
+    return _filled(panel, title, PostgresQuery(sql, "table"), (), place)
+
+
+P = TypeVar("P", stat.Panel, table.Panel, timeseries.Panel, statetimeline.Panel, bargauge.Panel)
 
 
 def _filled(panel: P, title: str, query: PostgresQuery, fields: Sequence[Field], place: dashboard.GridPos) -> P:
@@ -147,38 +210,3 @@ def _filled(panel: P, title: str, query: PostgresQuery, fields: Sequence[Field],
     for shown in fields:
         panel.override_by_name(shown.name, shown.properties(cell=isinstance(panel, table.Panel)))
     return panel
-
-
-def assemble(wall: Wall, title: str, panels: Sequence[Panel], *, choose_community: bool = False) -> str:
-    """Classic JSON with sorted keys: the form that Grafana 10 to 13 reads."""
-    board = (
-        builders.Dashboard(title)
-        .uid(f"watchkeep-{wall.name}-{wall.language}")
-        .tags(["watchkeep", wall.language])
-        .timezone("Asia/Shanghai")
-        .refresh("30s")
-        .time("now-24h", "now")
-    )
-    if choose_community:
-        board.with_variable(_community(wall))
-    for panel in panels:
-        board.with_panel(panel)
-    built = board.build()
-    for number, built_panel in enumerate(built.panels or [], start=1):  # the SDK gives none; links and alerts need them
-        built_panel.id_val = number
-    document = json.loads(JSONEncoder(sort_keys=True).encode(built))
-    return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-
-
-def _community(wall: Wall) -> builders.QueryVariable:
-    """All communities at first. A custom "all" value would not be quoted, so there is none."""
-    return (
-        builders.QueryVariable("community")
-        .label(wall.say("小区", "Community"))
-        .datasource(DATASOURCE)
-        .query(wall.sql("communities"))
-        .refresh(dashboard.VariableRefresh.ON_DASHBOARD_LOAD)
-        .multi(True)
-        .include_all(True)
-        .current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
-    )

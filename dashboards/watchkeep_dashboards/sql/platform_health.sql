@@ -27,12 +27,35 @@ GROUP BY lane
 ORDER BY lane
 
 -- name: committed
--- The five minutes that still run are left out, so that the line does not end in a drop; five minutes without a commit are 0.
-SELECT $__timeGroupAlias(committed_at, 5m, 0), lane AS metric, sum(row_count) / 300.0 AS value
+-- The minute that still runs is left out, so that the line does not end in a drop; a minute without a commit is 0.
+SELECT $__timeGroupAlias(committed_at, 1m, 0), lane AS metric, sum(row_count) / 60.0 AS value
 FROM wall.ingest_batch
-WHERE $__timeFilter(committed_at) AND committed_at < date_bin('5 min', now(), 'epoch')
+WHERE $__timeFilter(committed_at) AND committed_at < date_trunc('minute', now())
 GROUP BY 1, 2
 ORDER BY 1
+
+-- name: lag
+-- From the newest reading of a batch to its commit; batches of recorded data say nothing and are left out with a day's bound.
+SELECT $__timeGroupAlias(committed_at, 1m), lane AS metric, max(lag_s) AS value
+FROM wall.ingest_batch
+WHERE $__timeFilter(committed_at) AND lag_s BETWEEN 0 AND 86400
+GROUP BY 1, 2
+ORDER BY 1
+
+-- name: commits
+SELECT extract(epoch FROM now() - max(committed_at) FILTER (WHERE lane = 'data'))::double precision AS data_s,
+       extract(epoch FROM now() - max(committed_at) FILTER (WHERE lane = 'event'))::double precision AS event_s
+FROM wall.ingest_lane
+
+-- name: queues
+SELECT queue, waiting, extract(epoch FROM now() - oldest_at)::double precision AS oldest_s FROM wall.queue ORDER BY queue
+
+-- name: spools
+SELECT c.name_{language} || ' ' || l.equipment_{language} AS name, l.value
+FROM wall.point_latest l JOIN wall.community c USING (community_id)
+WHERE l.metric = 'spool_depth' AND l.kind = 'gateway' AND l.value IS NOT NULL
+ORDER BY 2 DESC, 1
+LIMIT 5
 
 -- name: dead_letter_reasons
 SELECT reason, count(*) AS letters, max(received_at) AS last_at
@@ -40,7 +63,7 @@ FROM wall.dead_letter
 WHERE NOT replayed
 GROUP BY reason
 ORDER BY letters DESC
-LIMIT 15
+LIMIT 5
 
 -- name: gaps_by_gateway
 SELECT c.name_{language} AS community, g.gateway_id AS gateway, g.lane,
@@ -49,7 +72,7 @@ SELECT c.name_{language} AS community, g.gateway_id AS gateway, g.lane,
 FROM wall.gap g JOIN wall.community c USING (community_id)
 GROUP BY c.community_id, community, g.gateway_id, g.lane
 ORDER BY missing DESC, lost DESC
-LIMIT 15
+LIMIT 5
 
 -- name: gateway_clocks
 -- Skew: + means that the gateway's clock is behind.
@@ -57,4 +80,4 @@ SELECT CASE WHEN NOT g.online THEN 'offline' WHEN abs(g.skew_ms) > {skew_toleran
        c.name_{language} AS community, g.name AS gateway, g.skew_ms / 1000 AS skew_s, g.last_message_at AS last_at
 FROM wall.gateway g JOIN wall.community c USING (community_id)
 ORDER BY g.online, abs(g.skew_ms) DESC NULLS LAST
-LIMIT 15
+LIMIT 5

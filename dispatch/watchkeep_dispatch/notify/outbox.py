@@ -7,15 +7,17 @@ the organisation and of the people concerned waits for its job.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
 from watchkeep_core.database import queries
 from watchkeep_dispatch.notify.jobs import wake
 from watchkeep_dispatch.notify.recipients import roles_for
 from watchkeep_dispatch.notify.texts import Language, render
+from watchkeep_dispatch.rowset import rowset
 
 IN_APP = "in_app"
 
@@ -44,6 +46,24 @@ def gathering(conn: Connection) -> Iterator[None]:
         outer.setdefault(group, []).extend(ids)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """Something to tell each of `org_ids` once per `key`.
+
+    `urgent` = life safety. `people` = ids of those to be told by name, instead of whoever is on call or has the role.
+    """
+
+    kind: str
+    org_ids: Iterable[str | None]
+    values: Mapping[str, str]
+    key: str
+    case_id: int | None = None
+    order_id: int | None = None
+    urgent: bool = False
+    language: Language = "zh"
+    people: Sequence[str] = ()
+
+
 def announce(
     conn: Connection,
     kind: str,
@@ -58,32 +78,51 @@ def announce(
     language: Language = "zh",
     people: Sequence[str] = (),
 ) -> list[int]:
-    """Tell each organisation once per `key`; returns the ids of the new rows. Channels get it after the commit.
+    """Tell each organisation once per `key`; returns the ids of the new rows. Channels get it after the commit."""
+    news = News(
+        kind=kind, org_ids=org_ids, values=values, key=key, case_id=case_id, order_id=order_id, urgent=urgent,
+        language=language, people=people,
+    )  # fmt: skip
+    return announce_all(conn, [news], now)
 
-    `urgent` = life safety. `people` = ids of those to be told by name, instead of whoever is on call or has the role.
-    """
-    text = render(kind, language, values)
-    row = {
-        "key": key,
-        "orgs": [org_id for org_id in dict.fromkeys(org_ids) if org_id is not None],
-        "case_id": case_id,
-        "order_id": order_id,
-        "kind": kind,
-        "words": Jsonb(dict(values)),
-        "urgent": urgent,
-        "language": language,
-        "title": text.title,
-        "body": text.body,
-        "now": now,
-    }
-    new = [found[0] for found in conn.execute(queries("watchkeep_dispatch", "sql/notify.sql")["save"], row)]
-    group = roles_for(kind), tuple(people)
+
+def announce_all(conn: Connection, news: Iterable[News], now: datetime) -> list[int]:
+    """The same for many pieces of news, in one statement."""
+    rows: list[dict[str, Any]] = []
+    groups: dict[str, _Group] = {}
+    for one in news:
+        text = render(one.kind, one.language, one.values)
+        for org_id in dict.fromkeys(one.org_ids):
+            if org_id is None:
+                continue
+            key = f"{one.key}/{org_id}"
+            groups[key] = roles_for(one.kind), tuple(one.people)
+            rows.append(
+                {
+                    "dedup_key": key,
+                    "org_id": org_id,
+                    "case_id": one.case_id,
+                    "order_id": one.order_id,
+                    "kind": one.kind,
+                    "words": dict(one.values),
+                    "urgent": one.urgent,
+                    "language": one.language,
+                    "title": text.title,
+                    "body": text.body,
+                }
+            )
+    if not rows:
+        return []
+    saved = conn.execute(
+        queries("watchkeep_dispatch", "sql/notify.sql")["save"], {"rows": rowset(rows), "now": now}
+    ).fetchall()
     waiting = _gathered.get()
+    mine: dict[_Group, list[int]] = {} if waiting is None else waiting
+    for key, number in saved:
+        mine.setdefault(groups[key], []).append(number)
     if waiting is None:
-        _address(conn, {group: new})
-    else:
-        waiting.setdefault(group, []).extend(new)
-    return new
+        _address(conn, mine)
+    return [number for _, number in saved]
 
 
 def announce_test(conn: Connection, org_id: str, now: datetime, language: Language = "zh") -> int | None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 ATTEMPTS = 6
 """First try and five more; then it is dead, and a person has to look."""
-ACTIONS = frozenset({"order_dispatched", "rework", "reminder", "red", "to_verify", "test"})
+ACTIONS = frozenset({"order_dispatched", "rework", "reminder", "red", "to_verify", "pause_asked", "test"})
 """Kinds that ask somebody to do something: unread, they go on to the person's next channel."""
 NEWS = frozenset({"closed", "dismissed", "merged", "ledger"})
 """Kinds that can wait for the digest of a person."""

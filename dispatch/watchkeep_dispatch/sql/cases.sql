@@ -11,16 +11,21 @@ FROM cases c JOIN communities m USING (community_id)
 WHERE c.case_id = %(case_id)s
 FOR UPDATE OF c
 
--- name: open_order
-INSERT INTO orders (case_id, community_id, equipment_id, org_id, lead, state, dispatched_at, responded_at, respond_due,
-                    arrive_due, finish_due)
-VALUES (%(case_id)s, %(community)s, %(equipment)s, %(org)s, true, %(state)s, %(now)s, %(responded)s, %(respond)s, %(arrive)s,
-        %(finish)s)
-RETURNING order_id
+-- name: open_orders
+INSERT INTO orders (case_id, community_id, equipment_id, org_id, lead, assignee_id, state, dispatched_at, responded_at,
+                    respond_due, arrive_due, finish_due)
+SELECT case_id, community_id, equipment_id, org_id, true, assignee_id, state, dispatched_at, responded_at, respond_due,
+       arrive_due, finish_due
+FROM jsonb_to_recordset(%s) AS r (case_id bigint, community_id text, equipment_id text, org_id text, assignee_id uuid,
+                                  state text, dispatched_at timestamptz, responded_at timestamptz, respond_due timestamptz,
+                                  arrive_due timestamptz, finish_due timestamptz)
+RETURNING case_id, order_id
 
 -- name: note
 INSERT INTO transitions (case_id, order_id, action, from_state, to_state, person_id, at, note, idempotency_key)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+SELECT case_id, order_id, action, from_state, to_state, person_id, at, note, idempotency_key
+FROM jsonb_to_recordset(%s) AS r (case_id bigint, order_id bigint, action text, from_state text, to_state text, person_id uuid,
+                                  at timestamptz, note text, idempotency_key text)
 
 -- name: step_case
 -- Compare and set.
@@ -90,8 +95,8 @@ SELECT roles, organisations FROM roles_towards(%(person)s, %(community)s, %(orga
 -- name: done_with_key
 SELECT case_id, action FROM transitions WHERE idempotency_key = %s
 
--- name: org_name
-SELECT name FROM organisations WHERE org_id = %s
+-- name: org_names
+SELECT org_id, name FROM organisations WHERE org_id = ANY (%s)
 
 -- name: add_evidence
 INSERT INTO evidence (case_id, order_id, kind, note, media_type, content, sha256, original_sha256, latitude, longitude, taken_at,

@@ -23,8 +23,12 @@ UPDATE complaints SET case_id = %(case_id)s, attached = %(attached)s, photo = NU
 UPDATE complaints SET refusal = %(why)s WHERE complaint_id = %(complaint_id)s
 
 -- name: photo
-INSERT INTO evidence (case_id, kind, note, media_type, content, sha256, at)
-VALUES (%(case_id)s, 'photo_before', %(note)s, %(media_type)s, %(content)s, %(sha256)s, %(now)s)
+INSERT INTO evidence (case_id, kind, note, media_type, content, sha256, original_sha256, latitude, longitude, taken_at, at)
+VALUES (%(case_id)s, 'photo_before', %(note)s, %(media_type)s, %(content)s, %(sha256)s, %(original)s, %(latitude)s, %(longitude)s,
+        %(taken_at)s, %(now)s)
+
+-- name: no_photo
+INSERT INTO evidence (case_id, kind, note, at) VALUES (%(case_id)s, 'note', %(note)s, %(now)s)
 
 -- name: any_open_case
 -- The gravest open case of this equipment, whatever its condition.
@@ -45,7 +49,7 @@ UPDATE complaints SET answer_zh = %(zh)s, answer_en = %(en)s, answered_at = %(no
 
 -- name: withdraw_answer
 -- A case that was opened again has no answer yet; a rating already given stays.
-UPDATE complaints p SET answer_zh = '', answer_en = '', answered_at = NULL
+UPDATE complaints p SET answer_zh = '', answer_en = '', answered_at = NULL, told_at = NULL, tell_attempts = 0
 FROM cases c WHERE c.case_id = p.case_id AND c.closed_at IS NULL AND p.answered_at IS NOT NULL AND p.rated_at IS NULL
   AND p.answered_at > %(now)s::timestamptz - interval '30 days'
 

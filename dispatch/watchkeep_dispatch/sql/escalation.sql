@@ -1,5 +1,5 @@
 -- name: running
--- Orders with a clock that runs, and what has fired for them. In order of id: two schedulers wait for each other instead
+-- Orders with a clock that runs, those of helpers too, and what has fired for them. In order of id: two schedulers wait for each other instead
 -- of blocking each other.
 SELECT o.order_id, o.case_id, o.dispatched_at, o.respond_due, o.arrive_due, o.finish_due, o.verify_due,
        o.responded_at IS NOT NULL AS respond_done, o.arrived_at IS NOT NULL AS arrive_done, o.finished_at,
@@ -8,7 +8,8 @@ SELECT o.order_id, o.case_id, o.dispatched_at, o.respond_due, o.arrive_due, o.fi
 FROM orders o JOIN communities m USING (community_id) LEFT JOIN replay_watermarks w USING (community_id)
 LEFT JOIN (SELECT order_id, array_agg(clock || '/' || level) AS fired FROM escalations
            WHERE order_id IN (SELECT order_id FROM orders WHERE closed_at IS NULL) GROUP BY order_id) e USING (order_id)
-WHERE o.closed_at IS NULL AND o.lead AND o.state <> 'suspended' AND (o.finished_at IS NULL OR o.state = 'resolved')
+WHERE o.closed_at IS NULL AND o.state <> 'suspended' AND (o.finished_at IS NULL OR o.state = 'resolved')
+  AND (o.lead OR NOT EXISTS (SELECT FROM cases c WHERE c.case_id = o.case_id AND c.state = 'suspended'))
 ORDER BY o.order_id
 
 -- name: cases_running

@@ -1,5 +1,5 @@
 -- Indicators (DOMAIN §7.2) from facts up to %(as_of)s: what happened later is as if it had not. `scored` begins every statement
--- that follows; indicators.py puts it before them. An order counts in the period in which its finish is due.
+-- that reads orders; indicators.py puts the parts together. An order counts in the period in which its finish is due.
 
 -- name: scored
 WITH moved AS (
@@ -17,12 +17,14 @@ WITH moved AS (
       AND o.settles_at >= %(since)s
       AND o.settles_at < %(until)s
       AND (%(org)s::text IS NULL OR o.org_id = %(org)s) AND (%(community)s::text IS NULL OR o.community_id = %(community)s)
+      AND (%(orgs)s::text[] IS NULL OR (o.org_id, o.community_id) IN (SELECT * FROM unnest(%(orgs)s::text[], %(communities)s::text[])))
     UNION ALL  -- those that were due in the period before their deadline was moved out of it
     SELECT o.* FROM moved JOIN orders o USING (order_id)
     WHERE o.lead AND o.scored AND o.dispatched_at <= %(as_of)s
       AND (o.settles_at < %(since)s
            OR o.settles_at >= %(until)s)
       AND (%(org)s::text IS NULL OR o.org_id = %(org)s) AND (%(community)s::text IS NULL OR o.community_id = %(community)s)
+      AND (%(orgs)s::text[] IS NULL OR (o.org_id, o.community_id) IN (SELECT * FROM unnest(%(orgs)s::text[], %(communities)s::text[])))
 ), known AS (
     SELECT o.order_id, o.case_id, o.org_id, o.community_id, o.equipment_id, o.class, o.condition, o.dispatched_at, o.respond_due, o.arrive_due,
            coalesce(m.from_due, o.settles_at) AS due,
@@ -52,15 +54,19 @@ WITH moved AS (
            counts AND ended = 'closed' AND equipment_id IS NOT NULL AS recur_d,
            counts AND ended = 'closed' AND equipment_id IS NOT NULL AND recurred AS recur_n
     FROM counted
-), places AS MATERIALIZED (
+)
+
+-- name: places
+places AS MATERIALIZED (
     -- Which subject an order belongs to, by its organisation and community: few pairs, joined after counting.
     SELECT m.community_id, m.name AS community, a.path,
            (SELECT x.area_id FROM areas x WHERE x.area_id = ANY (a.path) AND x.kind = 'subdistrict' LIMIT 1) AS street
     FROM communities m JOIN areas a USING (area_id) WHERE %(area)s::text IS NULL OR %(area)s = ANY (a.path)
 )
 
--- name: by_orders
-, pairs AS MATERIALIZED (
+-- name: pairs
+-- Counts by organisation and community.
+pairs AS MATERIALIZED (
     SELECT org_id, community_id, count(*) AS orders,
            count(*) FILTER (WHERE respond_d) AS respond_d, count(*) FILTER (WHERE respond_n) AS respond_n,
            count(*) FILTER (WHERE arrive_d) AS arrive_d, count(*) FILTER (WHERE arrive_n) AS arrive_n,
@@ -73,7 +79,18 @@ WITH moved AS (
            count(*) FILTER (WHERE ended IN ('not_filed', 'merged')) AS withdrawn, count(*) FILTER (WHERE ended = 'ledger') AS ledger,
            count(*) FILTER (WHERE suspended) AS suspended, count(paused_for) AS paused, coalesce(sum(paused_for), '0') AS paused_for
     FROM flagged GROUP BY org_id, community_id
-), placed AS (
+)
+
+-- name: kept_pairs
+-- The same from the sums of spans that hold good for %(as_of)s.
+WITH pairs AS MATERIALIZED (
+    SELECT s.* FROM order_sums s JOIN unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS k (since, until) USING (since, until)
+    WHERE NOT s.stale AND s.known_at <= %(as_of)s
+      AND (%(org)s::text IS NULL OR s.org_id = %(org)s) AND (%(community)s::text IS NULL OR s.community_id = %(community)s)
+)
+
+-- name: by_pairs
+, placed AS (
     SELECT f.*, g.kind LIKE 'utility%%' AS is_utility,
            CASE %(by)s WHEN 'community' THEN p.community_id WHEN 'subdistrict' THEN p.street WHEN 'all' THEN 'all' ELSE f.org_id END AS subject,
            CASE %(by)s WHEN 'community' THEN p.community WHEN 'subdistrict' THEN (SELECT name FROM areas WHERE area_id = p.street)

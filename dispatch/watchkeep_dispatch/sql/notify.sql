@@ -2,10 +2,10 @@
 -- What the console shows: written = delivered there.
 INSERT INTO notifications (dedup_key, case_id, order_id, org_id, channel, kind, words, urgent, language, title, body,
                            created_at, status, sent_at)
-SELECT %(key)s || '/' || org_id, %(case_id)s, %(order_id)s, org_id, 'in_app', %(kind)s, %(words)s, %(urgent)s, %(language)s,
-       %(title)s, %(body)s, %(now)s, 'sent', clock_timestamp()
-FROM unnest(%(orgs)s::text[]) AS o (org_id)
-ON CONFLICT (dedup_key) DO NOTHING RETURNING notification_id
+SELECT dedup_key, case_id, order_id, org_id, 'in_app', kind, words, urgent, language, title, body, %(now)s, 'sent', clock_timestamp()
+FROM jsonb_to_recordset(%(rows)s) AS r (dedup_key text, case_id bigint, order_id bigint, org_id text, kind text, words jsonb,
+                                        urgent boolean, language text, title text, body text)
+ON CONFLICT (dedup_key) DO NOTHING RETURNING dedup_key, notification_id
 
 -- name: address
 SELECT DISTINCT channel_id, urgent FROM address_notifications(%s, %s, %s::uuid[])

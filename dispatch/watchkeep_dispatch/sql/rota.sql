@@ -1,24 +1,25 @@
 -- name: candidates
--- Those who may be given an order of an organisation that assigns by itself; none when it does not.
+-- Those who may be given the orders of organisations that assign by themselves; none where they do not.
 WITH asked AS (
-    SELECT r.mode, %(licences)s::jsonb ->> e.kind AS licence
-    FROM assignment_rules r LEFT JOIN equipment e ON e.community_id = %(community)s AND e.equipment_id = %(equipment)s
-    WHERE r.org_id = %(org)s AND r.mode IN ('on_call', 'round_robin')
-), people_of AS (
-    SELECT DISTINCT p.person_id FROM memberships m JOIN people p USING (person_id)
-    WHERE p.active AND m.valid @> now() AND m.scope_kind = 'organisation' AND m.scope_id = %(org)s
+    SELECT a.*, r.mode, %(licences)s::jsonb ->> e.kind AS licence
+    FROM jsonb_to_recordset(%(asked)s) AS a (n integer, org_id text, community_id text, equipment_id text, now timestamptz)
+    JOIN assignment_rules r USING (org_id) LEFT JOIN equipment e USING (community_id, equipment_id)
+    WHERE r.mode IN ('on_call', 'round_robin')
+), people_of AS MATERIALIZED (
+    SELECT m.scope_id AS org_id, p.person_id, bool_or(m.role = 'technician') AS technician,
+           (SELECT count(*) FROM orders o WHERE o.assignee_id = p.person_id AND o.closed_at IS NULL)::integer AS open_orders,
+           (SELECT max(o.dispatched_at) FROM orders o WHERE o.assignee_id = p.person_id) AS last_at
+    FROM memberships m JOIN people p USING (person_id)
+    WHERE p.active AND m.valid @> now() AND m.scope_kind = 'organisation' AND m.scope_id IN (SELECT org_id FROM asked)
       AND m.role IN ('technician', 'maintainer_manager', 'property_manager', 'safety_manager')
+    GROUP BY m.scope_id, p.person_id
 )
-SELECT a.mode, p.person_id::text AS person_id,
-       EXISTS (SELECT FROM rota_shifts s WHERE s.org_id = %(org)s AND s.person_id = p.person_id AND s.during @> %(now)s::timestamptz
-                   AND (s.community_id IS NULL OR s.community_id = %(community)s)) AS on_call,
-       EXISTS (SELECT FROM memberships m WHERE m.person_id = p.person_id AND m.role = 'technician' AND m.valid @> now()
-                   AND m.scope_id = %(org)s) AS technician,
-       licensed(p.person_id, %(org)s, a.licence) AS licensed,
-       (SELECT count(*) FROM orders o WHERE o.assignee_id = p.person_id AND o.closed_at IS NULL)::integer AS open_orders,
-       (SELECT max(o.dispatched_at) FROM orders o WHERE o.assignee_id = p.person_id) AS last_at
-FROM asked a, people_of p
-ORDER BY p.person_id
+SELECT a.n, a.mode, p.person_id::text AS person_id,
+       EXISTS (SELECT FROM rota_shifts s WHERE s.org_id = a.org_id AND s.person_id = p.person_id AND s.during @> a.now
+                   AND (s.community_id IS NULL OR s.community_id = a.community_id)) AS on_call,
+       p.technician, licensed(p.person_id, a.org_id, a.licence) AS licensed, p.open_orders, p.last_at
+FROM asked a JOIN people_of p USING (org_id)
+ORDER BY a.n, p.person_id
 
 -- name: licensed
 SELECT licensed(%(person)s, %(org)s, %(licences)s::jsonb ->> e.kind)

@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from watchkeep_core.errors import PermanentError
+
 _MACRO = re.compile(r"\$([_a-zA-Z0-9]+)\(([^)]*)\)")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::(\w+))?\}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class UnknownMacroError(Exception):
+class UnknownMacroError(PermanentError):
     """Grafana would answer `unknown macro`."""
 
 

@@ -1,0 +1,71 @@
+"""Stored readings → frames: means on a grid, with the times that teach nothing marked."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+from psycopg import Connection
+
+from watchkeep_analytics.models.fitted import STEP_S, Frame
+from watchkeep_core.database import queries
+
+AROUND_S = 3600.0
+"""Before and after planned work and warnings nothing is learnt either: a fault begins before it is seen."""
+
+_BLOCK = 50_000
+_SQL = queries("watchkeep_analytics.models", "models.sql")
+
+
+class Span(NamedTuple):
+    """What is learnt from; aware, UTC."""
+
+    since: datetime
+    until: datetime
+
+
+class Item(NamedTuple):
+    """One piece of equipment."""
+
+    community: str
+    equipment: str
+    series: list[int]
+    metrics: list[str]
+    warns: bool
+    """Its present model warns now."""
+
+
+def items(conn: Connection, communities: Sequence[str], equipment: str | None) -> list[Item]:
+    """Those that could have a model."""
+    named = {"communities": list(communities), "equipment": equipment}
+    return [Item(*row) for row in conn.execute(_SQL["items"], named)]
+
+
+def read(conn: Connection, item: Item, span: Span) -> Frame:
+    """Means per step of one piece of equipment, in a transaction of its own; memory: 8 bytes per step and channel."""
+    begin = int(span.since.timestamp() // STEP_S)
+    steps = int(span.until.timestamp() // STEP_S) - begin
+    values = np.full((steps, len(item.series)), np.nan)
+    column = {series: k for k, series in enumerate(item.series)}
+    named = {"series": item.series, "since": span.since, "until": span.until, "step_s": STEP_S}
+    with conn.transaction():
+        for block in _blocks(conn, named):
+            series, bucket, value = zip(*block, strict=True)
+            rows = np.array(bucket) - begin
+            inside = (rows >= 0) & (rows < steps)
+            columns = np.array([column[one] for one in series])
+            values[rows[inside], columns[inside]] = np.array(value, np.float64)[inside]
+        about = {"community": item.community, "equipment": item.equipment, "since": span.since, "until": span.until}
+        t = (begin + np.arange(steps)) * STEP_S
+        usable = np.ones(steps, np.bool_)
+        for since_s, until_s in conn.execute(_SQL["unusable"], about):
+            usable &= (t < since_s - AROUND_S) | (t > until_s + AROUND_S)
+    return Frame(item.community, item.equipment, tuple(item.metrics), values, usable)
+
+
+def _blocks(conn: Connection, named: dict[str, object]) -> Iterator[list[tuple[int, int, float]]]:
+    with conn.cursor(name="frame", binary=True) as cursor:
+        cursor.itersize = _BLOCK
+        cursor.execute(_SQL["frame"], named)
+        while block := cursor.fetchmany(_BLOCK):
+            yield block
