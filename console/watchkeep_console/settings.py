@@ -43,6 +43,8 @@ class ConsoleSettings(WorkTimeSettings):
     """Most requests of one session or token to the API in a minute and process; beyond, 429."""
     webhook_networks: tuple[IPvAnyNetwork, ...] = ()
     """Private networks that webhooks may go to, as a JSON list; public addresses always may."""
+    webhook_every_s: float = Field(default=2.0, ge=0, le=3600)
+    """Messages to webhooks that are due are looked for this often, in seconds; 0 = this process hands over none."""
     pool_size: int = Field(default=8, ge=2, le=50)
     """Most connections to the database besides the one that listens."""
     trusted_proxy: str = ""

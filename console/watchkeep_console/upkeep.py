@@ -12,7 +12,6 @@ from watchkeep_core.database import queries
 from watchkeep_core.logs import get_logger
 
 log = get_logger(__name__)
-SEND_EVERY_S = 2.0
 FORGET_EVERY = timedelta(minutes=15)
 SESSIONS_KEPT = timedelta(days=30)
 """After their end, for the export of a person's data; the audit trail keeps logins for longer."""
@@ -33,15 +32,18 @@ def run(house: Services, stop: threading.Event) -> None:
     """Until `stop`; several processes may do it at a time."""
     due = house.clock.now()
     quiet = False
-    while not stop.wait(SEND_EVERY_S):
+    every_s = house.settings.webhook_every_s
+    while not stop.wait(every_s or FORGET_EVERY.total_seconds()):
         try:
             if house.clock.now() >= due:
                 due = house.clock.now() + FORGET_EVERY
                 forget(house)
-            while webhooks.send_due(house, house.clock.now()) == webhooks.BATCH and not stop.is_set():
+            while every_s and webhooks.send_due(house, house.clock.now()) == webhooks.BATCH and not stop.is_set():
                 pass
             quiet = False
         except (psycopg.Error, PoolTimeout) as error:
             if not quiet:
                 log.warning("upkeep_failed", reason=type(error).__name__)
             quiet = True
+        except Exception:  # the thread must live: without it no webhook is ever told again
+            log.exception("upkeep_failed")
