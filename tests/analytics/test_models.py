@@ -1,5 +1,6 @@
 """Trained models: the check before they are in force, versions, the way back, the running service, the verdicts."""
 
+import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_a_hole_takes_the_last_value_for_an_hour():
 def test_how_rare():
     tail = np.array([0.5, 0.1, 4000.0])
     assert rarity(tail, 0.4) == 20
-    assert rarity(tail, 0.6) == pytest.approx(20 * np.e)
+    assert rarity(tail, 0.6) == pytest.approx(20 * math.e)
     assert rarity(tail, 9.0) == 400_000
 
 
