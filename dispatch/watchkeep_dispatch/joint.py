@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from psycopg import Connection, sql
-from psycopg.errors import UniqueViolation
+from psycopg.errors import InsufficientPrivilege, UniqueViolation
 from psycopg.rows import dict_row
 
 from watchkeep_core import audit
@@ -64,6 +64,8 @@ def assist(conn: Connection, case_id: int, request: Request) -> Done:
         found = conn.execute(_sql("open_helper"), row).fetchone()
     except UniqueViolation:  # its order is not to be seen by who asks
         raise GuardFailed("proposed_party", f"{org_id} works on this case already") from None
+    except InsufficientPrivilege:  # the database lets nobody give work outside the communities of his roles
+        raise NotAllowed("assist", case.state, role_missing=True) from None
     order_id = int(found[0]) if found else 0
     if chosen := rota.pick(conn, org_id, case.community_id, case.equipment_id, case.now):
         rota.give(conn, order_id, chosen)

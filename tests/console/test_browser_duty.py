@@ -37,7 +37,8 @@ def test_the_board_by_keyboard_alone(open_as: Open, site: Site) -> None:
         page.keyboard.press("j")
         if waiting.evaluate("(row) => row === document.activeElement"):
             break
-    page.keyboard.press("c")
+    assert waiting.evaluate("(row) => row === document.activeElement")
+    waiting.press("c")  # a row that came in meanwhile may have drawn the list anew
     expect(waiting).to_contain_text("案件 #", timeout=30_000)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="快捷键")).to_be_visible()
