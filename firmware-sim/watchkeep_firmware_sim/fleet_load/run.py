@@ -16,6 +16,7 @@ from watchkeep_core.service import Stop
 from watchkeep_core.topics import LANES
 from watchkeep_firmware_sim.fleet_load import records
 from watchkeep_firmware_sim.fleet_load.generator import Generator, poison_places, poison_windows
+from watchkeep_firmware_sim.fleet_load.lanes import LoadLane
 from watchkeep_firmware_sim.fleet_load.links import Links, Login
 from watchkeep_firmware_sim.fleet_load.options import FleetOptions
 from watchkeep_firmware_sim.fleet_load.plan import SPREAD_MS, Plan, plan
@@ -162,7 +163,7 @@ class _Run:
             self._tell_losses(now_s)
             self._send()
             now_s = time.monotonic()
-            if now_s >= deadline_s or self._traffic.counts.unacked == 0:
+            if now_s >= deadline_s or (self._traffic.counts.unacked == 0 and not self._untold()):
                 break
             self._links.wake.wait(LONGEST_WAIT_S)
             self._links.wake.clear()
@@ -236,13 +237,13 @@ class _Run:
         next_s = self._start_s + self._done * step_s - (time.monotonic() + self._clock_s)
         stop.wait(min(max(next_s, SHORTEST_WAIT_S), LONGEST_WAIT_S))
 
+    def _untold(self) -> list[LoadLane]:
+        return [lanes["data"] for lanes in self._traffic.lanes if lanes["data"].untold]
+
     def _tell_losses(self, now_s: float) -> None:
         """A loss is told by the floor of a later message: of one that is sent again, or of a last one."""
         t_ms = max(int((now_s + self._clock_s) * 1000), self._newest_ms + 1)
-        for lanes in self._traffic.lanes:
-            lane = lanes["data"]
-            if not lane.untold:
-                continue
+        for lane in self._untold():
             good = next((held for held in lane.held if not held.whole), None)
             if good is None:
                 self._newest_ms = t_ms
