@@ -85,7 +85,6 @@ def test_the_broker_knows_each_service_by_the_password_the_service_gets(tmp_path
     users = broker_users(tmp_path)
     assert MosquittoFiles(tmp_path / "broker").users() == set(users)
     assert users["ingest-event-15"] == (tmp_path / "secrets" / "ingest_mqtt_password").read_text()
-    assert "community/+" not in users
 
 
 @pytest.mark.slow
