@@ -5,7 +5,7 @@ BIN := .venv/bin
 export WATCHKEEP_TEST_DATA ?= $(abspath ../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test quick chaos check format schema clean
+.PHONY: demo test quick chaos soak check format schema clean
 
 demo: .venv ## the whole system on this machine, with simulated equipment that fails
 	$(BIN)/watchkeep demo $(ARGS)
@@ -21,6 +21,9 @@ quick: .venv ## the inner loop: under a minute
 
 chaos: .venv ## everything fails for an hour or so: FAULTS=100 SEED=1
 	WATCHKEEP_CHAOS_FAULTS=$(or $(FAULTS),100) WATCHKEEP_CHAOS_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -q tests/system/chaos
+
+soak: .venv ## the demo for HOURS=2: no process may grow by 5 MB an hour or keep files open
+	$(BIN)/python -m tests.system.soak --hours $(or $(HOURS),2)
 
 check: .venv ## format, ruff, mypy --strict, import rules
 	$(BIN)/ruff format --check .
