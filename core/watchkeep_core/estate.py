@@ -6,7 +6,7 @@ An estate file (TOML or JSON) has the same shape as `Estate`; `watchkeep db load
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import psycopg
@@ -192,33 +192,33 @@ def save(conn: Connection, estate: Estate, vocabulary: Vocabulary | None = None)
     )
 
 
-def register_unclaimed(
-    conn: Connection, community: str, gateway: str, points: Iterable[tuple[str, str, str, float | None]]
-) -> dict[tuple[str, str], int]:
-    """Points a birth spoke of that nobody registered: (equipment, metric, unit, period in s) → series id.
+class Claim(NamedTuple):
+    """A point that a gateway's birth speaks of."""
 
-    Unknown equipment is entered as kind `unknown`, status `unclaimed`. Known points are left as they are. Of a point
-    that is named twice the first counts.
+    community: str
+    gateway: str
+    equipment: str
+    metric: str
+    unit: str
+    period_s: float | None
+
+
+def register_unclaimed(conn: Connection, claims: Iterable[Claim]) -> dict[tuple[str, str, str], int]:
+    """Enter points that nobody registered: (community, equipment, metric) → series id.
+
+    Unknown equipment is entered as kind `unknown`, status `unclaimed`. Known points are left as they are, except that
+    one without a gateway now has this one. Of a point that is named twice the first counts.
     """
-    named: dict[tuple[str, str], tuple[str, float | None]] = {}
-    for equipment, metric, unit, period_s in points:
-        named.setdefault((equipment, metric), (unit, period_s))
+    named: dict[tuple[str, str, str], Claim] = {}
+    for claim in claims:
+        named.setdefault((claim.community, claim.equipment, claim.metric), claim)
     if not named:
         return {}
+    columns = dict(zip(Claim._fields, map(list, zip(*named.values(), strict=True)), strict=True))
     statements = queries("watchkeep_core", "estate.sql")
-    conn.execute(
-        statements["claim_equipment"], {"community": community, "equipment": list(dict.fromkeys(e for e, _ in named))}
-    )
-    row: dict[str, Any] = {
-        "community": community,
-        "gateway": gateway,
-        "equipment": [equipment for equipment, _ in named],
-        "metric": [metric for _, metric in named],
-        "unit": [unit for unit, _ in named.values()],
-        "period_s": [period_s for _, period_s in named.values()],
-    }
-    found = conn.execute(statements["claim_points"], row).fetchall()
-    return {(equipment, metric): series for equipment, metric, series in found}
+    conn.execute(statements["claim_equipment"], columns)
+    found = conn.execute(statements["claim_points"], columns).fetchall()
+    return {(community, equipment, metric): series for community, equipment, metric, series in found}
 
 
 def series_of(conn: Connection, community: str) -> dict[tuple[str, str], int]:

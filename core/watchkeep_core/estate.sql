@@ -104,14 +104,15 @@ ON CONFLICT (series_id, condition, side, tier) DO NOTHING
 
 -- name: claim_equipment
 INSERT INTO equipment (community_id, equipment_id, kind, name, status)
-SELECT %(community)s, equipment, 'unknown', equipment, 'unclaimed' FROM unnest(%(equipment)s::text[]) AS equipment
+SELECT DISTINCT community, equipment, 'unknown', equipment, 'unclaimed'
+FROM unnest(%(community)s::text[], %(equipment)s::text[]) AS k (community, equipment) ORDER BY 1, 2
 ON CONFLICT DO NOTHING
 
 -- name: claim_points
 -- The no-op update makes RETURNING give the series of a known point too.
 INSERT INTO points (community_id, equipment_id, metric, unit, period_s, claimed, gateway_id)
-SELECT %(community)s, equipment, metric, unit, period_s, false, %(gateway)s
-FROM unnest(%(equipment)s::text[], %(metric)s::text[], %(unit)s::text[], %(period_s)s::float8[])
-    AS k (equipment, metric, unit, period_s)
+SELECT community, equipment, metric, unit, period_s, false, gateway
+FROM unnest(%(community)s::text[], %(gateway)s::text[], %(equipment)s::text[], %(metric)s::text[], %(unit)s::text[],
+            %(period_s)s::float8[]) AS k (community, gateway, equipment, metric, unit, period_s)
 ON CONFLICT (community_id, equipment_id, metric) DO UPDATE SET gateway_id = coalesce(points.gateway_id, excluded.gateway_id)
-RETURNING equipment_id, metric, series_id
+RETURNING community_id, equipment_id, metric, series_id

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
 
@@ -26,7 +26,7 @@ def configure(service: str, level: str = "info", style: Literal["json", "text"] 
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -38,6 +38,17 @@ def configure(service: str, level: str = "info", style: Literal["json", "text"] 
     root.setLevel(max(number, logging.WARNING))
     logging.getLogger("watchkeep").setLevel(number)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what is stderr at that moment: a thread may outlive a stream that was put there for a while."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)  # StreamHandler's own sets the stream
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # a value there; the standard library does so too
+        return sys.stderr
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

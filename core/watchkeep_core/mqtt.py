@@ -35,6 +35,7 @@ from watchkeep_core.logs import get_logger
 from watchkeep_core.mqtt_handshake import OtherProtocolWanted, Wanted, handshake, new_client
 from watchkeep_core.mqtt_receive import PublishReader, pubacks
 from watchkeep_core.mqtt_subscriptions import Subscriptions
+from watchkeep_core.mqtt_watch import AnswerWatch, WatchedClient, hang_up
 
 log = get_logger(__name__)
 
@@ -140,6 +141,7 @@ class Connection:
         self._pending: dict[int, tuple[str, Future[None]]] = {}
         self._early: dict[int, str | None] = {}
         self._closing = threading.Event()
+        self._watch = AnswerWatch(2 * wanted.keepalive_s)  # as long as a silent broker is called alive
         self._client = new_client(wanted, protocol)
         self._answer_to(self._client)
         try:
@@ -231,6 +233,8 @@ class Connection:
         future: Future[None] = Future()
         with self._lock:
             if info.mid not in self._early:
+                if not self._pending:
+                    self._watch.progress(time.monotonic())
                 self._pending[info.mid] = (topic, future)
                 return future
             failure = self._early.pop(info.mid)
@@ -273,8 +277,9 @@ class Connection:
         for _, future in left:
             future.set_exception(BrokerUnreachable("closed before the PUBACK came"))
 
-    def _answer_to(self, client: Client) -> None:
+    def _answer_to(self, client: WatchedClient) -> None:
         """Have paho call us."""
+        client.look = self._look
         client.on_socket_open = self._on_socket_open
         client.on_pre_connect = self._before_connect
         client.on_connect = self._on_connect
@@ -302,6 +307,7 @@ class Connection:
             self._epoch += 1
             self._open = True
             self._trouble = ""
+            self._watch.progress(time.monotonic())
         self._subscriptions.ask_again(client)
         if self._wanted.on_connect:
             self._guard(self._wanted.on_connect, Connected(flags.session_present, self._epoch, self.protocol))
@@ -355,12 +361,24 @@ class Connection:
 
     def _on_publish(self, _client: Client, _userdata: Any, mid: int, reason: ReasonCode, *_: Any) -> None:
         failure = str(reason) if reason.is_failure else None
+        self._watch.progress(time.monotonic())
         with self._lock:
             topic, future = self._pending.pop(mid, ("", None))
             if future is None:  # faster than the thread that publishes, which will look here
                 self._early[mid] = failure
         if future is not None:
             self._guard(_settle, topic, future, failure)
+
+    def _look(self) -> None:
+        """In paho's thread: ask again for what was refused; leave a broker that answers pings and nothing else."""
+        now_s = time.monotonic()
+        if not self._open or not self._watch.due(now_s):
+            return
+        self._subscriptions.ask_refused(self._client, now_s)
+        if self._watch.in_vain(now_s, self._client, self.outstanding, self._subscriptions.asked_s(now_s)):
+            log.warning("broker_answers_nothing", address=str(self._address), outstanding=self.outstanding)
+            self._turn_to_the_next_server()
+            hang_up(self._client)
 
     def _guard(self, function: Callable[..., None], *arguments: Any) -> None:
         """Call; an exception would end paho's thread while `is_connected()` stays true (measured), so none gets out."""

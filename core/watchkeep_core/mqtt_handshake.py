@@ -23,6 +23,7 @@ from watchkeep_core.broker import (
     Received,
     Will,
 )
+from watchkeep_core.mqtt_watch import WatchedClient
 
 RECONNECT_MAX_S = 60
 """paho doubles its wait from 1 s up to this; our jitter comes on top."""
@@ -60,10 +61,10 @@ Answer = Callable[[], tuple[bool, ReasonCode | None]]
 """Whether CONNACK let us in, or its refusal; (False, None) = no answer yet."""
 
 
-def new_client(wanted: Wanted, protocol: ProtocolVersion) -> Client:
+def new_client(wanted: Wanted, protocol: ProtocolVersion) -> WatchedClient:
     """A client without callbacks. Raises SettingsError for a certificate file that cannot be used."""
     five = protocol == "5.0"
-    client = Client(
+    client = WatchedClient(
         CallbackAPIVersion.VERSION2,
         client_id=wanted.client_id,
         protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,

@@ -95,14 +95,35 @@ def test_unclaimed_points_are_registered_once_and_claimed_by_a_person(database):
     with psycopg.connect(database.url("watchkeep_ingest")) as conn, psycopg.connect(database.admin_url) as admin:
         estate.save(admin, sample_estate())
         admin.commit()
-        wanted = [("lift-9", "machine_room_temperature", "celsius", 60.0), ("lift-1", "car_status", "state", None)]
-        first = estate.register_unclaimed(conn, "c1", "g1", wanted)
-        assert estate.register_unclaimed(conn, "c1", "g1", wanted) == first
+        wanted = [
+            estate.Claim("c1", "g1", "lift-9", "machine_room_temperature", "celsius", 60.0),
+            estate.Claim("c1", "g1", "lift-1", "car_status", "state", None),
+        ]
+        first = estate.register_unclaimed(conn, wanted)
+        assert estate.register_unclaimed(conn, wanted) == first
         conn.commit()
         known = estate.series_of(admin, "c1")
-        assert first == {("lift-9", "machine_room_temperature"): known["lift-9", "machine_room_temperature"],
-                         ("lift-1", "car_status"): known["lift-1", "car_status"]}  # fmt: skip
+        names = [("lift-9", "machine_room_temperature"), ("lift-1", "car_status")]
+        assert first == {("c1", *name): known[name] for name in names}
         assert admin.execute("SELECT status FROM equipment WHERE equipment_id = 'lift-9'").fetchone() == ("unclaimed",)
         assert admin.execute(
             "SELECT claimed FROM points WHERE series_id = %s", [known["lift-1", "car_status"]]
         ).fetchone() == (True,)
+
+
+def test_a_point_is_checked_against_the_equipment_by_its_key_even_in_an_empty_database(database):
+    """A session keeps the plan of a foreign key: one made while the table looks empty must be right later, too."""
+    claims = [estate.Claim("c1", "g1", f"lift-{100 + n}", "car_status", "state", None) for n in range(50)]
+    with psycopg.connect(database.admin_url) as conn:
+        estate.save(conn, sample_estate())
+        estate.register_unclaimed(conn, claims)
+        conn.commit()
+        conn.execute("SELECT pg_stat_force_next_flush()")
+        conn.commit()
+        scans: dict[str, int] = dict(
+            conn.execute(
+                "SELECT indexrelname, idx_scan FROM pg_stat_user_indexes WHERE relname = 'equipment'"
+            ).fetchall()
+        )
+    assert scans["equipment_pkey"] > 0
+    assert scans["equipment_name"] == 0

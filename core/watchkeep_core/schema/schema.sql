@@ -126,6 +126,9 @@ CREATE FUNCTION public.await_verdict() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO unjudged (warning_id, life_safety) VALUES (NEW.warning_id, NEW.life_safety);
+    IF NEW.life_safety THEN
+        PERFORM pg_notify('watchkeep_life_safety', NEW.warning_id::text);
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -140,6 +143,15 @@ CREATE FUNCTION public.close_account(who uuid) RETURNS void
     DELETE FROM person_totp WHERE person_id = who;
 $$;
 ALTER FUNCTION public.close_account(who uuid) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.community_sums_stale(of_community text, at timestamp with time zone) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    INSERT INTO community_sums (since, until, community_id)
+    SELECT s.since, s.until, of_community FROM order_spans s WHERE s.since <= at AND at < s.until ORDER BY 1, 2
+    ON CONFLICT (since, until, community_id) DO UPDATE SET stale = true WHERE NOT community_sums.stale
+$$;
+ALTER FUNCTION public.community_sums_stale(of_community text, at timestamp with time zone) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.complaint_contact(of_complaint bigint) RETURNS TABLE(contact_name text, contact_phone text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -351,15 +363,35 @@ CREATE FUNCTION public.my_communities() RETURNS text[]
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT coalesce(array_agg(DISTINCT c.community_id), '{}')
-    FROM memberships m
-    JOIN people p USING (person_id)
-    JOIN communities c ON CASE m.scope_kind
-        WHEN 'community' THEN c.community_id = m.scope_id
-        WHEN 'organisation' THEN c.property_org_id = m.scope_id
-        ELSE (SELECT a.path @> ARRAY[m.scope_id] FROM areas a WHERE a.area_id = c.area_id) END
+    FROM memberships m JOIN people p USING (person_id), LATERAL (
+        SELECT community_id FROM communities WHERE m.scope_kind = 'community' AND community_id = m.scope_id
+        UNION ALL
+        SELECT community_id FROM communities WHERE m.scope_kind = 'organisation' AND property_org_id = m.scope_id
+        UNION ALL
+        SELECT community_id FROM areas a JOIN communities USING (area_id)
+        WHERE m.scope_kind = 'area' AND a.path @> ARRAY[m.scope_id]) c
     WHERE m.person_id = my_person() AND p.active AND m.valid @> now()
 $$;
 ALTER FUNCTION public.my_communities() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.my_order_communities() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE place AS (
+        SELECT m.org_id, (SELECT min(o.community_id) FROM orders o WHERE o.org_id = m.org_id AND o.lead AND o.scored) AS community_id
+        FROM unnest(my_organisations()) m (org_id)
+        UNION ALL
+        SELECT p.org_id, (SELECT min(o.community_id) FROM orders o
+                          WHERE o.org_id = p.org_id AND o.community_id > p.community_id AND o.lead AND o.scored)
+        FROM place p WHERE p.community_id IS NOT NULL
+    ), found AS (
+        SELECT community_id FROM place WHERE community_id IS NOT NULL
+        UNION
+        SELECT o.community_id FROM orders o WHERE o.org_id = ANY (my_organisations()) AND NOT (o.lead AND o.scored)
+    )
+    SELECT coalesce(array_agg(community_id), '{}') FROM found
+$$;
+ALTER FUNCTION public.my_order_communities() OWNER TO watchkeep_owner;
 CREATE FUNCTION public.my_organisations() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -410,6 +442,21 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.note_community() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.note_community_fact() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    CASE TG_TABLE_NAME
+    WHEN 'warnings' THEN PERFORM community_sums_stale(NEW.community_id, NEW.detected_at);
+    WHEN 'verdicts' THEN PERFORM community_sums_stale(w.community_id, w.detected_at) FROM warnings w WHERE w.warning_id = NEW.warning_id;
+    WHEN 'complaints' THEN PERFORM community_sums_stale(NEW.community_id, NEW.received_at);
+    WHEN 'case_callbacks' THEN PERFORM community_sums_stale(c.community_id, NEW.at) FROM cases c WHERE c.case_id = NEW.case_id;
+    END CASE;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.note_community_fact() OWNER TO watchkeep_owner;
 CREATE FUNCTION public.notice_board(of_community text) RETURNS TABLE(section text, title text, body text, amount_yuan numeric, period text, saved_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -517,6 +564,15 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.password_by_another() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.paused_at(of_order bigint, moment timestamp with time zone) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce((SELECT t.action = 'suspend' FROM transitions t
+                     WHERE t.order_id = of_order AND t.action IN ('suspend', 'resume') AND t.at <= moment
+                     ORDER BY t.transition_id DESC LIMIT 1), false)
+$$;
+ALTER FUNCTION public.paused_at(of_order bigint, moment timestamp with time zone) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.person_data(who uuid) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -927,6 +983,7 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[], step interval) OWNER TO watchkeep_owner;
+COMMENT ON FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[], step interval) IS 'Values over time of the points of these communities, kinds, metrics (and pieces of equipment): raw, per minute or per hour by the length of the span.';
 CREATE TABLE public.aliases (
     community_id text NOT NULL,
     gateway_id text NOT NULL,
@@ -1183,6 +1240,21 @@ ALTER TABLE public.community_history ALTER COLUMN history_id ADD GENERATED ALWAY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.community_sums (
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    community_id text NOT NULL,
+    stale boolean DEFAULT true NOT NULL,
+    known_at timestamp with time zone,
+    warnings integer DEFAULT 0 NOT NULL,
+    dismissed integer DEFAULT 0 NOT NULL,
+    complaints integer DEFAULT 0 NOT NULL,
+    rated_d integer DEFAULT 0 NOT NULL,
+    rated_n integer DEFAULT 0 NOT NULL
+);
+ALTER TABLE ONLY public.community_sums FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.community_sums OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.community_sums IS 'Warnings, those found false, complaints and opinions of a span by community; known_at = the last of these facts, stale = one came since. Writer: dispatch.';
 CREATE TABLE public.complaints (
     complaint_id bigint NOT NULL,
     token uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1220,7 +1292,7 @@ END) STORED,
     tell_error text DEFAULT ''::text NOT NULL,
     CONSTRAINT complaints_channel_no_check CHECK ((channel_no <> ''::text)),
     CONSTRAINT complaints_contact_name_check CHECK ((length(contact_name) <= 100)),
-    CONSTRAINT complaints_contact_phone_check CHECK ((length(contact_phone) <= 40)),
+    CONSTRAINT complaints_contact_phone_check CHECK ((length(contact_phone) <= 254)),
     CONSTRAINT complaints_description_check CHECK (((length(description) >= 1) AND (length(description) <= 4000))),
     CONSTRAINT complaints_photo_check CHECK ((octet_length(photo) <= 20971520)),
     CONSTRAINT complaints_place_check CHECK ((length(place) <= 200)),
@@ -1229,6 +1301,7 @@ END) STORED,
 ALTER TABLE ONLY public.complaints FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.complaints OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.complaints IS 'Complaints and calls, each with its reporter''s token and answer. Writer: dispatch.';
+COMMENT ON COLUMN public.complaints.contact_phone IS 'Phone number or mail address of the reporter; console reads it through a function only.';
 COMMENT ON COLUMN public.complaints.told_at IS 'When the answer went out to the reporter; null: not yet, or there is no way.';
 COMMENT ON COLUMN public.complaints.tell_again IS 'Not tried before: being handed over, or failed.';
 ALTER TABLE public.complaints ALTER COLUMN complaint_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1485,6 +1558,8 @@ CREATE TABLE public.duties (
     basis text NOT NULL,
     mark text NOT NULL,
     clear_for interval,
+    contracted boolean,
+    working_time boolean,
     CONSTRAINT duties_arrive_kind_check CHECK ((arrive_kind = ANY (ARRAY['urgent_hours'::text, 'working_hours'::text, 'working_days'::text, 'natural_days'::text]))),
     CONSTRAINT duties_check CHECK (((respond_in IS NULL) = (respond_kind IS NULL))),
     CONSTRAINT duties_check1 CHECK (((arrive_in IS NULL) = (arrive_kind IS NULL))),
@@ -1498,6 +1573,8 @@ ALTER TABLE ONLY public.duties FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.duties OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.duties IS 'One row of the responsibility list. Writer: dispatch.';
 COMMENT ON COLUMN public.duties.clear_for IS 'The sensor must have been normal so long before the case is closed; null = not at all.';
+COMMENT ON COLUMN public.duties.contracted IS 'A maintainer is (not) under contract for equipment of this kind.';
+COMMENT ON COLUMN public.duties.working_time IS 'It happened (not) in working hours of a working day.';
 ALTER TABLE public.duties ALTER COLUMN duty_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.duties_duty_id_seq
     START WITH 1
@@ -1896,6 +1973,19 @@ CREATE TABLE public.ingest_accounts (
 );
 ALTER TABLE public.ingest_accounts OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.ingest_accounts IS 'Both accounting identities, per lane and partition. Writer: ingest.';
+CREATE TABLE public.ingest_minutes (
+    minute timestamp with time zone NOT NULL,
+    lane text NOT NULL,
+    row_count bigint NOT NULL,
+    least_lag_s double precision,
+    most_lag_s double precision,
+    CONSTRAINT ingest_minutes_lane_check CHECK ((lane = ANY (ARRAY['data'::text, 'event'::text])))
+);
+ALTER TABLE public.ingest_minutes OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.ingest_minutes IS 'Committed batches of minutes that are over, summed. Writer: ingest.';
+COMMENT ON COLUMN public.ingest_minutes.row_count IS 'Readings or events.';
+COMMENT ON COLUMN public.ingest_minutes.least_lag_s IS 'Seconds from the newest row of a batch to its commit, least; recorded data (more than a day) and clocks that are ahead say nothing.';
+COMMENT ON COLUMN public.ingest_minutes.most_lag_s IS 'The same, most.';
 CREATE TABLE public.inspections (
     inspection_id bigint NOT NULL,
     kind text NOT NULL,
@@ -3037,6 +3127,17 @@ CREATE VIEW wall.community AS
      JOIN public.areas a USING (area_id))
      LEFT JOIN public.organisations o ON ((o.org_id = c.property_org_id)));
 ALTER VIEW wall.community OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.community IS 'Communities with the subdistrict and the property company behind them.';
+COMMENT ON COLUMN wall.community.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.community.name_zh IS 'Name in Chinese.';
+COMMENT ON COLUMN wall.community.name_en IS 'Name in English, else in Chinese.';
+COMMENT ON COLUMN wall.community.area_id IS 'Id of the area.';
+COMMENT ON COLUMN wall.community.mode IS 'live, or replay: recorded data, whose cases notify nobody.';
+COMMENT ON COLUMN wall.community.households IS 'Number of households.';
+COMMENT ON COLUMN wall.community.area_zh IS 'Name of the area in Chinese.';
+COMMENT ON COLUMN wall.community.area_en IS 'Name of the area in English, else in Chinese.';
+COMMENT ON COLUMN wall.community.company_zh IS 'Name of the property company in Chinese; empty = none.';
+COMMENT ON COLUMN wall.community.company_en IS 'Name of the property company in English, else in Chinese; empty = none.';
 CREATE VIEW wall.dead_letter AS
  SELECT dead_letter_id,
     received_at,
@@ -3046,6 +3147,13 @@ CREATE VIEW wall.dead_letter AS
     (replayed_at IS NOT NULL) AS replayed
    FROM public.dead_letters;
 ALTER VIEW wall.dead_letter OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.dead_letter IS 'Messages that could not be read, without their bytes.';
+COMMENT ON COLUMN wall.dead_letter.dead_letter_id IS 'Id.';
+COMMENT ON COLUMN wall.dead_letter.received_at IS 'When the message came in.';
+COMMENT ON COLUMN wall.dead_letter.reason IS 'Why it could not be taken.';
+COMMENT ON COLUMN wall.dead_letter.community_id IS 'Id of the community, where the topic told it.';
+COMMENT ON COLUMN wall.dead_letter.gateway_id IS 'Id of the gateway, where the topic told it.';
+COMMENT ON COLUMN wall.dead_letter.replayed IS 'It was taken in later: nothing is left to do.';
 CREATE VIEW wall.device_clock AS
  SELECT d.community_id,
     d.equipment_id,
@@ -3056,6 +3164,13 @@ CREATE VIEW wall.device_clock AS
    FROM (public.device_clocks d
      LEFT JOIN public.equipment e USING (community_id, equipment_id));
 ALTER VIEW wall.device_clock OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.device_clock IS 'How far the clocks of devices behind a gateway are off, as measured last.';
+COMMENT ON COLUMN wall.device_clock.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.device_clock.equipment_id IS 'Id of the equipment within its community.';
+COMMENT ON COLUMN wall.device_clock.equipment_zh IS 'Name of the equipment in Chinese; its id where the register does not know it.';
+COMMENT ON COLUMN wall.device_clock.equipment_en IS 'Name of the equipment in English, else in Chinese.';
+COMMENT ON COLUMN wall.device_clock.skew_ms IS 'By how many milliseconds the clock is behind the server''s; negative = ahead.';
+COMMENT ON COLUMN wall.device_clock.measured_at IS 'When the offset was measured.';
 CREATE VIEW wall.equipment AS
  SELECT e.community_id,
     e.equipment_id,
@@ -3079,6 +3194,18 @@ CREATE VIEW wall.equipment AS
                 END AS mark) t
   WHERE (e.status <> 'retired'::text);
 ALTER VIEW wall.equipment OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.equipment IS 'Equipment in the register, but what was retired. Two of the same name carry their id behind it.';
+COMMENT ON COLUMN wall.equipment.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.equipment.equipment_id IS 'Id of the equipment within its community.';
+COMMENT ON COLUMN wall.equipment.kind IS 'Kind of equipment, as in the vocabulary.';
+COMMENT ON COLUMN wall.equipment.name_zh IS 'Name in Chinese.';
+COMMENT ON COLUMN wall.equipment.name_en IS 'Name in English, else in Chinese.';
+COMMENT ON COLUMN wall.equipment.status IS 'in_service, out_of_service, or unclaimed: it sends and is not in the register.';
+COMMENT ON COLUMN wall.equipment.building IS 'Name of the building; empty = none.';
+COMMENT ON COLUMN wall.equipment.level IS 'Storey: 1 = ground floor, -1 = first basement.';
+COMMENT ON COLUMN wall.equipment.maker IS 'Maker.';
+COMMENT ON COLUMN wall.equipment.model IS 'Model.';
+COMMENT ON COLUMN wall.equipment.installed_on IS 'Day of installation.';
 CREATE VIEW wall.escalation AS
  SELECT x.order_id,
     o.case_id,
@@ -3099,6 +3226,21 @@ CREATE VIEW wall.escalation AS
      LEFT JOIN public.equipment e ON (((e.community_id = o.community_id) AND (e.equipment_id = o.equipment_id))))
   WHERE o.scored;
 ALTER VIEW wall.escalation OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.escalation IS 'Clocks of orders that ran short or out, and to which party that was told; tests and recorded data are not in it.';
+COMMENT ON COLUMN wall.escalation.order_id IS 'Id of the order.';
+COMMENT ON COLUMN wall.escalation.case_id IS 'Id of the case: page /cases/… of the console.';
+COMMENT ON COLUMN wall.escalation.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.escalation.equipment_id IS 'Id of the equipment within its community.';
+COMMENT ON COLUMN wall.escalation.equipment_zh IS 'Name of the equipment in Chinese; its id where the register does not know it.';
+COMMENT ON COLUMN wall.escalation.equipment_en IS 'Name of the equipment in English, else in Chinese.';
+COMMENT ON COLUMN wall.escalation.class IS 'A urgent, B major, C common.';
+COMMENT ON COLUMN wall.escalation.condition IS 'What is wrong, as in the vocabulary.';
+COMMENT ON COLUMN wall.escalation.clock IS 'respond, arrive or finish.';
+COMMENT ON COLUMN wall.escalation.level IS '0 = time runs short (yellow card), from 1 on it has run out.';
+COMMENT ON COLUMN wall.escalation.to_party IS 'Party that was told, never a person.';
+COMMENT ON COLUMN wall.escalation.due_at IS 'When the clock runs or ran out.';
+COMMENT ON COLUMN wall.escalation.fired_at IS 'When it was told.';
+COMMENT ON COLUMN wall.escalation.open IS 'The order is still open.';
 CREATE VIEW wall.fleet AS
  SELECT p.community_id,
     e.kind,
@@ -3110,6 +3252,12 @@ CREATE VIEW wall.fleet AS
   WHERE (e.status <> 'retired'::text)
   GROUP BY p.community_id, e.kind;
 ALTER VIEW wall.fleet OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.fleet IS 'Points per community and kind of equipment.';
+COMMENT ON COLUMN wall.fleet.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.fleet.kind IS 'Kind of equipment, as in the vocabulary.';
+COMMENT ON COLUMN wall.fleet.points IS 'Number of points.';
+COMMENT ON COLUMN wall.fleet.connected IS 'How many of them a gateway has.';
+COMMENT ON COLUMN wall.fleet.equipment IS 'Number of pieces of equipment with points.';
 CREATE VIEW wall.gap AS
  SELECT progress.community_id,
     progress.gateway_id,
@@ -3129,6 +3277,13 @@ UNION ALL
    FROM public.progress,
     LATERAL unnest(progress.lost) hole(hole);
 ALTER VIEW wall.gap OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.gap IS 'Runs of messages that a gateway sent and the database does not have.';
+COMMENT ON COLUMN wall.gap.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.gap.gateway_id IS 'Id of the gateway within its community.';
+COMMENT ON COLUMN wall.gap.lane IS 'data or event.';
+COMMENT ON COLUMN wall.gap.state IS 'missing = may still come, lost = never will.';
+COMMENT ON COLUMN wall.gap.messages IS 'Number of messages in a row.';
+COMMENT ON COLUMN wall.gap.updated_at IS 'When the account of that gateway changed last.';
 CREATE VIEW wall.gateway AS
  SELECT g.community_id,
     g.gateway_id,
@@ -3143,6 +3298,16 @@ CREATE VIEW wall.gateway AS
      LEFT JOIN public.gateway_status s USING (community_id, gateway_id))
   WHERE (g.revoked_at IS NULL);
 ALTER VIEW wall.gateway OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.gateway IS 'Gateways that may connect, with what is known of their connection.';
+COMMENT ON COLUMN wall.gateway.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.gateway.gateway_id IS 'Id of the gateway within its community.';
+COMMENT ON COLUMN wall.gateway.name IS 'Name, else the id.';
+COMMENT ON COLUMN wall.gateway.online IS 'Connected to the broker.';
+COMMENT ON COLUMN wall.gateway.online_since IS 'When it connected last.';
+COMMENT ON COLUMN wall.gateway.offline_since IS 'When it was lost last.';
+COMMENT ON COLUMN wall.gateway.last_message_at IS 'When its last message came in.';
+COMMENT ON COLUMN wall.gateway.skew_ms IS 'By how many milliseconds the clock is behind the server''s; negative = ahead.';
+COMMENT ON COLUMN wall.gateway.points IS 'Number of points that it declares.';
 CREATE VIEW wall.ingest_account AS
  SELECT lane,
     partition,
@@ -3159,14 +3324,20 @@ CREATE VIEW wall.ingest_account AS
     (((decoded - stored) - quarantined) - parked) AS readings_difference
    FROM public.ingest_accounts;
 ALTER VIEW wall.ingest_account OWNER TO watchkeep_owner;
-CREATE VIEW wall.ingest_batch AS
- SELECT lane,
-    partition,
-    row_count,
-    committed_at,
-    (EXTRACT(epoch FROM (committed_at - max_ts)))::double precision AS lag_s
-   FROM public.batches;
-ALTER VIEW wall.ingest_batch OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.ingest_account IS 'Accounts of ingest: each difference is 0 at any moment, else something is wrong with Watchkeep itself.';
+COMMENT ON COLUMN wall.ingest_account.lane IS 'data or event.';
+COMMENT ON COLUMN wall.ingest_account.partition IS 'Partition of the community, 0 to 15.';
+COMMENT ON COLUMN wall.ingest_account.received IS 'Messages: all.';
+COMMENT ON COLUMN wall.ingest_account.processed IS 'Messages: taken in.';
+COMMENT ON COLUMN wall.ingest_account.duplicate IS 'Messages: had been taken in before.';
+COMMENT ON COLUMN wall.ingest_account.dead_lettered IS 'Messages: could not be read.';
+COMMENT ON COLUMN wall.ingest_account.decoded IS 'Readings and events of processed messages: all.';
+COMMENT ON COLUMN wall.ingest_account.stored IS 'Of these: in the series.';
+COMMENT ON COLUMN wall.ingest_account.quarantined IS 'Of these: with impossible times.';
+COMMENT ON COLUMN wall.ingest_account.parked IS 'Of these: set aside until the reason is gone.';
+COMMENT ON COLUMN wall.ingest_account.late IS 'Of the stored: behind the newest of their series.';
+COMMENT ON COLUMN wall.ingest_account.messages_difference IS 'Messages that are unaccounted for: 0.';
+COMMENT ON COLUMN wall.ingest_account.readings_difference IS 'Readings and events that are unaccounted for: 0.';
 CREATE VIEW wall.ingest_lane AS
  SELECT l.lane,
     n.partition,
@@ -3183,6 +3354,43 @@ CREATE VIEW wall.ingest_lane AS
           ORDER BY x.batch DESC
          LIMIT 1) b;
 ALTER VIEW wall.ingest_lane OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.ingest_lane IS 'The newest batch of each lane and partition.';
+COMMENT ON COLUMN wall.ingest_lane.lane IS 'data or event.';
+COMMENT ON COLUMN wall.ingest_lane.partition IS 'Partition of the community, 0 to 15.';
+COMMENT ON COLUMN wall.ingest_lane.batch IS 'Number of the batch.';
+COMMENT ON COLUMN wall.ingest_lane.committed_at IS 'When the batch was committed.';
+COMMENT ON COLUMN wall.ingest_lane.max_ts IS 'Device time of its newest row.';
+CREATE VIEW wall.ingest_minute AS
+ SELECT ingest_minutes.minute,
+    ingest_minutes.lane,
+    ingest_minutes.row_count,
+    ingest_minutes.least_lag_s,
+    ingest_minutes.most_lag_s
+   FROM public.ingest_minutes
+UNION ALL
+ SELECT date_bin('00:01:00'::interval, b.committed_at, '1970-01-01 00:00:00+00'::timestamp with time zone) AS minute,
+    b.lane,
+    sum(b.row_count) AS row_count,
+    (EXTRACT(epoch FROM min(b.age)))::double precision AS least_lag_s,
+    (EXTRACT(epoch FROM max(b.age)))::double precision AS most_lag_s
+   FROM ( SELECT batches.committed_at,
+            batches.lane,
+            batches.row_count,
+                CASE
+                    WHEN ((batches.max_ts >= (batches.committed_at - '24:00:00'::interval)) AND (batches.max_ts <= batches.committed_at)) THEN (batches.committed_at - batches.max_ts)
+                    ELSE NULL::interval
+                END AS age
+           FROM public.batches
+          WHERE ((batches.committed_at >= (now() - '00:15:00'::interval)) AND (batches.committed_at >= COALESCE(( SELECT (max(m.minute) + '00:01:00'::interval)
+                   FROM public.ingest_minutes m), '-infinity'::timestamp with time zone)))) b
+  GROUP BY (date_bin('00:01:00'::interval, b.committed_at, '1970-01-01 00:00:00+00'::timestamp with time zone)), b.lane;
+ALTER VIEW wall.ingest_minute OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.ingest_minute IS 'What ingest committed per minute; the last ones may still grow.';
+COMMENT ON COLUMN wall.ingest_minute.minute IS 'Begin of the minute.';
+COMMENT ON COLUMN wall.ingest_minute.lane IS 'data or event.';
+COMMENT ON COLUMN wall.ingest_minute.row_count IS 'Readings or events.';
+COMMENT ON COLUMN wall.ingest_minute.least_lag_s IS 'Seconds from the newest row of a batch to its commit, least; recorded data (more than a day) and clocks that are ahead say nothing.';
+COMMENT ON COLUMN wall.ingest_minute.most_lag_s IS 'The same, most.';
 CREATE VIEW wall.ledger AS
  SELECT l.entry_id,
     l.case_id,
@@ -3195,6 +3403,14 @@ CREATE VIEW wall.ledger AS
      JOIN public.cases c USING (case_id))
   WHERE ((l.struck_at IS NULL) AND (NOT c.replay));
 ALTER VIEW wall.ledger OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.ledger IS 'Cases that wait in the ledger (挂账), as they cannot be solved now.';
+COMMENT ON COLUMN wall.ledger.entry_id IS 'Id of the entry.';
+COMMENT ON COLUMN wall.ledger.case_id IS 'Id of the case: page /cases/… of the console.';
+COMMENT ON COLUMN wall.ledger.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.ledger.class IS 'A urgent, B major, C common.';
+COMMENT ON COLUMN wall.ledger.condition IS 'What is wrong, as in the vocabulary.';
+COMMENT ON COLUMN wall.ledger.entered_at IS 'When it was entered.';
+COMMENT ON COLUMN wall.ledger.due_on IS 'Day by which it shall be settled; null = none is set.';
 CREATE VIEW wall.order_fact AS
  SELECT o.order_id,
     o.case_id,
@@ -3225,6 +3441,29 @@ CREATE VIEW wall.order_fact AS
      JOIN public.organisations g USING (org_id))
   WHERE (o.lead AND o.scored);
 ALTER VIEW wall.order_fact OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.order_fact IS 'Lead orders as the indicators see them now: the figures of companies are counts over these rows.';
+COMMENT ON COLUMN wall.order_fact.order_id IS 'Id of the order.';
+COMMENT ON COLUMN wall.order_fact.case_id IS 'Id of the case: page /cases/… of the console.';
+COMMENT ON COLUMN wall.order_fact.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.order_fact.equipment_id IS 'Id of the equipment within its community.';
+COMMENT ON COLUMN wall.order_fact.org_id IS 'Id of the responsible organisation.';
+COMMENT ON COLUMN wall.order_fact.party IS 'Kind of organisation, as in the vocabulary.';
+COMMENT ON COLUMN wall.order_fact.organisation_zh IS 'Name of the responsible organisation in Chinese.';
+COMMENT ON COLUMN wall.order_fact.organisation_en IS 'Name of the responsible organisation in English, else in Chinese.';
+COMMENT ON COLUMN wall.order_fact.class IS 'A urgent, B major, C common.';
+COMMENT ON COLUMN wall.order_fact.condition IS 'What is wrong, as in the vocabulary.';
+COMMENT ON COLUMN wall.order_fact.dispatched_at IS 'When the order was given.';
+COMMENT ON COLUMN wall.order_fact.respond_due IS 'When it must be answered at the latest; null = no such clock.';
+COMMENT ON COLUMN wall.order_fact.responded_at IS 'When it was answered.';
+COMMENT ON COLUMN wall.order_fact.arrive_due IS 'When somebody must be there at the latest; null = no such clock.';
+COMMENT ON COLUMN wall.order_fact.arrived_at IS 'When somebody was there.';
+COMMENT ON COLUMN wall.order_fact.finish_due IS 'When it must be finished at the latest; null = no such clock.';
+COMMENT ON COLUMN wall.order_fact.finished_at IS 'When the work was reported as done.';
+COMMENT ON COLUMN wall.order_fact.closed_at IS 'When the order ended; null = open.';
+COMMENT ON COLUMN wall.order_fact.due_at IS 'The deadline by which it counts: finish_due, else respond_due, else the dispatch.';
+COMMENT ON COLUMN wall.order_fact.ended IS 'open, else the state in which the order ended.';
+COMMENT ON COLUMN wall.order_fact.counts IS 'False for what the rates leave out: returned, withdrawn, in the ledger, paused.';
+COMMENT ON COLUMN wall.order_fact.on_time IS 'Finished in time, and not sent back.';
 CREATE VIEW wall.point_latest AS
  SELECT p.community_id,
     p.equipment_id,
@@ -3246,6 +3485,17 @@ CREATE VIEW wall.point_latest AS
           ORDER BY x.ts DESC
          LIMIT 1) r ON (true));
 ALTER VIEW wall.point_latest OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.point_latest IS 'The newest good value of each point of the last 26 hours; a point without one has a row too.';
+COMMENT ON COLUMN wall.point_latest.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.point_latest.equipment_id IS 'Id of the equipment within its community.';
+COMMENT ON COLUMN wall.point_latest.kind IS 'Kind of equipment, as in the vocabulary.';
+COMMENT ON COLUMN wall.point_latest.equipment_zh IS 'Name of the equipment in Chinese; its id where the register does not know it.';
+COMMENT ON COLUMN wall.point_latest.equipment_en IS 'Name of the equipment in English, else in Chinese.';
+COMMENT ON COLUMN wall.point_latest.metric IS 'What is measured, as in the vocabulary.';
+COMMENT ON COLUMN wall.point_latest.unit IS 'Unit of the value.';
+COMMENT ON COLUMN wall.point_latest.gateway_id IS 'Gateway that has the point; null = not connected.';
+COMMENT ON COLUMN wall.point_latest.ts IS 'Device time of the value.';
+COMMENT ON COLUMN wall.point_latest.value IS 'The value; of states their code.';
 CREATE VIEW wall.point_limit AS
  SELECT p.community_id,
     p.equipment_id,
@@ -3258,6 +3508,14 @@ CREATE VIEW wall.point_limit AS
      JOIN public.points p USING (series_id))
   WHERE l.enabled;
 ALTER VIEW wall.point_limit OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.point_limit IS 'Limits of points that are switched on.';
+COMMENT ON COLUMN wall.point_limit.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.point_limit.equipment_id IS 'Id of the equipment within its community.';
+COMMENT ON COLUMN wall.point_limit.metric IS 'What is measured, as in the vocabulary.';
+COMMENT ON COLUMN wall.point_limit.condition IS 'Condition that is warned of.';
+COMMENT ON COLUMN wall.point_limit.side IS 'above, below or equals: which values are wrong.';
+COMMENT ON COLUMN wall.point_limit.value IS 'The limit, in the unit of the metric.';
+COMMENT ON COLUMN wall.point_limit.tier IS 'notice, warning or alarm.';
 CREATE VIEW wall.queue AS
  SELECT 'parked'::text AS queue,
     count(*) AS waiting,
@@ -3294,6 +3552,10 @@ UNION ALL
            FROM public.rollup_dirty
          LIMIT 100000) d;
 ALTER VIEW wall.queue OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.queue IS 'What waits inside the platform, one row per queue.';
+COMMENT ON COLUMN wall.queue.queue IS 'Which queue.';
+COMMENT ON COLUMN wall.queue.waiting IS 'How many wait.';
+COMMENT ON COLUMN wall.queue.oldest_at IS 'Since when the oldest waits; null = nothing waits, or no time is kept.';
 CREATE VIEW wall.ranking AS
  SELECT r.ranking_id,
     r.scheme,
@@ -3312,6 +3574,20 @@ CREATE VIEW wall.ranking AS
      JOIN public.ranking_rows w USING (ranking_id))
   WHERE (r.published_at IS NOT NULL);
 ALTER VIEW wall.ranking OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.ranking IS 'Red and grey lists that were published, as corrected by appeals that were upheld.';
+COMMENT ON COLUMN wall.ranking.ranking_id IS 'Id of the list.';
+COMMENT ON COLUMN wall.ranking.scheme IS 'Scheme of scores by which it was made.';
+COMMENT ON COLUMN wall.ranking.since IS 'Begin of the period.';
+COMMENT ON COLUMN wall.ranking.until IS 'End of the period.';
+COMMENT ON COLUMN wall.ranking.area_id IS 'Area whose organisations it ranks; null = the whole city.';
+COMMENT ON COLUMN wall.ranking.published_at IS 'When it was published.';
+COMMENT ON COLUMN wall.ranking.subject_id IS 'Id of the organisation.';
+COMMENT ON COLUMN wall.ranking.name IS 'Name of the organisation.';
+COMMENT ON COLUMN wall.ranking.score IS 'Score.';
+COMMENT ON COLUMN wall.ranking.band IS 'Band of the score.';
+COMMENT ON COLUMN wall.ranking.list IS 'red, grey, none, or not_ranked: too few cases.';
+COMMENT ON COLUMN wall.ranking."position" IS 'Place; null = not ranked.';
+COMMENT ON COLUMN wall.ranking.cases IS 'Number of cases behind the score.';
 CREATE VIEW wall.warning AS
  SELECT w.warning_id,
     w.community_id,
@@ -3333,6 +3609,23 @@ CREATE VIEW wall.warning AS
      LEFT JOIN public.equipment e USING (community_id, equipment_id))
   WHERE (NOT w.replay);
 ALTER VIEW wall.warning OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.warning IS 'Warnings; those of recorded data are not in it.';
+COMMENT ON COLUMN wall.warning.warning_id IS 'Id of the warning: page /warnings/… of the console.';
+COMMENT ON COLUMN wall.warning.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.warning.equipment_id IS 'Id of the equipment within its community.';
+COMMENT ON COLUMN wall.warning.kind IS 'Kind of equipment, as in the vocabulary.';
+COMMENT ON COLUMN wall.warning.equipment_zh IS 'Name of the equipment in Chinese; its id where the register does not know it.';
+COMMENT ON COLUMN wall.warning.equipment_en IS 'Name of the equipment in English, else in Chinese.';
+COMMENT ON COLUMN wall.warning.condition IS 'What is wrong, as in the vocabulary.';
+COMMENT ON COLUMN wall.warning.tier IS 'warning or alarm.';
+COMMENT ON COLUMN wall.warning.class IS 'Proposed class: A urgent, B major, C common; the responsibility list decides.';
+COMMENT ON COLUMN wall.warning.life_safety IS 'A person''s life may be in danger.';
+COMMENT ON COLUMN wall.warning.status IS 'open or cleared.';
+COMMENT ON COLUMN wall.warning.event_at IS 'When it happened, by the device''s clock.';
+COMMENT ON COLUMN wall.warning.detected_at IS 'When it was detected.';
+COMMENT ON COLUMN wall.warning.cleared_at IS 'When it was over.';
+COMMENT ON COLUMN wall.warning.sentence_zh IS 'What is wrong, as a sentence in Chinese.';
+COMMENT ON COLUMN wall.warning.sentence_en IS 'What is wrong, as a sentence in English.';
 CREATE VIEW wall.work_order AS
  SELECT o.order_id,
     o.case_id,
@@ -3379,6 +3672,33 @@ CREATE VIEW wall.work_order AS
          LIMIT 1) k ON (true))
   WHERE (NOT c.replay);
 ALTER VIEW wall.work_order OWNER TO watchkeep_owner;
+COMMENT ON VIEW wall.work_order IS 'Orders with the clock that runs; those of recorded data are not in it.';
+COMMENT ON COLUMN wall.work_order.order_id IS 'Id of the order.';
+COMMENT ON COLUMN wall.work_order.case_id IS 'Id of the case: page /cases/… of the console.';
+COMMENT ON COLUMN wall.work_order.community_id IS 'Id of the community.';
+COMMENT ON COLUMN wall.work_order.equipment_id IS 'Id of the equipment within its community.';
+COMMENT ON COLUMN wall.work_order.equipment_zh IS 'Name of the equipment in Chinese; its id where the register does not know it.';
+COMMENT ON COLUMN wall.work_order.equipment_en IS 'Name of the equipment in English, else in Chinese.';
+COMMENT ON COLUMN wall.work_order.condition IS 'What is wrong, as in the vocabulary.';
+COMMENT ON COLUMN wall.work_order.class IS 'A urgent, B major, C common.';
+COMMENT ON COLUMN wall.work_order.life_safety IS 'A person''s life may be in danger.';
+COMMENT ON COLUMN wall.work_order.org_id IS 'Id of the responsible organisation.';
+COMMENT ON COLUMN wall.work_order.organisation_zh IS 'Name of the responsible organisation in Chinese.';
+COMMENT ON COLUMN wall.work_order.organisation_en IS 'Name of the responsible organisation in English, else in Chinese.';
+COMMENT ON COLUMN wall.work_order.state IS 'State in the life cycle.';
+COMMENT ON COLUMN wall.work_order.lead IS 'The order that answers for its case; of several there is one.';
+COMMENT ON COLUMN wall.work_order.dispatched_at IS 'When the order was given.';
+COMMENT ON COLUMN wall.work_order.respond_due IS 'When it must be answered at the latest; null = no such clock.';
+COMMENT ON COLUMN wall.work_order.arrive_due IS 'When somebody must be there at the latest; null = no such clock.';
+COMMENT ON COLUMN wall.work_order.finish_due IS 'When it must be finished at the latest; null = no such clock.';
+COMMENT ON COLUMN wall.work_order.responded_at IS 'When it was answered.';
+COMMENT ON COLUMN wall.work_order.arrived_at IS 'When somebody was there.';
+COMMENT ON COLUMN wall.work_order.finished_at IS 'When the work was reported as done.';
+COMMENT ON COLUMN wall.work_order.closed_at IS 'When the order ended; null = open.';
+COMMENT ON COLUMN wall.work_order.clock IS 'The clock that is due first: respond, arrive or finish; null = none runs.';
+COMMENT ON COLUMN wall.work_order.due_at IS 'When that clock runs out.';
+COMMENT ON COLUMN wall.work_order.overdue IS 'That clock has run out.';
+COMMENT ON COLUMN wall.work_order.clock_state IS 'running, short (its yellow card is out) or overdue; null = no clock runs.';
 ALTER TABLE ONLY public.aliases
     ADD CONSTRAINT aliases_pkey PRIMARY KEY (community_id, gateway_id, epoch, alias);
 ALTER TABLE ONLY public.api_tokens
@@ -3413,6 +3733,8 @@ ALTER TABLE ONLY public.communities
     ADD CONSTRAINT communities_pkey PRIMARY KEY (community_id);
 ALTER TABLE ONLY public.community_history
     ADD CONSTRAINT community_history_pkey PRIMARY KEY (history_id);
+ALTER TABLE ONLY public.community_sums
+    ADD CONSTRAINT community_sums_pkey PRIMARY KEY (since, until, community_id);
 ALTER TABLE ONLY public.complaints
     ADD CONSTRAINT complaints_pkey PRIMARY KEY (complaint_id);
 ALTER TABLE ONLY public.complaints
@@ -3481,6 +3803,8 @@ ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (person_id, key);
 ALTER TABLE ONLY public.ingest_accounts
     ADD CONSTRAINT ingest_accounts_pkey PRIMARY KEY (lane, partition);
+ALTER TABLE ONLY public.ingest_minutes
+    ADD CONSTRAINT ingest_minutes_pkey PRIMARY KEY (minute, lane);
 ALTER TABLE ONLY public.inspections
     ADD CONSTRAINT inspections_pkey PRIMARY KEY (inspection_id);
 ALTER TABLE ONLY public.ledger_entries
@@ -3604,6 +3928,7 @@ CREATE UNIQUE INDEX appeals_one_open ON public.appeals USING btree (ranking_id, 
 CREATE INDEX areas_path ON public.areas USING gin (path);
 CREATE INDEX audit_entries_object ON public.audit_entries USING btree (object_kind, object_id);
 CREATE INDEX batches_committed ON public.batches USING brin (committed_at) WITH (autosummarize='on');
+CREATE INDEX case_callbacks_at ON public.case_callbacks USING btree (at);
 CREATE INDEX case_callbacks_case ON public.case_callbacks USING btree (case_id);
 CREATE INDEX case_warnings_case ON public.case_warnings USING btree (case_id);
 CREATE INDEX cases_children ON public.cases USING btree (parent_case_id) WHERE (parent_case_id IS NOT NULL);
@@ -3617,6 +3942,7 @@ CREATE INDEX cases_same ON public.cases USING btree (community_id, equipment_id,
 COMMENT ON INDEX public.cases_same IS 'Cases that a condition may come back to.';
 CREATE UNIQUE INDEX communities_report_token ON public.communities USING btree (report_token);
 CREATE INDEX community_history_at ON public.community_history USING btree (community_id, at);
+CREATE INDEX community_sums_stale ON public.community_sums USING btree (since) WHERE stale;
 CREATE INDEX complaints_case ON public.complaints USING btree (case_id);
 CREATE UNIQUE INDEX complaints_channel_no ON public.complaints USING btree (source, channel_no) WHERE (channel_no IS NOT NULL);
 CREATE INDEX complaints_community ON public.complaints USING btree (community_id, complaint_id DESC);
@@ -3639,7 +3965,7 @@ CREATE INDEX detection_rule_changes_rule ON public.detection_rule_changes USING 
 CREATE INDEX duty_handovers_recent ON public.duty_handovers USING btree (community_id, at DESC);
 CREATE INDEX equipment_links_to ON public.equipment_links USING btree (community_id, to_id);
 CREATE UNIQUE INDEX equipment_models_active ON public.equipment_models USING btree (community_id, equipment_id) WHERE (state = 'active'::text);
-CREATE INDEX equipment_name ON public.equipment USING btree (community_id, name);
+CREATE INDEX equipment_name ON public.equipment USING btree (name, community_id);
 CREATE UNIQUE INDEX equipment_report_token ON public.equipment USING btree (report_token);
 CREATE UNIQUE INDEX erasures_open ON public.erasures USING btree (person_id) WHERE (done_at IS NULL);
 CREATE INDEX escalations_fired ON public.escalations USING btree (fired_at DESC);
@@ -3660,13 +3986,14 @@ CREATE INDEX notifications_person ON public.notifications USING btree (person_id
 CREATE INDEX notifications_queued ON public.notifications USING btree (channel_id, urgent DESC, notification_id) WHERE (status = 'queued'::text);
 CREATE INDEX notifications_wake ON public.notifications USING btree (wake_at) WHERE (status = 'queued'::text);
 CREATE INDEX order_sums_stale ON public.order_sums USING btree (since) WHERE stale;
+CREATE INDEX orders_aside ON public.orders USING btree (org_id, community_id) WHERE (NOT (lead AND scored));
 CREATE INDEX orders_case ON public.orders USING btree (case_id);
 CREATE UNIQUE INDEX orders_one_helper ON public.orders USING btree (case_id, org_id) WHERE ((NOT lead) AND (closed_at IS NULL));
 CREATE UNIQUE INDEX orders_one_lead ON public.orders USING btree (case_id) WHERE (lead AND (closed_at IS NULL));
 CREATE INDEX orders_open ON public.orders USING btree (respond_due, arrive_due, finish_due) WHERE (closed_at IS NULL);
 CREATE INDEX orders_org ON public.orders USING btree (org_id, dispatched_at DESC);
 CREATE INDEX orders_pair ON public.orders USING btree (org_id, community_id, settles_at) WHERE (lead AND scored);
-COMMENT ON INDEX public.orders_pair IS 'Orders of one sum.';
+COMMENT ON INDEX public.orders_pair IS 'Orders of one sum; communities of an organisation.';
 CREATE INDEX orders_recur ON public.orders USING btree (dispatched_at, recurs_order_id) WHERE (recurs_order_id IS NOT NULL);
 CREATE INDEX orders_same ON public.orders USING btree (community_id, equipment_id, condition, closed_at) WHERE (state = 'closed'::text);
 CREATE INDEX orders_settled ON public.orders USING btree (settles_at) WHERE (lead AND scored);
@@ -3690,6 +4017,7 @@ CREATE INDEX transitions_case ON public.transitions USING btree (case_id, transi
 CREATE INDEX transitions_pauses ON public.transitions USING btree (order_id, transition_id) WHERE (action = ANY (ARRAY['suspend'::text, 'resume'::text]));
 CREATE INDEX unjudged_turn ON public.unjudged USING btree (life_safety DESC, not_before, warning_id);
 CREATE INDEX verdicts_by_time ON public.verdicts USING btree (at DESC);
+CREATE INDEX verdicts_dismissed ON public.verdicts USING btree (warning_id) WHERE (verdict = 'dismissed'::text);
 CREATE INDEX verdicts_warning ON public.verdicts USING btree (warning_id);
 CREATE INDEX visits_done ON public.visits USING btree (plan_id, community_id, equipment_id, done_at DESC);
 CREATE INDEX visits_due ON public.visits USING btree (due_at) WHERE (done_at IS NULL);
@@ -3711,6 +4039,10 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.score_s
 CREATE TRIGGER await_verdict AFTER INSERT ON public.warnings FOR EACH ROW EXECUTE FUNCTION public.await_verdict();
 CREATE TRIGGER note_acted AFTER INSERT ON public.transitions FOR EACH ROW WHEN ((new.person_id IS NOT NULL)) EXECUTE FUNCTION public.note_acted();
 CREATE TRIGGER note_community AFTER INSERT OR UPDATE ON public.communities FOR EACH ROW EXECUTE FUNCTION public.note_community();
+CREATE TRIGGER note_community_fact AFTER INSERT ON public.case_callbacks FOR EACH ROW EXECUTE FUNCTION public.note_community_fact();
+CREATE TRIGGER note_community_fact AFTER INSERT OR UPDATE OF satisfied, rated_at ON public.complaints FOR EACH ROW EXECUTE FUNCTION public.note_community_fact();
+CREATE TRIGGER note_community_fact AFTER INSERT ON public.verdicts FOR EACH ROW WHEN ((new.verdict = 'dismissed'::text)) EXECUTE FUNCTION public.note_community_fact();
+CREATE TRIGGER note_community_fact AFTER INSERT ON public.warnings FOR EACH ROW WHEN ((new.detected_at < (clock_timestamp() - '00:30:00'::interval))) EXECUTE FUNCTION public.note_community_fact();
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION public.notify_change('case_id');
 CREATE TRIGGER notify_change AFTER INSERT ON public.complaints FOR EACH ROW EXECUTE FUNCTION public.notify_change('complaint_id');
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCTION public.notify_change('order_id');
@@ -3767,6 +4099,10 @@ ALTER TABLE ONLY public.community_history
     ADD CONSTRAINT community_history_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.community_history
     ADD CONSTRAINT community_history_property_org_id_fkey FOREIGN KEY (property_org_id) REFERENCES public.organisations(org_id);
+ALTER TABLE ONLY public.community_sums
+    ADD CONSTRAINT community_sums_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.community_sums
+    ADD CONSTRAINT community_sums_since_until_fkey FOREIGN KEY (since, until) REFERENCES public.order_spans(since, until) ON DELETE CASCADE;
 ALTER TABLE ONLY public.complaints
     ADD CONSTRAINT complaints_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.cases(case_id);
 ALTER TABLE ONLY public.complaints
@@ -4001,6 +4337,7 @@ ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 CREATE POLICY changed ON public.duty_lists FOR UPDATE TO watchkeep_console USING (( SELECT (public.my_roles('area'::text) && ARRAY['city_office'::text, 'authority_officer'::text, 'supervisor'::text, 'sys_admin'::text])));
 ALTER TABLE public.communities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.community_history ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.community_sums ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
 CREATE POLICY console ON public.api_tokens TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person()))) WITH CHECK (((public.my_person() IS NULL) OR (person_id = public.my_person())));
 CREATE POLICY console ON public.idempotency_keys TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person()))) WITH CHECK (((public.my_person() IS NULL) OR (person_id = public.my_person())));
@@ -4074,10 +4411,9 @@ CREATE POLICY mine ON public.cases TO watchkeep_console USING (((community_id = 
    FROM public.orders o
   WHERE ((o.case_id = cases.case_id) AND (o.org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])))))));
 CREATE POLICY mine ON public.communities TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (community_id IN ( SELECT c.community_id
-   FROM public.contracts c)) OR (community_id IN ( SELECT o.community_id
-   FROM public.orders o
-  WHERE (o.org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))))));
+   FROM public.contracts c)) OR (community_id = ANY (( SELECT public.my_order_communities() AS my_order_communities)::text[]))));
 CREATE POLICY mine ON public.community_history TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
+CREATE POLICY mine ON public.community_sums TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.complaints TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = complaints.case_id)))));
@@ -4097,7 +4433,8 @@ CREATE POLICY mine ON public.device_clocks TO watchkeep_console USING (((communi
    FROM public.equipment e
   WHERE ((e.community_id = device_clocks.community_id) AND (e.equipment_id = device_clocks.equipment_id))))));
 CREATE POLICY mine ON public.duty_handovers TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
-CREATE POLICY mine ON public.equipment TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR public.contracted_to_me(community_id, kind)));
+CREATE POLICY mine ON public.equipment TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR ((community_id IN ( SELECT k.community_id
+   FROM public.contracts k)) AND public.contracted_to_me(community_id, kind))));
 CREATE POLICY mine ON public.equipment_links TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = equipment_links.community_id) AND (e.equipment_id = equipment_links.from_id)))));
@@ -4105,9 +4442,10 @@ CREATE POLICY mine ON public.equipment_models TO watchkeep_console USING ((commu
 CREATE POLICY mine ON public.escalations TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.orders o
   WHERE (o.order_id = escalations.order_id))));
-CREATE POLICY mine ON public.events TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+CREATE POLICY mine ON public.events TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR ((community_id IN ( SELECT k.community_id
+   FROM public.contracts k)) AND (EXISTS ( SELECT
    FROM public.equipment e
-  WHERE ((e.community_id = events.community_id) AND (e.equipment_id = events.equipment_id))))));
+  WHERE ((e.community_id = events.community_id) AND (e.equipment_id = events.equipment_id)))))));
 CREATE POLICY mine ON public.evidence TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = evidence.case_id))));
@@ -4153,9 +4491,10 @@ CREATE POLICY mine ON public.rota_shifts TO watchkeep_console USING ((org_id = A
 CREATE POLICY mine ON public.rota_swaps TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.rota_shifts s
   WHERE (s.shift_id = rota_swaps.shift_id))));
-CREATE POLICY mine ON public.signals TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+CREATE POLICY mine ON public.signals TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR ((community_id IN ( SELECT k.community_id
+   FROM public.contracts k)) AND (EXISTS ( SELECT
    FROM public.equipment e
-  WHERE ((e.community_id = signals.community_id) AND (e.equipment_id = signals.equipment_id))))));
+  WHERE ((e.community_id = signals.community_id) AND (e.equipment_id = signals.equipment_id)))))));
 CREATE POLICY mine ON public.silences TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.storms TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
 CREATE POLICY mine ON public.suspension_requests TO watchkeep_console USING ((EXISTS ( SELECT
@@ -4174,9 +4513,10 @@ CREATE POLICY mine ON public.visits TO watchkeep_console USING (((community_id =
 CREATE POLICY mine ON public.warning_explanations TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.warnings w
   WHERE (w.warning_id = warning_explanations.warning_id))));
-CREATE POLICY mine ON public.warnings TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
+CREATE POLICY mine ON public.warnings TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR ((community_id IN ( SELECT k.community_id
+   FROM public.contracts k)) AND (EXISTS ( SELECT
    FROM public.equipment e
-  WHERE ((e.community_id = warnings.community_id) AND (e.equipment_id = warnings.equipment_id))))));
+  WHERE ((e.community_id = warnings.community_id) AND (e.equipment_id = warnings.equipment_id)))))));
 CREATE POLICY mine ON public.warranties TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (EXISTS ( SELECT
    FROM public.equipment e
   WHERE ((e.community_id = warranties.community_id) AND (e.equipment_id = warranties.equipment_id))))));
@@ -4208,6 +4548,7 @@ CREATE POLICY owner_all ON public.case_warnings TO watchkeep_owner USING (true) 
 CREATE POLICY owner_all ON public.cases TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.communities TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.community_history TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.community_sums TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.complaints TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.contracts TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.credit_events TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -4304,6 +4645,7 @@ CREATE POLICY services_all ON public.case_warnings TO watchkeep_ingest, watchkee
 CREATE POLICY services_all ON public.cases TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.communities TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.community_history TO watchkeep_dispatch USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.community_sums TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.complaints TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.contracts TO watchkeep_ingest, watchkeep_analytics, watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.credit_events TO watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -4398,6 +4740,7 @@ REVOKE ALL ON FUNCTION public.approve_erasure(who uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.approve_erasure(who uuid) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.await_verdict() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.close_account(who uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.community_sums_stale(of_community text, at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.complaint_contact(of_complaint bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.complaint_contact(of_complaint bigint) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.contiguous_seq(known int8multirange) FROM PUBLIC;
@@ -4432,6 +4775,8 @@ REVOKE ALL ON FUNCTION public.make_rollup_partitions(months date[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_rollup_partitions(months date[]) TO watchkeep_ingest;
 REVOKE ALL ON FUNCTION public.my_communities() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_communities() TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.my_order_communities() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_order_communities() TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.my_organisations() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_organisations() TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.my_person() FROM PUBLIC;
@@ -4442,6 +4787,7 @@ GRANT ALL ON FUNCTION public.my_person() TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.my_roles(of_kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_roles(of_kind text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.note_community() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.note_community_fact() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.notice_board(of_community text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.notice_board(of_community text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.notify_change() FROM PUBLIC;
@@ -4452,6 +4798,9 @@ GRANT ALL ON FUNCTION public.open_helpers(of_case bigint) TO watchkeep_dispatch;
 GRANT ALL ON FUNCTION public.open_helpers(of_case bigint) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.order_facts() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.order_sums_stale() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.paused_at(of_order bigint, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.paused_at(of_order bigint, moment timestamp with time zone) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.paused_at(of_order bigint, moment timestamp with time zone) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.person_data(who uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.person_data(who uuid) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.queue_webhooks() FROM PUBLIC;
@@ -4533,6 +4882,8 @@ GRANT SELECT ON TABLE public.communities TO watchkeep_dispatch;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.communities TO watchkeep_console;
 GRANT SELECT ON TABLE public.community_history TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.community_history TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.community_sums TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.community_sums TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.complaints TO watchkeep_dispatch;
 GRANT INSERT,UPDATE ON TABLE public.complaints TO watchkeep_console;
 GRANT SELECT(complaint_id) ON TABLE public.complaints TO watchkeep_console;
@@ -4635,6 +4986,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.handovers TO watchkeep_console
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.households TO watchkeep_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_accounts TO watchkeep_ingest;
+GRANT SELECT,INSERT,DELETE ON TABLE public.ingest_minutes TO watchkeep_ingest;
 GRANT SELECT,INSERT ON TABLE public.inspections TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.inspections TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger_entries TO watchkeep_dispatch;
@@ -4775,8 +5127,8 @@ GRANT SELECT ON TABLE wall.fleet TO grafana_ro;
 GRANT SELECT ON TABLE wall.gap TO grafana_ro;
 GRANT SELECT ON TABLE wall.gateway TO grafana_ro;
 GRANT SELECT ON TABLE wall.ingest_account TO grafana_ro;
-GRANT SELECT ON TABLE wall.ingest_batch TO grafana_ro;
 GRANT SELECT ON TABLE wall.ingest_lane TO grafana_ro;
+GRANT SELECT ON TABLE wall.ingest_minute TO grafana_ro;
 GRANT SELECT ON TABLE wall.ledger TO grafana_ro;
 GRANT SELECT ON TABLE wall.order_fact TO grafana_ro;
 GRANT SELECT ON TABLE wall.point_latest TO grafana_ro;
