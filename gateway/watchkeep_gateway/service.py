@@ -27,6 +27,7 @@ from watchkeep_gateway.errors import LineDead, SpoolFailed
 from watchkeep_gateway.fault_edges import reader_of
 from watchkeep_gateway.line import Line, Login
 from watchkeep_gateway.metrics import Metrics
+from watchkeep_gateway.presence import UplinkRules, will_of
 from watchkeep_gateway.report import ReportByException
 from watchkeep_gateway.server_clock import ServerClock
 from watchkeep_gateway.settings import GatewaySettings
@@ -36,7 +37,7 @@ from watchkeep_gateway.spool_file import open_spool
 from watchkeep_gateway.spool_reader import SpoolReader
 from watchkeep_gateway.stamps import FOLLOW_MS, StampClock
 from watchkeep_gateway.transaction import UPLINK, Rules
-from watchkeep_gateway.uplink import Uplink, UplinkRules, will_of
+from watchkeep_gateway.uplink import Uplink
 
 log = get_logger(__name__)
 

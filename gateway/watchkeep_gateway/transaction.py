@@ -10,12 +10,13 @@ import msgspec
 from watchkeep_core.messages import MAX_READINGS
 from watchkeep_core.topics import LANES, Lane
 from watchkeep_gateway import bounds
-from watchkeep_gateway.batching import Columns, Payload, data_payloads, event_payload, point_bytes
+from watchkeep_gateway.aliases import Aliases
+from watchkeep_gateway.batching import Columns, Payload, data_payloads, event_payload
 from watchkeep_gateway.config import SpoolTable
 from watchkeep_gateway.spool_file import new_epoch
-from watchkeep_gateway.spool_state import MAX_DIGESTS, MAX_POINTS_BYTES, LaneState, SpoolState, with_oldest
+from watchkeep_gateway.spool_state import MAX_DIGESTS, LaneState, SpoolState, with_oldest
 from watchkeep_gateway.statements import SQL
-from watchkeep_gateway.values import Delivery, DeviceEvent, PointKey, Points, Reading, Readings, Rejected, Unmapped
+from watchkeep_gateway.values import Delivery, DeviceEvent, Reading, Readings, Rejected, Unmapped
 
 MAX_REJECTED = 1_000
 """Rejected messages that are kept to be looked at; older ones go, the counter stays."""
@@ -69,9 +70,7 @@ class Transaction:
         self._connection = connection
         self._rules = rules
         self._now_ms = now_ms
-        self._aliases: dict[PointKey, int] = {}
-        self._fresh: dict[Points, tuple[int, ...]] = {}
-        self._known_equipment: set[str] | None = None
+        self.aliases = Aliases(connection, self.state, rules.units)
         self._digests: list[bytes] = []
 
     def deliver(self, deliveries: Iterable[Delivery]) -> None:
@@ -192,9 +191,7 @@ class Transaction:
     def result(self) -> SpoolState:
         """The state after COMMIT, with this transaction's aliases and digests in it."""
         state = self.state
-        if self._aliases:
-            state.aliases = state.aliases | self._aliases
-        state.aliases_of.update(self._fresh)
+        self.aliases.publish()
         for digest in self._digests:
             state.digests.append(digest)
             state.known_digests.add(digest)
@@ -216,7 +213,7 @@ class Transaction:
     def _add_readings(self, readings: Readings) -> None:
         if not readings:
             return
-        aliases = self._aliases_of(readings) if _sound(readings) else None
+        aliases = self.aliases.of(readings) if _sound(readings) else None
         if aliases is None:
             aliases, readings = self._sift(readings)
         most = max(self._rules.batch_readings, min(len(readings), MAX_READINGS))
@@ -224,27 +221,13 @@ class Transaction:
         self._append("data", data_payloads(columns, most))
         self.counts.readings += len(readings)
 
-    def _aliases_of(self, readings: Readings) -> list[int] | None:
-        """None when some point cannot have one."""
-        found: list[int] = []
-        for points in readings.points:
-            aliases = self.state.aliases_of.get(points) or self._fresh.get(points)
-            if aliases is None:
-                said = [self._alias_of(*key) for key in points.keys]
-                aliases = tuple(alias for alias in said if isinstance(alias, int))
-                if len(aliases) < len(said):
-                    return None
-                self._fresh[points] = aliases
-            found += aliases
-        return found
-
     def _sift(self, readings: Readings) -> tuple[list[int], Readings]:
         """Those that can be sent, with their aliases; the others are refused."""
         aliases: list[int] = []
         taken: list[int] = []
         refused: list[Rejected] = []
         for index, reading in enumerate(readings):
-            alias = _unsound(reading) or self._alias_of(reading.equipment, reading.metric)
+            alias = _unsound(reading) or self.aliases.of_point(reading.equipment, reading.metric)
             if isinstance(alias, int):
                 aliases.append(alias)
                 taken.append(index)
@@ -252,30 +235,6 @@ class Transaction:
                 refused.append(Rejected(self._now_ms, reading.equipment, alias, msgspec.json.encode(reading)))
         self._reject(refused)
         return aliases, readings.at(taken)
-
-    def _alias_of(self, equipment: str, metric: str) -> int | str:
-        """The alias, which may be a new one, or why there can be none."""
-        unit = self._rules.units.get(metric)
-        if unit is None:
-            return "unknown_metric"
-        key = (equipment, metric, unit)
-        alias = self.state.aliases.get(key)
-        if alias is None:
-            alias = self._aliases.get(key)
-        return self.declare(key) if alias is None else alias
-
-    def declare(self, key: PointKey) -> int | str:
-        """A new alias, never one that meant something else in this epoch."""
-        if self._known_equipment is None:
-            self._known_equipment = {equipment for equipment, _, _ in self.state.aliases}
-        size = point_bytes(key, self._known_equipment)
-        if self.state.points_bytes + size > MAX_POINTS_BYTES:
-            return "too_many_points"
-        alias = len(self.state.aliases) + len(self._aliases)
-        self._connection.execute(SQL["insert_alias"], (alias, *key))
-        self._aliases[key] = alias
-        self.state.points_bytes += size
-        return alias
 
     def _append(self, lane: Lane, payloads: Iterable[Payload]) -> None:
         state = self.state.lanes[lane]

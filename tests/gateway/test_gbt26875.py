@@ -35,7 +35,8 @@ from watchkeep_core.gbt26875 import (
     encode_unit,
 )
 from watchkeep_core.gbt26875.objects import DUTY_CHECK, SYNC_CLOCK
-from watchkeep_firmware_sim.gbt26875 import BURST, TransmissionDevice, TransmissionDevices
+from watchkeep_firmware_sim.gbt26875 import BURST, TransmissionDevices
+from watchkeep_firmware_sim.gbt26875_device import TransmissionDevice
 from watchkeep_firmware_sim.gbt26875_fleet import Component, FireAddress, Transmission
 from watchkeep_gateway.config import SpoolTable
 from watchkeep_gateway.config_file import read

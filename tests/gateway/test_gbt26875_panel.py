@@ -8,7 +8,7 @@ from watchkeep_core import vocabulary
 from watchkeep_core.gbt26875 import Dialect, Object, Place, Unit
 from watchkeep_core.messages import Event, decode, encode
 from watchkeep_gateway.batching import event_message
-from watchkeep_gateway.drivers.gbt26875 import panel as panel_module
+from watchkeep_gateway.drivers.gbt26875 import scopes
 from watchkeep_gateway.drivers.gbt26875.directory import Directory
 from watchkeep_gateway.drivers.gbt26875.panel import REPEAT_MS, Findings, Panel
 from watchkeep_gateway.drivers.gbt26875.supervision import (
@@ -275,7 +275,7 @@ def test_without_a_time_of_its_own_it_happened_when_it_came():
 
 
 def test_what_is_kept_is_bounded_and_no_alarm_is_lost_for_it(monkeypatch):
-    monkeypatch.setattr(panel_module, "MAX_ADDRESSES", 2)
+    monkeypatch.setattr(scopes, "MAX_ADDRESSES", 2)
     it = panel()
     for part in range(5):
         found = it.take(smoke(ALARM, place=Place(50, part)), NOW_MS)

@@ -20,6 +20,22 @@ LOG_EVERY_S = 10.0
 """Rejected messages are counted all, kept all, and logged this often."""
 
 
+class LineDriver:
+    """What drivers have in common that live in a line's thread; messages come when the line starts."""
+
+    _intake: "Intake"
+
+    @property
+    def alive(self) -> bool:
+        return True  # the line's thread has a check of its own
+
+    def start(self) -> None:
+        """Nothing to do."""
+
+    def stop(self) -> None:
+        self._intake.stop()
+
+
 class Intake:
     """One per driver; `take` runs in the line's thread and returns at once."""
 

@@ -6,13 +6,13 @@ from watchkeep_core.broker import Received
 from watchkeep_core.errors import MessageError
 from watchkeep_core.topics import require_id
 from watchkeep_gateway.codes import CodeReader
-from watchkeep_gateway.drivers.intake import Intake
+from watchkeep_gateway.drivers.intake import Intake, LineDriver
 from watchkeep_gateway.field_payload import digest, parse
 from watchkeep_gateway.line import Line
 from watchkeep_gateway.values import NOTHING, Delivery, DeviceEvent, Emit, Readings, Rejected
 
 
-class MqttBridge:
+class MqttBridge(LineDriver):
     """Reads `TOPIC/EQUIPMENT`; the line belongs to the caller."""
 
     def __init__(
@@ -36,16 +36,6 @@ class MqttBridge:
             self._raised[equipment][condition] = ""
         self._intake = Intake(name, line, emit, self._understand)
         line.subscribe([f"{topic}/#"], self._prefix, self._intake.take)
-
-    @property
-    def alive(self) -> bool:
-        return True  # it lives in the line's thread, which has a check of its own
-
-    def start(self) -> None:
-        """Nothing to do: messages come when the line starts."""
-
-    def stop(self) -> None:
-        self._intake.stop()
 
     def _understand(self, received: Received) -> Delivery:
         received_ms = received.received_at_ns // 1_000_000

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -17,6 +16,7 @@ from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_gateway.drivers.gbt26875.device import Device
 from watchkeep_gateway.drivers.gbt26875.listener import Connection, Listener, Seen
 from watchkeep_gateway.drivers.gbt26875.tables import ListenerTable
+from watchkeep_gateway.drivers.loop_thread import LoopThread
 from watchkeep_gateway.errors import SpoolClosed
 from watchkeep_gateway.values import Delivery, Emit, Rejected
 
@@ -65,13 +65,11 @@ class Gbt26875:
         self._listeners = [Listener(table, words, kinds, memory, (now_s(), clock_ms())) for table in tables]
         self._seen = Seen(digests)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="gbt26875", daemon=True)
+        self._thread = LoopThread(self.name, self._main)
 
     @property
     def alive(self) -> bool:
-        return self._thread.is_alive()
+        return self._thread.alive
 
     @property
     def ports(self) -> dict[str, int]:
@@ -91,22 +89,10 @@ class Gbt26875:
         self._thread.start()
 
     def stop(self) -> None:
-        if self._thread.ident is None:
+        if not self._thread.stop(STOP_TIMEOUT_S):
             for listener in self._listeners:
                 if listener.socket:
                     listener.socket.close()
-            self._loop.close()
-            return
-        with suppress(RuntimeError):  # the loop has ended already
-            self._loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join(STOP_TIMEOUT_S)
-
-    def _run(self) -> None:
-        try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._main())
-        except Exception:
-            log.exception("gbt26875_died")
 
     async def _main(self) -> None:
         servers = [
@@ -114,17 +100,18 @@ class Gbt26875:
             for one in self._listeners
         ]
         log.info("gbt26875_listens", ports=self.ports)
-        while not self._ending.is_set():
+        ending = self._thread.ending
+        while not ending.is_set():
             for listener in self._listeners:
                 try:
                     self._tick(listener)
                 except SpoolClosed:
-                    self._ending.set()
+                    ending.set()
                 except Exception:
                     log.exception("gbt26875_tick_failed", listener=listener.table.name)
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
-                    await self._ending.wait()
+                    await ending.wait()
         await self._say_goodbye()
         for server in servers:
             server.close()
@@ -134,7 +121,7 @@ class Gbt26875:
         """To all, also to those who are just being let in: asyncio leaks them when the server is closed before."""
         for listener in self._listeners:
             if listener.socket:
-                self._loop.remove_reader(listener.socket)
+                asyncio.get_running_loop().remove_reader(listener.socket)
         for task in list(self._tasks):
             task.cancel()
         deadline_s = time.monotonic() + 2 * CLOSE_S
@@ -145,7 +132,7 @@ class Gbt26875:
 
     async def _accept(self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or self._ending.is_set() or len(listener.connections) >= listener.table.max_connections:
+        if task is None or self._thread.ending.is_set() or len(listener.connections) >= listener.table.max_connections:
             log.warning("gbt26875_not_let_in", listener=listener.table.name, connections=len(listener.connections))
             await _close(writer)
             return
@@ -255,8 +242,8 @@ class Gbt26875:
     def _on_disk(self, connection: Connection, digest: bytes, answer: bytes, done: "Future[None]") -> None:
         """In the spool's thread, or at once."""
         if done.exception() is None:
-            with suppress(RuntimeError):  # the loop has ended: the device sends it again
-                self._loop.call_soon_threadsafe(self._confirm, connection, digest, answer)
+            # Not confirmed when the loop has ended: the device sends it again.
+            self._thread.call(self._confirm, connection, digest, answer)
 
     def _confirm(self, connection: Connection, digest: bytes, answer: bytes) -> None:
         self._seen.settle(digest)

@@ -5,7 +5,7 @@ neither a repetition nor a restart makes or loses an edge.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from watchkeep_core.gbt26875 import Dialect, Object, Unit, address_text
@@ -14,15 +14,13 @@ from watchkeep_core.messages import AttributeValue
 from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_core.vocabulary_fire import FireBit, FireCode
 from watchkeep_gateway.drivers.gbt26875.directory import Directory
+from watchkeep_gateway.drivers.gbt26875.scopes import Scope, Scopes, is_of_device, key_of, ones
 from watchkeep_gateway.drivers.gbt26875.tables import CLOCK_METRIC
 from watchkeep_gateway.values import DeviceEvent, Reading
 
 REPEAT_MS = 60_000
 """A life-safety condition that still stands is told again when the device stamps it this much later: a new alarm
 of a panel that never says that the old one is over. Younger stamps are the same alarm, repeated."""
-
-MAX_ADDRESSES = 20_000
-"""Addresses whose status is kept; the largest panels have half as many. Beyond it every status is told as new."""
 
 MEMORY = "gbt26875/"
 
@@ -37,23 +35,6 @@ class Findings:
     """Why something in it has no place here; the unit is kept."""
     remember: dict[str, str | None] = field(default_factory=dict)
     duty_answered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Whose status it is; `key` is stable, as it stands in the spool's memory."""
-
-    key: str
-    system: tuple[int, int] | None
-    """Type and address; None = the device itself."""
-    equipment: str
-    bits: Mapping[int, FireBit]
-    conditions: Mapping[int, str]
-    """Bit to condition, where the address means something else than the bit."""
-
-    def condition(self, bit: int) -> str:
-        row = self.bits.get(bit)
-        return self.conditions.get(bit) or (row.condition if row else None) or ""
 
 
 class Panel:
@@ -73,7 +54,7 @@ class Panel:
         self._words = words
         self._started_ms = started_ms
         self._prefix = f"{MEMORY}{address_text(directory.number)}/"
-        self._scopes: dict[str, _Scope] = {}
+        self._scopes = Scopes(directory, words.fire)
         self._told: dict[str, int] = {}
         self._told_ms: dict[tuple[str, int], int] = {}
         self._active: Counter[tuple[str, str]] = Counter()
@@ -102,7 +83,7 @@ class Panel:
         return found
 
     def _status(self, found: Findings, kind: int, thing: Object, at_ms: int) -> None:
-        scope = self._scope(_key(kind, thing))
+        scope = self._scopes.find(key_of(kind, thing))
         if scope is None:
             found.unplaced.append(_nowhere(thing))
             return
@@ -113,7 +94,7 @@ class Panel:
         self._tell(found, scope, word, at_ms, self._attributes(thing, kind))
 
     def _operation(self, found: Findings, kind: int, thing: Object, at_ms: int) -> None:
-        scope = self._scope(f"m.{_key(kind, thing)}")
+        scope = self._scopes.find(f"m.{key_of(kind, thing)}")
         if scope is None:
             found.unplaced.append(_nowhere(thing))
             return
@@ -156,22 +137,22 @@ class Panel:
 
     def _info(self, found: Findings, kind: int, thing: Object, at_ms: int) -> None:
         row = self._words.fire.upload_types[kind]
-        equipment = self._directory.of(_key(kind, thing)) or self._directory.own
+        equipment = self._directory.of(key_of(kind, thing)) or self._directory.own
         attributes = self._attributes(thing, kind) | {"told": row.en, "told_zh": row.zh}
         if kind in (types.VERSION, types.DEVICE_VERSION):
             attributes["version"] = f"{thing.version[0]}.{thing.version[1]}"
-        raw = f"{kind}:{_key(kind, thing)}"
+        raw = f"{kind}:{key_of(kind, thing)}"
         found.events.append(
             DeviceEvent(at_ms, equipment, "fire_device_info", True, raw, self._directory.profile, attributes)
         )
 
     def _tell(
-        self, found: Findings, scope: _Scope, word: int, at_ms: int, attributes: Mapping[str, AttributeValue]
+        self, found: Findings, scope: Scope, word: int, at_ms: int, attributes: Mapping[str, AttributeValue]
     ) -> None:
         """The edges from what was told of this address to `word`."""
         old = self._told.get(scope.key, 0)
-        for bit in _ones(word):
-            condition = scope.condition(bit) if bit else self._words.fire.bit0.test_condition
+        for bit in ones(word):
+            condition = self._condition(scope, bit)
             if not condition:
                 continue
             if old >> bit & 1 == 0:
@@ -184,11 +165,11 @@ class Panel:
         self._keep(found, scope.key, word)
 
     def _lower(
-        self, found: Findings, scope: _Scope, bits: int, at_ms: int, attributes: Mapping[str, AttributeValue]
+        self, found: Findings, scope: Scope, bits: int, at_ms: int, attributes: Mapping[str, AttributeValue]
     ) -> None:
         """What is over. Several addresses may be one equipment: its condition is over with the last of them."""
-        for bit in _ones(bits):
-            condition = scope.condition(bit) if bit else self._words.fire.bit0.test_condition
+        for bit in ones(bits):
+            condition = self._condition(scope, bit)
             if not condition:
                 continue
             self._active[scope.equipment, condition] -= 1
@@ -197,7 +178,7 @@ class Panel:
                 del self._active[scope.equipment, condition]
                 found.events.append(self._event(scope, bit, condition, False, at_ms, attributes))
 
-    def _clear(self, found: Findings, by: _Scope, names: set[str], at_ms: int) -> None:
+    def _clear(self, found: Findings, by: Scope, names: set[str], at_ms: int) -> None:
         """A reset takes back what the addresses of its system had told; one of the device itself, of all systems."""
         if not names:
             return
@@ -205,7 +186,7 @@ class Panel:
             scope = self._scopes[key]
             if by.system not in (None, (0, 0)) and scope.system not in (None, by.system):
                 continue
-            over = sum(1 << bit for bit in _ones(word) if bit and _name(scope.bits.get(bit)) in names)
+            over = sum(1 << bit for bit in ones(word) if bit and _name(scope.bits.get(bit)) in names)
             if over:
                 self._lower(found, scope, over, at_ms, {"cleared_by": by.key})
                 self._keep(found, key, word & ~over)
@@ -225,7 +206,7 @@ class Panel:
 
     def _event(
         self,
-        scope: _Scope,
+        scope: Scope,
         bit: int,
         condition: str,
         active: bool,
@@ -239,7 +220,7 @@ class Panel:
 
     def _attributes(self, thing: Object, kind: int) -> dict[str, AttributeValue]:
         found: dict[str, AttributeValue] = {"device": self._directory.own}
-        if not _is_of_device(kind):
+        if not is_of_device(kind):
             found |= {"system": thing.system, "system_address": thing.address}
         if kind in (types.COMPONENT_STATUS, types.COMPONENT_CONFIG):
             code = self._component(thing)
@@ -253,45 +234,21 @@ class Panel:
         unknown = FireCode(zh=f"类型 {thing.component}", en=f"Type {thing.component}")
         return self._words.fire.component_types.get(thing.component, unknown)
 
-    def _scope(self, key: str) -> _Scope | None:
-        """Of a key; None = of an address that is nobody's."""
-        known = self._scopes.get(key)
-        if known is None:
-            equipment = self._directory.of(key.removeprefix("m."))
-            if equipment is None:
-                return None
-            known = _Scope(key, *self._meaning(key, equipment))
-            if len(self._scopes) < MAX_ADDRESSES:
-                self._scopes[key] = known
-        return known
-
-    def _meaning(
-        self, key: str, equipment: str
-    ) -> tuple[tuple[int, int] | None, str, Mapping[int, FireBit], Mapping[int, str]]:
-        fire = self._words.fire
-        kind, *numbers = key.removeprefix("m.").split(".")
-        system = (int(numbers[0]), int(numbers[1])) if numbers else None
-        if key.startswith("m."):
-            return system, equipment, fire.operation_bits, {}
-        if kind == "d":
-            return system, equipment, fire.device_bits, {}
-        if kind == "s":
-            row = fire.system_types.get(int(numbers[0]))
-            return system, equipment, fire.system_bits, row.conditions if row else {}
-        row = fire.component_types.get(int(numbers[2]))
-        return system, equipment, fire.component_bits, row.conditions if row else {}
+    def _condition(self, scope: Scope, bit: int) -> str | None:
+        """What a bit of a status means; bit 0 is the same everywhere."""
+        return scope.condition(bit) if bit else self._words.fire.bit0.test_condition
 
     def _restore(self, key: str, word: int) -> None:
         """An address whose equipment the configuration has changed meanwhile goes on under the new one."""
         try:
-            scope = self._scope(key)
+            scope = self._scopes.find(key)
         except (ValueError, IndexError):
             return
         if scope is None:
             return
         self._told[key] = word
-        for bit in _ones(word):
-            condition = scope.condition(bit) if bit else self._words.fire.bit0.test_condition
+        for bit in ones(word):
+            condition = self._condition(scope, bit)
             if condition:
                 self._active[scope.equipment, condition] += 1
 
@@ -299,23 +256,6 @@ class Panel:
 def _name(bit: FireBit | None) -> str:
     """As `clears` names it: whoever presses the alarm, it is an alarm."""
     return bit.id.removeprefix("manual_") if bit else ""
-
-
-def _ones(word: int) -> Iterator[int]:
-    return (bit for bit in range(word.bit_length()) if word >> bit & 1)
-
-
-def _is_of_device(kind: int) -> bool:
-    return kind in (types.DEVICE_STATUS, types.DEVICE_OPERATION, types.DEVICE_VERSION, types.DEVICE_CONFIG)
-
-
-def _key(kind: int, thing: Object) -> str:
-    """`d`, `s.SYSTEM.ADDRESS` or `c.SYSTEM.ADDRESS.TYPE.ZONE-PART`."""
-    if _is_of_device(kind):
-        return "d"
-    if kind in (types.COMPONENT_STATUS, types.COMPONENT_CONFIG):
-        return f"c.{thing.system}.{thing.address}.{thing.component}.{thing.place}"
-    return f"s.{thing.system}.{thing.address}"
 
 
 def _nowhere(thing: Object) -> str:

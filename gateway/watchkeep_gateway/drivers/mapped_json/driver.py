@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from watchkeep_core.broker import Received
 from watchkeep_core.errors import MessageError
-from watchkeep_gateway.drivers.intake import Intake
+from watchkeep_gateway.drivers.intake import Intake, LineDriver
 from watchkeep_gateway.drivers.mapped_json.reader import Found, TableReader, document_of
 from watchkeep_gateway.drivers.mapped_json.tables import MappedJsonTable, completed
 from watchkeep_gateway.drivers.mapping import Edges
@@ -13,7 +13,7 @@ from watchkeep_gateway.line import Line
 from watchkeep_gateway.values import NOTHING, Delivery, Emit, Readings, Rejected
 
 
-class MappedJson:
+class MappedJson(LineDriver):
     """The line belongs to the caller; nothing is ever published."""
 
     def __init__(
@@ -37,16 +37,6 @@ class MappedJson:
         for prefix in dict.fromkeys(pattern.topic_prefix for pattern in patterns):
             filters = dict.fromkeys(pattern.topic_filter for pattern in patterns if pattern.topic_prefix == prefix)
             line.subscribe(list(filters), prefix, self._intake.take)
-
-    @property
-    def alive(self) -> bool:
-        return True  # it lives in the line's thread, which has a check of its own
-
-    def start(self) -> None:
-        """Nothing to do: messages come when the line starts."""
-
-    def stop(self) -> None:
-        self._intake.stop()
 
     def _understand(self, received: Received) -> Delivery:
         received_ms = received.received_at_ns // 1_000_000

@@ -19,7 +19,7 @@ from watchkeep_gateway.tables import Declared, Path, Problem, Table
 TimeFormat = Literal["ms", "s", "iso", "auto", "none"]
 """auto: ISO 8601 text, else s or ms by size. none: nothing is stamped, the receive time is taken."""
 
-PRESETS = ("chirpstack", "zigbee2mqtt")
+Preset = Literal["", "chirpstack", "zigbee2mqtt"]
 
 
 class ValueRow(MappingRow, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class TimeTable(Table, frozen=True):
 
 
 class MappedJsonTable(BrokerTable, frozen=True, kw_only=True):
-    preset: Literal["", "chirpstack", "zigbee2mqtt"] = ""
+    preset: Preset = ""
     """What the fields below are when they are not given; its rows follow the given ones."""
     topic: str = ""
     """Topic with named levels, `zigbee2mqtt/{device}`; each is one level."""

@@ -3,13 +3,12 @@
 import asyncio
 import logging
 import random
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from watchkeep_core.logs import get_logger
+from watchkeep_gateway.drivers.loop_thread import LoopThread
 from watchkeep_gateway.drivers.modbus.decode import Code, sources
 from watchkeep_gateway.drivers.modbus.line import DeviceSilent, Line, Poll, Unit, connect, lines, poll
 from watchkeep_gateway.drivers.modbus.tables import Tables
@@ -59,13 +58,11 @@ class Modbus:
         self._fault_of = fault_of
         self._edges = _edges(tables, memory or {})
         self._clock_ms = clock_ms
-        self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="modbus", daemon=True)
+        self._thread = LoopThread(self.name, self._main)
 
     @property
     def alive(self) -> bool:
-        return self._thread.is_alive()
+        return self._thread.alive
 
     def start(self) -> None:
         # It logs an error for each silence; we log, and keep as a link's state, when that changes.
@@ -73,27 +70,18 @@ class Modbus:
         self._thread.start()
 
     def stop(self) -> None:
-        with suppress(RuntimeError):  # the loop has ended by itself
-            self._loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join(STOP_TIMEOUT_S)
-
-    def _run(self) -> None:
-        try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._main())
-        except Exception:
-            log.exception("modbus_died")
+        self._thread.stop(STOP_TIMEOUT_S)
 
     async def _main(self) -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._serve(line)) for line in lines(self._tables)]
-            await self._ending.wait()
+            await self._thread.ending.wait()
             for task in tasks:  # one may be waiting for a unit with a long timeout
                 task.cancel()
 
     async def _serve(self, line: Line) -> None:
         try:
-            while not self._ending.is_set():  # Python 3.11's wait_for can swallow a cancel
+            while not self._thread.ending.is_set():  # Python 3.11's wait_for can swallow a cancel
                 unit = min(line.units, key=lambda each: due_s(each, line))
                 wait_s = due_s(unit, line) - time.monotonic()
                 if wait_s > 0:

@@ -10,7 +10,7 @@ from functools import partial
 from watchkeep_core.broker import BrokerUnreachable, PublishRefused, Received, TooManyOutstanding, Will
 from watchkeep_core.errors import MessageError, WatchkeepError
 from watchkeep_core.logs import get_logger
-from watchkeep_gateway.drivers.intake import Intake
+from watchkeep_gateway.drivers.intake import Intake, LineDriver
 from watchkeep_gateway.drivers.mapping import Edges
 from watchkeep_gateway.drivers.sparkplug.memory import recall, to_remember
 from watchkeep_gateway.drivers.sparkplug.nodes import KINDS, MAX_NODES, Kind, Nodes
@@ -37,7 +37,7 @@ def host_state(host_id: str, online: bool, t_ms: int) -> Will:
     return Will(f"{ROOT}/STATE/{host_id}", json.dumps({"online": online, "timestamp": t_ms}).encode())
 
 
-class Sparkplug:
+class Sparkplug(LineDriver):
     """Hears the groups of one table; the line belongs to the caller."""
 
     def __init__(
@@ -74,10 +74,6 @@ class Sparkplug:
         topics = [f"{ROOT}/{group}/{kind}/#" for group in table.groups or ("+",) for kind in KINDS]
         line.subscribe([*topics, *([host.topic] if host else [])], f"{ROOT}/", self._receive)
         line.watch(self._line_changed)
-
-    @property
-    def alive(self) -> bool:
-        return True  # it lives in the line's thread, which has a check of its own
 
     def start(self) -> None:
         """Messages come when the line starts; what an earlier run knew is told at once."""
