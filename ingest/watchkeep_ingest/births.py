@@ -1,25 +1,32 @@
-"""A birth gives aliases their series; what contradicts the register or the epoch is refused (ARCHITECTURE §3)."""
+"""A birth gives aliases their series; what contradicts the register or the epoch is refused (ARCHITECTURE §3). Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from psycopg import Connection
-from psycopg.sql import SQL
-
-from watchkeep_core.database import queries
-from watchkeep_core.estate import register_unclaimed
-from watchkeep_core.messages import Birth, PointDeclaration
+from watchkeep_core.messages import PointDeclaration
 from watchkeep_core.topics import GatewayRef
 from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_ingest.incoming import Problem
-from watchkeep_ingest.register import FOREIGN, AliasTable, Register
+from watchkeep_ingest.register import FOREIGN, AliasTable
 
 OVER_CAP = "over_cap"
 UNIT_MISMATCH = "unit_mismatch"
 UNKNOWN_ALIAS = "unknown_alias"
 
 _NAMED = 5  # offending aliases that a dead letter's detail names
+
+_AT_ONCE = 20_000
+"""Points of births whose statements are shared: 10 MB or so; one birth has 10,000 at most."""
+
+
+class Born(NamedTuple):
+    """What one birth says."""
+
+    source: GatewayRef
+    epoch: str
+    """Of the data lane."""
+    declared: Sequence[PointDeclaration]
 
 
 class Point(NamedTuple):
@@ -47,7 +54,7 @@ class Plan:
 def plan(
     declared: Sequence[PointDeclaration],
     table: AliasTable,
-    points: dict[tuple[str, str], Point],
+    points: Mapping[tuple[str, str], Point],
     room: int,
     words: Vocabulary,
     foreign: Collection[str] = (),
@@ -90,36 +97,22 @@ def plan(
     return Plan(made.known, made.register, made.refused, problem)
 
 
-def apply(
-    conn: Connection, register: Register, source: GatewayRef, birth: Birth, cap: int, words: Vocabulary
-) -> Problem | None:
-    """Enter a birth's aliases; the problem, if any, is for the dead letter. `cap` = unclaimed points per gateway."""
-    key = (source, birth.data_epoch)
-    table = register.reload(conn, [key])[key]
-    points = _points(conn, source, birth.points)
-    foreign = _foreign(conn, source, birth.equipment)
-    made = plan(birth.points, table, points, cap - _unclaimed(conn, source), words, foreign)
-    if made.problem is not None and not (made.known or made.register or made.refused):
-        return made.problem
-    homeless = [  # known points that no gateway has reported so far
-        declared
-        for declared in birth.points
-        if declared.alias in made.known and points[declared.equipment, declared.metric].gateway is None
-    ]
-    entered = register_unclaimed(
-        conn,
-        source.community,
-        source.gateway,
-        [(d.equipment, d.metric, d.unit, d.period_s) for d in (*made.register, *homeless)],
-    )
-    pairs = {**made.known, **{d.alias: entered[d.equipment, d.metric] for d in made.register}}
-    fresh = {alias: series for alias, series in pairs.items() if alias not in table.pairs()}
-    if fresh:
-        row = {"community": source.community, "gateway": source.gateway, "epoch": birth.data_epoch}
-        conn.execute(_sql("insert_aliases"), {**row, "aliases": list(fresh), "series": list(fresh.values())})
-    meant = {alias: series for alias, series in table.pairs().items() if made.refused.get(alias) != FOREIGN}
-    register.learn(key, AliasTable.of({**meant, **pairs}, made.refused))
-    return made.problem
+def rounds(born: Sequence[Born]) -> list[list[Born]]:
+    """Births in their order, cut where one may depend on one before: the same gateway, or the same equipment."""
+    found: list[list[Born]] = []
+    taken: set[tuple[str, str, bool]] = set()
+    points = 0
+    for birth in born:
+        source = birth.source
+        mine = {(source.community, equipment, True) for equipment in {each.equipment for each in birth.declared}}
+        mine.add((source.community, source.gateway, False))
+        points += len(birth.declared)
+        if not found or points > _AT_ONCE or not mine.isdisjoint(taken):
+            found.append([])
+            taken, points = set(), len(birth.declared)
+        found[-1].append(birth)
+        taken |= mine
+    return found
 
 
 def _unit(point: Point | None, metric: str, words: Vocabulary) -> str | None:
@@ -128,27 +121,3 @@ def _unit(point: Point | None, metric: str, words: Vocabulary) -> str | None:
         return point.unit
     known = words.metrics.get(metric)
     return known.unit if known else None
-
-
-def _points(conn: Connection, source: GatewayRef, declared: Sequence[PointDeclaration]) -> dict[tuple[str, str], Point]:
-    row = {
-        "community": source.community,
-        "equipment": [point.equipment for point in declared],
-        "metrics": [point.metric for point in declared],
-    }
-    found = conn.execute(_sql("find_points"), row).fetchall()
-    return {(equipment, metric): Point(series, unit, gateway) for equipment, metric, series, unit, gateway in found}
-
-
-def _foreign(conn: Connection, source: GatewayRef, equipment: Iterable[str]) -> set[str]:
-    row = {"community": source.community, "gateway": source.gateway, "equipment": list(equipment)}
-    return {name for (name,) in conn.execute(_sql("find_strangers"), row)}
-
-
-def _unclaimed(conn: Connection, source: GatewayRef) -> int:
-    row = conn.execute(_sql("count_unclaimed"), {"community": source.community, "gateway": source.gateway}).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _sql(name: str) -> SQL:
-    return queries("watchkeep_ingest", "sql/content.sql")[name]

@@ -124,7 +124,6 @@ class Columns:
     """Receive time of each portion."""
     alias: Ints
     time_us: Ints
-    received_us: Ints
     value: NDArray[np.float64]
     quality: NDArray[np.uint8]
 
@@ -153,10 +152,14 @@ class Columns:
             arrival_us=arrival_us,
             alias=np.concatenate([each.alias for each in readings]),
             time_us=time_us,
-            received_us=np.repeat(arrival_us, sizes),
             value=np.concatenate([each.value for each in readings]),
             quality=quality,
         )
+
+    @property
+    def received_us(self) -> Ints:
+        """Of each reading."""
+        return np.repeat(self.arrival_us, self.sizes)
 
     def of_each(self, values: Sequence[int], dtype: Any = np.int64) -> NDArray[Any]:
         """One value per stream → one per reading."""

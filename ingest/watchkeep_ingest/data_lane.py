@@ -2,11 +2,10 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 from psycopg import Connection
@@ -20,14 +19,17 @@ from watchkeep_core.topics import GatewayRef, Lane, partition_of
 from watchkeep_core.vocabulary import load
 from watchkeep_ingest import batches, births, metrics, parking
 from watchkeep_ingest.accounts import Tally
-from watchkeep_ingest.columns import Bools, Columns, Ints, Portion, Readings, Rows
+from watchkeep_ingest.aside import park, put_aside
+from watchkeep_ingest.columns import Bools, Columns, Portion, Readings, Rows
+from watchkeep_ingest.draft import Draft, Drafts
+from watchkeep_ingest.enter import enter
 from watchkeep_ingest.flood import BACKLOG_US, FloodGuard
 from watchkeep_ingest.incoming import Decoded, Problem
 from watchkeep_ingest.keeping import Keeping
 from watchkeep_ingest.lane import REPLAY_FROM_US, REPLAY_UNTIL_US, UNKNOWN_GATEWAY, BatchTooWide, Handled
 from watchkeep_ingest.ledger import Key
+from watchkeep_ingest.newest import Newest
 from watchkeep_ingest.register import Register
-from watchkeep_ingest.resolve import Quarantined, Resolution, resolve
 from watchkeep_ingest.status import Notes
 
 log = get_logger(__name__)
@@ -70,13 +72,16 @@ class DataLane:
         self._flood = flood or FloodGuard(0)
         self._words = load()
         self._register = Register()
+        self._drafts = Drafts(self._register)
         self._keeping = Keeping()
         self._days: set[date] = set()
-        self._newest: Ints = np.empty(0, np.int64)
+        self._newest = Newest()
         self._unpark: dict[Key, int] = {}  # → the last parked row looked at
         self._flooded: defaultdict[GatewayRef, set[str]] = defaultdict(set)  # → epochs
         self._asked_s: dict[Key, float] = {}
-        self._births: dict[GatewayRef, bytes] = {}  # → digest: a birth may be 256 kB, and there are 10,000 gateways
+        self._births_known: dict[
+            GatewayRef, bytes
+        ] = {}  # → digest: a birth may be 256 kB, and there are 10,000 gateways
         self._pass = _Pass()
 
     def waiting(self) -> set[int]:
@@ -87,29 +92,21 @@ class DataLane:
         metrics.FLOODING.set(len(self._flood.flooding))
         return {partition_of(source.community) for source, _ in self._unpark}
 
+    def prepare(self, messages: Sequence[Decoded]) -> None:
+        if portions := _portions(messages):
+            self._drafts.make(portions)
+
     def handle(self, conn: Connection, accepted: Sequence[Decoded], tally: Tally) -> Handled:
         self._pass = _Pass()
         handled = Handled()
-        born = [message for message in accepted if isinstance(message.content, Birth)]
-        streams = {message.stream for message in accepted if message.stream}
-        sources = {stream.source for stream in streams} | {m.topic.source for m in born if m.topic}
+        sources = _sources(accepted)
         modes = self._register.modes(conn, sources, time.monotonic())
-        strangers = {stream for stream in streams if stream.source not in modes}
-        portions: list[Portion] = []
+        if sources != modes.keys():
+            accepted = _without_strangers(accepted, modes, handled)
         # Births first: within an epoch an alias has one meaning, so readings before their birth gain, and none loses.
-        for message in born:
-            if message.topic is not None and message.topic.source not in modes:
-                handled.dead.append(_stranger(message, message.topic.source))
-            elif isinstance(message.content, Birth):
-                self._birth(conn, message, message.content, handled)
-        for message in accepted:
-            stream = message.stream
-            if stream in strangers:
-                handled.dead.append(_stranger(message, stream.source))
-            elif isinstance(message.content, Readings):
-                portions.append(_portion(message, message.content))
-        if portions:
-            columns = Columns.of(portions)
+        self._births(conn, accepted, handled)
+        if portions := _portions(accepted):
+            columns = self._drafts.columns_of(portions)
             for number, size in zip(columns.stream.tolist(), columns.sizes.tolist(), strict=True):
                 tally[columns.streams[number].partition]["decoded"] += size
             held = self._beyond_limit(portions, columns)
@@ -149,34 +146,40 @@ class DataLane:
             else:
                 self._unpark[key] = cursor
         if len(done.stored):
-            last = _lasts(done.stored.series)
-            self._grow(int(done.stored.series[-1]))
-            series = done.stored.series[last]
-            self._newest[series] = np.maximum(self._newest[series], done.stored.time_us[last])
+            series, newest_us = self._newest.note(done.stored)
             if done.received_us:
-                self._notes.clocks.note(series, done.stored.time_us[last], done.received_us)
+                self._notes.clocks.note(series, newest_us, done.received_us)
         self._notes.add(done.notes)
         self._pass = _Pass()
 
     def rolled_back(self) -> None:
         self._register.forget()
-        self._births.clear()
+        self._births_known.clear()
         self._asked_s.clear()
         self._days.clear()  # a day may have been dropped by the retention of raw readings
         self._pass = _Pass()
 
-    def _birth(self, conn: Connection, message: Decoded, birth: Birth, handled: Handled) -> None:
-        digest = blake2b(message.incoming.payload, digest_size=16).digest()
-        if message.topic is None or self._births.get(message.topic.source) == digest:
-            return  # retained, and our session has reconnected
-        source = message.topic.source
-        problem = births.apply(conn, self._register, source, birth, self._cap, self._words)
-        if problem is not None:
-            handled.dead.append(message.refused(problem))
-        self._births[source] = digest
-        self._asked_s.pop((source, birth.data_epoch), None)
-        for epoch in {birth.data_epoch, *parking.epochs(conn, source)}:
-            self._unpark[source, epoch] = 0
+    def _births(self, conn: Connection, accepted: Sequence[Decoded], handled: Handled) -> None:
+        fresh: list[Decoded] = []
+        born: list[births.Born] = []
+        for message in accepted:
+            if message.topic is None or not isinstance(message.content, Birth):
+                continue
+            source, birth = message.topic.source, message.content
+            digest = blake2b(message.incoming.payload, digest_size=16).digest()
+            if self._births_known.get(source) != digest:  # else retained, and our session has reconnected
+                self._births_known[source] = digest
+                fresh.append(message)
+                born.append(births.Born(source, birth.data_epoch, birth.points))
+        if not born:
+            return
+        problems = enter(conn, self._register, born, self._cap, self._words)
+        handled.dead += [message.refused(why) for message, why in zip(fresh, problems, strict=True) if why is not None]
+        keys = [(each.source, each.epoch) for each in born]
+        for key in keys:
+            self._asked_s.pop(key, None)
+        for key in parking.epochs(conn, {source for source, _ in keys}):
+            self._unpark[key] = 0
 
     def _beyond_limit(self, portions: Sequence[Portion], columns: Columns) -> Bools:
         """Which portions the flood guard does not let pass."""
@@ -196,10 +199,8 @@ class DataLane:
         return beyond
 
     def _hold(self, conn: Connection, held: list[Portion], tally: Tally) -> None:
-        parking.insert(conn, [parking.whole(portion, parking.RATE_LIMIT) for portion in held])
+        park(conn, [parking.whole(portion, parking.RATE_LIMIT) for portion in held], tally)
         self._pass.held = held
-        for portion in held:
-            tally[portion.stream.partition]["parked"] += len(portion.readings)
 
     def _readings(
         self,
@@ -214,50 +215,30 @@ class DataLane:
         if not portions:
             return
         columns = columns or Columns.of(portions)
-        resolution = self._resolve(conn, portions, columns, modes)
-        self._settle(conn, portions, resolution, tally)
-        for parked in resolution.parked:
+        replay = [modes[stream.source] for stream in columns.streams]
+        draft = self._draft(conn, portions, columns, replay)
+        put_aside(conn, portions, draft.resolution, tally)
+        for parked in draft.resolution.parked:
             if parked.reason == births.UNKNOWN_ALIAS:
                 self._ask(parked.portion.stream.key, handled)
-        self._note(portions, columns, modes)
-        rows = resolution.stored.sorted()
-        if len(rows):
-            self._copy(conn, rows)
-            self._count_stored(rows, tally)
-            handled.rows = batches.of_readings(conn, rows)
-        self._pass.stored = rows
+        self._note(portions, columns, replay)
+        if len(draft.rows):
+            self._copy(conn, draft)
+            self._count_stored(draft.rows, tally)
+            handled.rows = batches.of_readings(conn, draft.rows)
+        self._pass.stored = draft.rows
 
-    def _resolve(
-        self, conn: Connection, portions: list[Portion], columns: Columns, modes: dict[GatewayRef, bool]
-    ) -> Resolution:
+    def _draft(self, conn: Connection, portions: list[Portion], columns: Columns, replay: Sequence[bool]) -> Draft:
         keys = [stream.key for stream in columns.streams]
         tables = self._register.tables(conn, set(keys))
-        replay = [modes[source] for source, _ in keys]
-        resolution = resolve(portions, columns, [tables[key] for key in keys], replay)
-        doubtful = {parked.portion.stream.key for parked in resolution.parked if parked.reason == births.UNKNOWN_ALIAS}
+        draft = self._drafts.take(portions, columns, [tables[key] for key in keys], replay)
+        parked = draft.resolution.parked
+        doubtful = {each.portion.stream.key for each in parked if each.reason == births.UNKNOWN_ALIAS}
         again = self._register.reload(conn, list(doubtful))  # another worker may have been told meanwhile
-        fresh = any(again[key].pairs() != tables[key].pairs() for key in doubtful)
-        tables.update(again)
-        if fresh:
-            resolution = resolve(portions, columns, [tables[key] for key in keys], replay)
-        return resolution
-
-    def _settle(self, conn: Connection, portions: list[Portion], resolution: Resolution, tally: Tally) -> None:
-        """Write what is quarantined and parked; take what was parked and is no longer out of its table."""
-        untouched = {each.portion.parked_id for each in resolution.parked if parking.is_unchanged(each)}
-        taken = [p for p in portions if p.parked_id is not None and p.parked_id not in untouched]
-        parking.delete(conn, taken)
-        for portion in taken:
-            tally[portion.stream.partition]["parked"] -= len(portion.readings)
-        parked = [each for each in resolution.parked if not parking.is_unchanged(each)]
-        parking.insert(conn, parked)
-        for each in parked:
-            tally[each.portion.stream.partition]["parked"] += len(each.data.alias)
-        quarantined = resolution.quarantined
-        if len(quarantined.rows):
-            conn.execute(_sql("insert_quarantine"), _quarantine_row(portions, quarantined))
-            for number in quarantined.portion.tolist():
-                tally[portions[number].stream.partition]["quarantined"] += 1
+        if any(again[key].pairs() != tables[key].pairs() for key in doubtful):
+            tables.update(again)
+            draft = Draft.of(portions, columns, [tables[key] for key in keys], replay)
+        return draft
 
     def _ask(self, key: Key, handled: Handled) -> None:
         now_s = time.monotonic()
@@ -265,9 +246,8 @@ class DataLane:
             self._asked_s[key] = now_s
             handled.rebirths.append(key[0])
 
-    def _note(self, portions: list[Portion], columns: Columns, modes: dict[GatewayRef, bool]) -> None:
+    def _note(self, portions: list[Portion], columns: Columns, replays: Sequence[bool]) -> None:
         """A gateway's messages of one batch are one note: their newest arrival and stamp."""
-        replays = [modes[stream.source] for stream in columns.streams]
         if portions[0].parked_id is None:  # live and parked ones never share a batch
             newest, arrival = (np.zeros(len(replays), np.int64) for _ in range(2))
             np.maximum.at(newest, columns.stream, columns.newest_us)
@@ -289,7 +269,8 @@ class DataLane:
             mark, community = int(possible.max()), portion.source.community
             self._pass.watermarks[community] = max(mark, self._pass.watermarks.get(community, mark))
 
-    def _copy(self, conn: Connection, rows: Rows) -> None:
+    def _copy(self, conn: Connection, draft: Draft) -> None:
+        rows = draft.rows
         first, last = int(rows.time_us.min()) // _DAY_US, int(rows.time_us.max()) // _DAY_US
         numbers = [first] if first == last else np.unique(rows.time_us // _DAY_US).tolist()
         days = {_day(number) for number in numbers}
@@ -300,57 +281,45 @@ class DataLane:
             self._pass.days = days
         self._keeping.before_copy(conn, rows)
         with conn.cursor() as cursor, cursor.copy(_sql("copy_readings")) as copy:
-            copy.write(rows.to_copy())
+            copy.write(draft.encoded)
         self._keeping.after_copy(conn, rows)
 
     def _count_stored(self, rows: Rows, tally: Tally) -> None:
-        self._grow(int(rows.series[-1]))
-        late = rows.partition[rows.time_us < self._newest[rows.series]]
-        for field_name, partition in (("stored", rows.partition), ("late", late)):
+        for field_name, partition in (("stored", rows.partition), ("late", self._newest.late(rows))):
             counts = np.bincount(partition)
             for number in np.flatnonzero(counts).tolist():
                 tally[number][field_name] += int(counts[number])
 
-    def _grow(self, series: int) -> None:
-        if series >= len(self._newest):
-            size = max(series + 1, len(self._newest) * 5 // 4)
-            more = np.full(size - len(self._newest), np.iinfo(np.int64).min)
-            self._newest = np.concatenate([self._newest, more])
+
+def _without_strangers(accepted: Sequence[Decoded], known: Collection[GatewayRef], handled: Handled) -> list[Decoded]:
+    """Messages of registered gateways, and those that say nothing; the others are dead letters."""
+    left: list[Decoded] = []
+    for message in accepted:
+        if message.topic and message.content is not None and message.topic.source not in known:
+            problem = Problem(UNKNOWN_GATEWAY, f"{message.topic.source.user} is not in the register")
+            handled.dead.append(message.refused(problem))
+        else:
+            left.append(message)
+    return left
 
 
-def _stranger(message: Decoded, source: GatewayRef) -> Decoded:
-    return message.refused(Problem(UNKNOWN_GATEWAY, f"{source.user} is not in the register"))
+def _sources(messages: Sequence[Decoded]) -> set[GatewayRef]:
+    """Gateways that say anything; those of readings by their streams, of which there are few."""
+    others = {m.topic.source for m in messages if m.stream is None and m.topic and m.content is not None}
+    return others | {stream.source for stream in {message.stream for message in messages} if stream is not None}
 
 
-def _portion(message: Decoded, readings: Readings) -> Portion:
-    if message.topic is None or message.stream is None:
-        raise ValueError("a data message has a topic")
-    return Portion(message.stream, message.topic.seq, message.incoming.received_us, readings)
-
-
-def _lasts(series: Any) -> Ints:
-    """Where each run of equal series ends."""
-    ends: Ints = np.flatnonzero(np.append(series[1:] != series[:-1], True))
-    return ends
+def _portions(messages: Sequence[Decoded]) -> list[Portion]:
+    """Of the readings among them."""
+    return [
+        Portion(message.stream, message.topic.seq, message.incoming.received_us, message.content)
+        for message in messages
+        if isinstance(message.content, Readings) and message.stream and message.topic and not message.problem
+    ]
 
 
 def _day(number: int) -> date:
     return datetime.fromtimestamp(number * 86_400, UTC).date()
-
-
-def _quarantine_row(portions: Sequence[Portion], quarantined: Quarantined) -> dict[str, Any]:
-    rows = quarantined.rows
-    sources = [portions[number].source for number in quarantined.portion.tolist()]
-    return {
-        "community": [source.community for source in sources],
-        "gateway": [source.gateway for source in sources],
-        "series": rows.series.tolist(),
-        "ts": [from_us(us) for us in rows.time_us.tolist()],
-        "value": rows.value.tolist(),
-        "quality": rows.quality.tolist(),
-        "reason": ["too_old" if old else "in_future" for old in quarantined.too_old.tolist()],
-        "received_at": [from_us(us) for us in quarantined.received_us.tolist()],
-    }
 
 
 def _sql(name: str) -> SQL:

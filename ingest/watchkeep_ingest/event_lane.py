@@ -19,7 +19,7 @@ from watchkeep_ingest import batches
 from watchkeep_ingest.accounts import Tally
 from watchkeep_ingest.incoming import Decoded, Problem
 from watchkeep_ingest.lane import UNKNOWN_GATEWAY, Handled, out_of_bounds
-from watchkeep_ingest.register import FOREIGN, Register
+from watchkeep_ingest.register import FOREIGN, Register, foreign
 from watchkeep_ingest.status import Notes
 
 log = get_logger(__name__)
@@ -41,6 +41,9 @@ class EventLane:
 
     def waiting(self) -> set[int]:
         return set()
+
+    def prepare(self, messages: Sequence[Decoded]) -> None:
+        """Nothing: events are few."""
 
     def handle(self, conn: Connection, accepted: Sequence[Decoded], tally: Tally) -> Handled:
         self._fresh, self._watermarks, self._status = [], {}, {}
@@ -125,15 +128,13 @@ class EventLane:
 
     def _marked(self, conn: Connection, events: Sequence[tuple[Decoded, bool]]) -> list[tuple[Decoded, bool]]:
         """Events of another gateway's equipment say so in their attributes: refusing a true alarm could cost a life."""
-        rows = [
-            (number, message.topic.source.community, message.topic.source.gateway, message.content.equipment)
-            for number, (message, _) in enumerate(events)
+        named = [
+            (message.topic.source, message.content.equipment)
+            for message, _ in events
             if message.topic is not None and isinstance(message.content, Event)
         ]
-        names = ("n", "community", "gateway", "equipment")
-        columns = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
         marked = list(events)
-        for (number,) in conn.execute(_sql("find_foreign"), columns):
+        for number in foreign(conn, named):
             message, replay = events[number]
             if isinstance(message.content, Event):
                 attributes = {**message.content.attributes, FOREIGN: True}

@@ -16,6 +16,7 @@ BACKLOG_US = 120_000_000
 """A message whose newest reading is older than that at its receive time was kept in a spool."""
 
 _LOOK_S = 0.5
+"""How often it looks whether a flood is over."""
 
 
 @dataclass(slots=True)
@@ -65,6 +66,12 @@ class _Buckets:
     def flooding(self) -> bool:
         return self.fresh.flooding or self.backlog.flooding
 
+    def are_full(self, now_s: float) -> bool:
+        """Whether they are as new ones would be."""
+        for bucket in self.both:
+            bucket.fill(now_s)
+        return not self.flooding and all(bucket.tokens >= bucket.room for bucket in self.both)
+
 
 class FloodGuard:
     """Not shared between threads; `now_s` is any clock that only rises, in seconds."""
@@ -73,7 +80,8 @@ class FloodGuard:
         """0 = no limit."""
         self._rates = readings_per_s, backlog_per_s
         self._of: dict[GatewayRef, _Buckets] = {}
-        self._looked_s = 0.0
+        self._flooding: set[GatewayRef] = set()
+        self._looked_s = self._tidied_s = 0.0
 
     def lets_all_pass(self, source: GatewayRef, fresh: int, backlog: int, now_s: float) -> bool:
         """Whether so many readings of a batch are within the limits; if not, ask for each message."""
@@ -95,26 +103,30 @@ class FloodGuard:
         within = bucket.has(readings)
         if within or bucket.flooding:
             bucket.take(readings)
-        bucket.flooding |= not within
+        if not within:
+            bucket.flooding = True
+            self._flooding.add(source)
         return within
 
     @property
     def flooding(self) -> frozenset[GatewayRef]:
-        return frozenset(source for source, buckets in self._of.items() if buckets.flooding)
+        return frozenset(self._flooding)
 
     def over(self, now_s: float) -> list[GatewayRef]:
         """Gateways that have ceased to flood since the last call; forgets those that have long been quiet."""
-        ended: list[GatewayRef] = []
         if now_s - self._looked_s < _LOOK_S:
-            return ended
+            return []
         self._looked_s = now_s
-        for source, buckets in list(self._of.items()):
-            self._filled(source, now_s)
+        ended: list[GatewayRef] = []
+        for source in list(self._flooding):
+            buckets = self._filled(source, now_s)
             any_ended = [bucket.end_flood() for bucket in buckets.both]
             if any(any_ended) and not buckets.flooding:
+                self._flooding.remove(source)
                 ended.append(source)
-            elif all(not bucket.flooding and bucket.tokens >= bucket.room for bucket in buckets.both):
-                del self._of[source]
+        if now_s - self._tidied_s >= BURST_S:
+            self._tidied_s = now_s
+            self._of = {source: each for source, each in self._of.items() if not each.are_full(now_s)}
         return ended
 
     def _filled(self, source: GatewayRef, now_s: float) -> _Buckets:

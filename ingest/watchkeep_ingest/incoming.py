@@ -49,14 +49,11 @@ class Decoded:
     problem: Problem | None
     stream: Stream | None = None
     """Of a message with a seq."""
-
-    @property
-    def floor(self) -> int:
-        """What the message says its spool still begins with; 0 when it cannot be trusted."""
-        return self.content.floor if isinstance(self.content, Readings | Event) and self.problem is None else 0
+    floor: int = 0
+    """What such a message says its spool still begins with; 0 when it cannot be trusted."""
 
     def refused(self, problem: Problem) -> "Decoded":
-        return replace(self, problem=problem)
+        return replace(self, problem=problem, floor=0)
 
 
 def decode(incoming: Incoming) -> Decoded:
@@ -71,7 +68,8 @@ def decode(incoming: Incoming) -> Decoded:
     except MessageError as error:
         return Decoded(incoming, topic, None, Problem(error.reason, error.detail), stream)
     content = Readings.of(message) if isinstance(message, Data) else message
-    problem = None
-    if isinstance(content, Readings | Event) and content.floor > topic.seq:
-        problem = Problem("bad_floor", f"floor {content.floor} is above the message's own seq")
-    return Decoded(incoming, topic, content, problem, stream)
+    floor = content.floor if isinstance(content, Readings | Event) else 0
+    if floor > topic.seq:
+        text = f"floor {floor} is above the message's own seq"
+        return Decoded(incoming, topic, content, Problem("bad_floor", text), stream)
+    return Decoded(incoming, topic, content, None, stream, floor)

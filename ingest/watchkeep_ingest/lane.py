@@ -48,6 +48,10 @@ class LaneWork(Protocol):
         """Partitions with work left that needs no new message (parked readings to replay)."""
         ...
 
+    def prepare(self, messages: Sequence[Decoded]) -> None:
+        """Do what needs no database for the batch that comes next; in another thread, while one is being stored."""
+        ...
+
     def handle(self, conn: Connection, accepted: Sequence[Decoded], tally: Tally) -> Handled:
         """Store new, decodable messages; counts everything but `processed`, `duplicate` and `dead_lettered`."""
         ...

@@ -10,6 +10,11 @@ from watchkeep_core.topics import Lane
 from watchkeep_ingest import metrics
 from watchkeep_ingest.transaction import Outcome
 
+_ACKS = 50
+_MOST = 10.0
+"""Beyond so many acks the wait is longer in proportion, up to so many times: 200 take the writer 10 ms, whatever they
+say, and a gateway may be 200 messages ahead of them."""
+
 
 class Outbox(Protocol):
     """Publishes through the session of a lane and partition."""
@@ -39,7 +44,7 @@ class Herald:
     def __init__(
         self, lane: Lane, outbox: Outbox, ack_every_s: float = 0.0, now_s: Callable[[], float] = time.time
     ) -> None:
-        """`ack_every_s`: acks of small batches are gathered for so long; only the newest of a gateway counts.
+        """`ack_every_s`: acks are gathered for so long, longer when they are many; only the newest of a gateway counts.
 
         `now_s` is the server's clock, by which gateways measure theirs.
         """
@@ -68,7 +73,7 @@ class Herald:
     def flush(self) -> None:
         """Send what waits, unless that was done a moment ago."""
         now_s = time.monotonic()
-        if now_s - self._flushed_s < self._ack_every_s:
+        if now_s - self._flushed_s < self._ack_every_s * min(_MOST, max(1.0, len(self._unsent) / _ACKS)):
             return
         self._flushed_s = now_s
         for topic, (partition, payload) in list(self._unsent.items()):

@@ -1,6 +1,6 @@
 """Readings that wait in `parked` for their alias, their cap or the end of a flood, and how they come back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,11 @@ def read(conn: Connection, key: Key, after: int, max_days: int) -> tuple[list[Po
     return fitting, None if done else fitting[-1].parked_id
 
 
-def epochs(conn: Connection, source: GatewayRef) -> list[str]:
-    """Epochs of a gateway of which anything is parked."""
-    row = {"community": source.community, "gateway": source.gateway}
-    return [epoch for (epoch,) in conn.execute(_sql("parked_epochs"), row)]
+def epochs(conn: Connection, sources: Collection[GatewayRef]) -> list[Key]:
+    """Epochs of these gateways of which anything is parked."""
+    row = {"communities": [each.community for each in sources], "gateways": [each.gateway for each in sources]}
+    found = conn.execute(_sql("parked_epochs"), row)
+    return [(GatewayRef(community, gateway), epoch) for community, gateway, epoch in found]
 
 
 def delete(conn: Connection, portions: Sequence[Portion]) -> None:

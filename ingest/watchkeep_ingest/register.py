@@ -77,7 +77,7 @@ class AliasTable:
 
 
 class Register:
-    """One per writer thread; not shared."""
+    """One per writer thread; others may only ask what is `remembered`."""
 
     def __init__(self) -> None:
         self._replay: dict[GatewayRef, bool] = {}
@@ -120,6 +120,12 @@ class Register:
         known = {key: self._tables[key] for key in keys if key in self._tables}
         return known | self.reload(conn, [key for key in keys if key not in known])
 
+    def remembered(self, keys: Sequence[Key]) -> tuple[list[AliasTable], list[bool]] | None:
+        """Tables and modes (as of `modes`) without the database; None when one is not known. For any thread."""
+        tables, replay = list(map(self._tables.get, keys)), [self._replay.get(source) for source, _ in keys]
+        known = [table for table in tables if table is not None], [mode for mode in replay if mode is not None]
+        return known if len(known[0]) == len(known[1]) == len(keys) else None
+
     def reload(self, conn: Connection, keys: Sequence[Key]) -> dict[Key, AliasTable]:
         """From the database: another worker or a replayed birth may have added aliases."""
         found: dict[Key, AliasTable] = {}
@@ -151,6 +157,17 @@ class Register:
         self._tables[key] = table
         self._fresh.add(key)
         return table
+
+
+def foreign(conn: Connection, named: Sequence[tuple[GatewayRef, str]]) -> list[int]:
+    """Gateways and equipment that they name → the places of those whose equipment is another gateway's."""
+    row = {
+        "n": list(range(len(named))),
+        "community": [source.community for source, _ in named],
+        "gateway": [source.gateway for source, _ in named],
+        "equipment": [equipment for _, equipment in named],
+    }
+    return [place for (place,) in conn.execute(_sql("find_foreign"), row)]
 
 
 def _sql(name: str) -> SQL:

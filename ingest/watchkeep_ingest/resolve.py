@@ -54,9 +54,10 @@ def resolve(
     rows = Rows(series, columns.time_us, columns.value, columns.quality, partition)
     too_old, ahead = _out_of_bounds(columns, replay)
     bad = (too_old | ahead) & ~unknown
+    owners = columns.portion_of(bad)
     return Resolution(
         stored=rows if not (unknown.any() or bad.any()) else rows.where(~unknown & ~bad),
-        quarantined=Quarantined(rows.where(bad), columns.portion_of(bad), columns.received_us[bad], too_old[bad]),
+        quarantined=Quarantined(rows.where(bad), owners, columns.arrival_us[owners], too_old[bad]),
         parked=_park(portions, columns, unknown, tables) if unknown.any() else [],
     )
 
@@ -78,8 +79,9 @@ def _series(portions: Sequence[Portion], columns: Columns, tables: Sequence[Alia
 
 def _out_of_bounds(columns: Columns, replay: Sequence[bool]) -> tuple[Bools, Bools]:
     """Which stamps are too old, and which too far ahead."""
-    low: Any = columns.received_us - MAX_AGE_US
-    high: Any = columns.received_us + MAX_AHEAD_US
+    received_us = columns.received_us
+    low: Any = received_us - MAX_AGE_US
+    high: Any = received_us + MAX_AHEAD_US
     if any(replay):
         recorded = columns.of_each(replay, np.bool_)
         low = np.where(recorded, REPLAY_FROM_US, low)

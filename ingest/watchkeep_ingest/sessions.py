@@ -170,7 +170,9 @@ class Sessions:
                     log.warning("session_not_renewed", lane=key[0], partition=key[1], error=str(error))
 
     def connected(self) -> int:
-        return sum(session.connection.alive() for session in list(self._open.values()))
+        """Sessions that the broker lets us listen to."""
+        connections = [session.connection for session in list(self._open.values())]
+        return sum(connection.alive() and connection.subscribed for connection in connections)
 
     def zombies(self) -> list[str]:
         return [f"ingest-{lane}-{each}" for (lane, each), session in list(self._open.items()) if session.is_zombie]

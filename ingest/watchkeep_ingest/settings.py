@@ -28,8 +28,8 @@ class IngestSettings(DatabaseSettings, BrokerSettings):
     """Least time between two data transactions; after a pause the first message goes at once. Events never wait."""
     batch_messages: int = Field(default=1000, ge=1, le=100_000)
     """Most messages of one session in one transaction: half of its window, so that the rest arrives meanwhile."""
-    batch_bytes: int = Field(default=4 * 2**20, ge=2**18)
-    """Most payload bytes in one transaction; 4 MiB of JSON are about 200,000 readings."""
+    batch_bytes: int = Field(default=3 * 2**20, ge=2**18)
+    """Most payload bytes in one transaction; 3 MiB of JSON are about 200,000 readings."""
     queue_bytes: int = Field(default=64 * 2**20, ge=2**20)
     """Memory a lane may take for messages that wait, decoded ones included; beyond, they stay with the broker."""
     stuck_s: float = Field(default=300.0, ge=3.0)

@@ -21,6 +21,9 @@ _SMOOTHING = 0.1
 _SLACK_US = 1_000_000
 """Jitter of a live message's delay, in µs."""
 
+_SET_BACK_US = 30_000_000
+"""A receive time this far behind the newest is no waiting queue: our own clock was set back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -34,6 +37,8 @@ class Note:
 
     def then(self, received_us: int, stamp_us: int | None) -> "Note":
         """With one more message. A backlog is told from a slow clock by its stamps running faster than time."""
+        if received_us < self.received_us - _SET_BACK_US:
+            return Note(received_us, stamp_us)
         latest = max(self.received_us, received_us)
         if stamp_us is None or (self.stamp_us is not None and stamp_us <= self.stamp_us):
             return replace(self, received_us=latest)

@@ -49,6 +49,9 @@ _LOOK_S = 1.0
 _BATCHES_AT_ONCE = 2_000
 """Rows of `batches` deleted in one transaction, of each lane and partition: 64,000 together, less than a second."""
 
+_UNDER_WAY = timedelta(minutes=1)
+"""A transaction's batches carry the time of its beginning; none lasts longer."""
+
 _AHEAD_DAYS = 3
 """Days whose partitions are made ahead: the writers make what is missing too, but while they hold a batch."""
 
@@ -139,6 +142,7 @@ class Upkeep:
             save_keep(conn, self._keep)
             backend.make_ahead(conn, [now.date() + timedelta(days=n) for n in range(-1, _AHEAD_DAYS + 1)])
             enrol(conn, self._counters, wide_marks=backend.name == "timescaledb-community")
+            _sum_minutes(conn, now)
         complete = self._roll(conn, backend, now)
         if start_s - self._retained_s >= _RETENTION_S:
             self._retained_s = start_s
@@ -182,8 +186,15 @@ class Upkeep:
             with conn.transaction():
                 count = conn.execute(_sql("delete_batches"), row).rowcount
             deleted += count
+        conn.execute(_sql("delete_minutes"), row)
         if deleted:
             log.info("batches_deleted", count=deleted)
+
+
+def _sum_minutes(conn: Connection, now: datetime) -> None:
+    """Batches per minute, for those who watch the platform, without transactions that may still be under way."""
+    for (since,) in conn.execute(_sql("minutes_since"), {"now": now}):
+        conn.execute(_sql("sum_minutes"), {"since": since, "until": now - _UNDER_WAY})
 
 
 def _sql(name: str) -> SQL:

@@ -100,9 +100,13 @@ class Writer:
             self.close()
 
     def _decode(self) -> None:
-        """While the server works on one batch, the next is decoded."""
+        """While the server works on one batch, the next is decoded and prepared."""
         while not self._stop.is_set():
-            self._intake.decode_ahead(_IDLE_S)
+            if batch := self._intake.decode_ahead(_IDLE_S):
+                try:
+                    self._work.prepare(batch)
+                except Exception:  # whatever is wrong with it, the writer finds out, and which message is to blame
+                    log.exception("batch_not_prepared", lane=self._work.lane, messages=len(batch))
 
     def commit(self, messages: Sequence[Decoded]) -> None:
         """Commit one batch and acknowledge it; returns early at the stop only.

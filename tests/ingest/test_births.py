@@ -3,7 +3,7 @@
 import msgspec
 import psycopg
 
-from tests.ingest.world import CAP, LIVE, POINTS, SECOND, World, birth, data, now_ms
+from tests.ingest.world import CAP, LIVE, POINTS, SECOND, SECOND_POINTS, TAPE, World, birth, data, now_ms
 from watchkeep_core import estate, topics
 from watchkeep_core.messages import Cmd, Data, State, decode
 
@@ -81,6 +81,26 @@ def test_unknown_points_are_registered_unclaimed_up_to_the_cap(world: World):
     world.feed(world.message(LIVE, birth([*POINTS, *UNKNOWN], software="test 2")))
     assert world.values() == list(range(len(UNKNOWN)))
     assert "parked" not in world.counts()
+
+
+def test_births_of_one_batch_are_judged_in_their_order(world: World):
+    """g1 is born twice, g2 names g1's new pump: what a later birth says is judged by what the earlier ones entered."""
+    fresh = [("pump-9", "unheard_of", "x")]
+    world.feed(
+        world.message(LIVE, birth([*POINTS, *fresh])),
+        world.message(SECOND, birth([*SECOND_POINTS, *fresh])),
+        world.message(LIVE, birth(list(reversed(POINTS)))),
+        world.message(TAPE, birth(fresh)),
+        world.message(SECOND, data([2.0], alias=1), 0),
+        world.message(SECOND, data([3.0], alias=2), 1),
+    )
+    assert world.dead() == ["foreign_equipment", "alias_redefined"]
+    assert world.rows("SELECT community_id, gateway_id FROM points WHERE equipment_id = 'pump-9' ORDER BY 1") == [
+        ("alpha", "g1"),
+        ("tape", "g1"),
+    ]
+    assert world.values() == [2.0]
+    assert world.rows("SELECT reason FROM parked") == [("foreign_equipment",)]
 
 
 def test_a_redefining_birth_is_refused_as_a_whole(world: World):

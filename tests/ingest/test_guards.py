@@ -27,6 +27,18 @@ def test_a_gateway_floods_beyond_a_minutes_worth_and_is_let_in_again_when_half_i
     assert all(FloodGuard(0).lets_pass(LIVE, 10**9, now_s) for now_s in (0.0, 1.0))
 
 
+def test_who_has_been_quiet_for_long_is_forgotten_and_begins_anew():
+    guard = FloodGuard(10)
+    assert guard.lets_pass(LIVE, 1, 100.0)
+    assert guard.lets_pass(SECOND, 600, 100.0)
+    assert not guard.lets_pass(SECOND, 600, 100.0)
+    guard.over(100.0 + BURST_S)
+    assert guard.flooding == frozenset()
+    guard.over(101.0 + 2 * BURST_S)
+    assert not guard._of
+    assert guard.lets_all_pass(SECOND, 600, 0, 101.0 + 2 * BURST_S)
+
+
 def test_a_flood_is_parked_shown_and_replayed_when_it_is_over_and_events_pass(world: World):
     world.restart(FloodGuard(1))  # 60 readings at once
     world.feed(world.message(LIVE, birth()), world.message(LIVE, data([1.0] * 60), 0))

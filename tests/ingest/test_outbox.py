@@ -1,5 +1,7 @@
 """What is said after a commit."""
 
+import time
+
 from watchkeep_core import topics
 from watchkeep_core.messages import Ack, decode
 from watchkeep_core.topics import GatewayRef
@@ -26,3 +28,15 @@ def test_only_the_newest_ack_of_a_gateway_counts() -> None:
     herald._flushed_s = float("-inf")
     herald.flush()
     assert [decode(Ack, payload).seq for payload in outbox.of(topics.ack(SOURCE, "data"))] == [1, 3]
+
+
+def test_many_acks_wait_longer_for_each_other() -> None:
+    outbox = MemoryOutbox()
+    herald = Herald("data", outbox, ack_every_s=100.0)
+    herald.flush()
+    fleet = [GatewayRef("garden", f"gw-{number}") for number in range(200)]
+    herald.announce(Outcome(Tally(), acks={(source, "e1"): 1 for source in fleet}))
+    for ago_s, sent in ((399.0, 0), (401.0, 200)):
+        herald._flushed_s = time.monotonic() - ago_s
+        herald.flush()
+        assert len(outbox.sent) == sent

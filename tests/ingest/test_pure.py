@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from watchkeep_core import topics
 from watchkeep_core.errors import MessageError
+from watchkeep_core.messages import PointDeclaration
+from watchkeep_core.topics import GatewayRef
 from watchkeep_ingest import streams
+from watchkeep_ingest.births import Born, rounds
 from watchkeep_ingest.incoming import Decoded, Incoming
 from watchkeep_ingest.intake import Intake, Limits
 from watchkeep_ingest.ledger import MAX_RANGES, Entry
@@ -103,6 +106,23 @@ def test_an_epoch_with_a_thousand_gaps_goes_on_at_its_end():
     assert entry.judge(2 * MAX_RANGES, 0) == "new"
 
 
+gateways = st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"))
+
+
+@given(st.lists(st.tuples(gateways, st.lists(st.sampled_from("pqrst"), max_size=3)), max_size=12))
+def test_births_of_one_round_do_not_depend_on_each_other(births: list[tuple[tuple[str, str], list[str]]]):
+    born = [
+        Born(GatewayRef(*names), "e", [PointDeclaration(n, each, "m", "x") for n, each in enumerate(equipment)])
+        for names, equipment in births
+    ]
+    found = rounds(born)
+    assert [birth for some in found for birth in some] == born
+    for some in found:
+        assert len({birth.source for birth in some}) == len(some)
+        named = [{(birth.source.community, point.equipment) for point in birth.declared} for birth in some]
+        assert len(set[tuple[str, str]]().union(*named)) == sum(map(len, named))
+
+
 LIMITS = Limits(linger_s=0.1, messages=10, size_bytes=1000)
 
 
@@ -145,6 +165,24 @@ def test_what_waits_is_decoded_ahead_once():
     assert len(intake.take(0.0)) == 6
     intake.decode_ahead(0.0)
     assert intake.take(0.0) == []
+
+
+def test_the_next_batch_is_told_once_when_nothing_can_change_it_any_more():
+    intake = Intake(10**6, Limits(60.0, 3, 10**6))
+    for size in (1, 2):
+        intake.put(item(size), 0.0)
+    assert intake.decode_ahead(0.0) == []
+    for size in (3, 4):
+        intake.put(item(size), 0.0)
+    told = intake.decode_ahead(0.0)
+    assert [len(each.incoming.payload) for each in told] == [1, 2, 3]
+    intake.put(item(5), 0.0)
+    assert intake.decode_ahead(0.0) == []
+    taken = intake.take(0.0)
+    assert len(taken) == 3
+    assert all(mine is theirs for mine, theirs in zip(taken, told, strict=True))
+    intake.put(item(6), 0.0)
+    assert [len(each.incoming.payload) for each in intake.decode_ahead(0.0)] == [4, 5, 6]
 
 
 def test_a_full_queue_refuses_after_the_wait_and_takes_again_when_there_is_room():
@@ -202,3 +240,14 @@ def test_skew_is_learnt_from_live_messages_and_not_from_a_backlog():
     assert backlog.skew_ms is not None
     assert abs(backlog.skew_ms) < 120_000
     assert live.then(5 * S, None).received_us == 5 * S
+
+
+def test_after_our_own_clock_was_set_back_the_skew_is_learnt_anew():
+    note = Note(0, 0)
+    for second in range(1, 50):
+        note = note.then((600 + second) * S, second * S)  # ours was ten minutes ahead
+    assert note.skew_ms is not None
+    assert abs(note.skew_ms - 600_000) < 1
+    for second in range(50, 53):
+        note = note.then(second * S, second * S)
+    assert note.skew_ms == 0

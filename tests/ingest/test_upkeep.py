@@ -56,6 +56,28 @@ def test_old_batches_are_deleted_and_the_numbers_go_on(world: World):
     assert world.rows("SELECT lane, batch FROM batches ORDER BY 1, 2") == [*kept, ("event", 4)]
 
 
+def test_batches_are_summed_per_minute_once_and_forgotten_in_time(world: World):
+    world.feed(world.message(LIVE, birth()))
+    for seq in range(6):
+        world.feed(world.message(LIVE, data([1.0, 2.0]), seq))
+    with psycopg.connect(world.admin_url) as conn:
+        past = {"at": _ago(9)}
+        conn.execute("UPDATE batches SET max_ts = %(at)s - batch * interval '1 s', committed_at = %(at)s", past)
+        conn.execute("UPDATE batches SET committed_at = %s WHERE batch = 6", [_ago(0)])  # that minute still runs
+    for _ in range(2):
+        _work(world, timedelta(days=7))
+        rows = world.rows("SELECT lane, row_count, most_lag_s > least_lag_s FROM ingest_minutes")
+        assert rows == [("data", 10, True)]
+    whole = "SELECT sum(row_count) FROM wall.ingest_minute WHERE lane = 'data'"
+    assert world.rows(whole) == world.rows("SELECT sum(row_count) FROM batches WHERE lane = 'data'")
+    _work(world, timedelta(minutes=5))
+    assert world.rows("SELECT count(*) FROM ingest_minutes") == [(0,)]
+
+
+def _ago(minutes: int) -> datetime:
+    return datetime.now(UTC) - timedelta(minutes=minutes)
+
+
 def _work(world: World, keep_batches: timedelta) -> None:
     with connect(world.ingest_url, "upkeep", autocommit=True) as conn:
         made = Upkeep(lambda: conn, KEEP, Stop(), keep_batches=keep_batches)

@@ -89,8 +89,8 @@ _BIRTHS_S = 900.0
 
 def births(target: Target, count: int) -> dict[str, float]:
     """So many gateways, all points unknown, born at once: seconds until all are in, memory, births not processed."""
-    fleet = [GatewayRef(lab.COMMUNITY, f"b{number}") for number in range(count)]
     epoch = lab.new_epoch("births")
+    fleet = [GatewayRef(lab.COMMUNITY, f"{epoch}-{number}") for number in range(count)]  # new ones in each run
     load = [lab.birth_packet(source, epoch, n % 65_000 + 1, _BORN_POINTS) for n, source in enumerate(fleet)]
     with connect(target.admin_url, "bench", role=OWNER) as conn:
         names = [source.gateway for source in fleet]

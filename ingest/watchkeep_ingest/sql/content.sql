@@ -13,30 +13,26 @@ CROSS JOIN LATERAL (
 
 -- name: insert_aliases
 INSERT INTO aliases (community_id, gateway_id, epoch, alias, series_id)
-SELECT %(community)s, %(gateway)s, %(epoch)s, alias, series_id
-FROM unnest(%(aliases)s::integer[], %(series)s::integer[]) AS k (alias, series_id) ORDER BY alias ON CONFLICT DO NOTHING
+SELECT * FROM unnest(%(community)s::text[], %(gateway)s::text[], %(epoch)s::text[], %(alias)s::integer[], %(series)s::integer[])
+ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
 
 -- name: find_points
-SELECT p.equipment_id, p.metric, p.series_id, p.unit, p.gateway_id
-FROM unnest(%(equipment)s::text[], %(metrics)s::text[]) AS k (equipment_id, metric)
-JOIN points p USING (equipment_id, metric)
-WHERE p.community_id = %(community)s
-
--- name: find_strangers
--- Of this equipment, what has points of gateways, and none of this one.
-SELECT equipment_id FROM points
-WHERE community_id = %(community)s AND equipment_id = ANY (%(equipment)s) AND gateway_id IS NOT NULL
-GROUP BY equipment_id HAVING NOT bool_or(gateway_id = %(gateway)s)
+SELECT k.n, p.equipment_id, p.metric, p.series_id, p.unit, p.gateway_id
+FROM unnest(%(n)s::integer[], %(community)s::text[], %(equipment)s::text[], %(metric)s::text[])
+    AS k (n, community_id, equipment_id, metric)
+JOIN points p USING (community_id, equipment_id, metric)
 
 -- name: find_foreign
--- The same for the equipment that events name.
+-- Named equipment that has points of gateways, and none of the one that names it.
 SELECT k.n FROM unnest(%(n)s::integer[], %(community)s::text[], %(gateway)s::text[], %(equipment)s::text[])
     AS k (n, community_id, gateway_id, equipment_id)
 JOIN points p USING (community_id, equipment_id) WHERE p.gateway_id IS NOT NULL
 GROUP BY k.n HAVING NOT bool_or(p.gateway_id = k.gateway_id)
 
 -- name: count_unclaimed
-SELECT count(*) FROM points WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND NOT claimed
+SELECT k.n, count(*) FROM unnest(%(n)s::integer[], %(community)s::text[], %(gateway)s::text[])
+    AS k (n, community_id, gateway_id)
+JOIN points p USING (community_id, gateway_id) WHERE NOT p.claimed GROUP BY k.n
 
 -- name: make_partitions
 SELECT make_reading_partitions(%(days)s::date[])
@@ -60,7 +56,8 @@ WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(ep
 ORDER BY parked_id LIMIT %(at_most)s
 
 -- name: parked_epochs
-SELECT DISTINCT epoch FROM parked WHERE community_id = %(community)s AND gateway_id = %(gateway)s
+SELECT DISTINCT community_id, gateway_id, epoch FROM parked
+JOIN unnest(%(communities)s::text[], %(gateways)s::text[]) AS k (community_id, gateway_id) USING (community_id, gateway_id)
 
 -- name: delete_parked
 DELETE FROM parked WHERE parked_id = ANY (%(ids)s)

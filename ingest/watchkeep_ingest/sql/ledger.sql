@@ -66,6 +66,21 @@ DELETE FROM batches d USING (
       AND o.batch < (SELECT max(batch) FROM batches b WHERE b.lane = a.lane AND b.partition = a.partition)) AS old
 WHERE d.lane = old.lane AND d.partition = old.partition AND d.batch = old.batch
 
+-- name: minutes_since
+-- From where minutes are not summed yet; after a long rest only the last day.
+SELECT greatest(%(now)s - interval '1 day', max(minute) + interval '1 minute') FROM ingest_minutes
+
+-- name: sum_minutes
+INSERT INTO ingest_minutes (minute, lane, row_count, least_lag_s, most_lag_s)
+SELECT date_bin('1 minute', b.committed_at, 'epoch'), b.lane, sum(b.row_count), extract(epoch FROM min(b.age)), extract(epoch FROM max(b.age))
+FROM (SELECT committed_at, lane, row_count,
+             CASE WHEN max_ts BETWEEN committed_at - interval '24 hours' AND committed_at THEN committed_at - max_ts END AS age
+      FROM batches WHERE committed_at >= %(since)s AND committed_at < date_trunc('minute', %(until)s)) AS b
+GROUP BY 1, 2
+
+-- name: delete_minutes
+DELETE FROM ingest_minutes WHERE minute < %(before)s
+
 -- name: insert_dead_letter
 INSERT INTO dead_letters (received_at, topic, payload, reason, detail, community_id, gateway_id)
 VALUES (%(received_at)s, %(topic)s, %(payload)s, %(reason)s, %(detail)s, %(community_id)s, %(gateway_id)s)
