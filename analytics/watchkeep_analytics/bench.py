@@ -10,12 +10,13 @@ from pathlib import Path
 from watchkeep_analytics import bench_events
 from watchkeep_analytics import bench_nab as nab
 from watchkeep_analytics import bench_recorded as recorded
+from watchkeep_analytics.bench_account import Found, Outcome
 from watchkeep_analytics.bench_cost import measure
-from watchkeep_analytics.bench_fleet import Fleet, Outcome, run_fleet
+from watchkeep_analytics.bench_fleet import Fleet, run_fleet
 from watchkeep_core.bench import Measure, Result, at_least, at_most, machine, versions
 from watchkeep_core.errors import SettingsError
 
-GROUPS = ("nab", "skab", "batadal", "fleet", "cost", "events")
+GROUPS = ("nab", "skab", "batadal", "fleet", "rules", "cost", "events")
 
 
 def run_bench(
@@ -23,12 +24,15 @@ def run_bench(
     fleet: Fleet,
     learnt: set[str],
     *,
+    every_rule: Fleet | None = None,
     seed: int,
     groups: Sequence[str] = GROUPS,
     say: Callable[[str], None] = lambda _: None,
     target: bench_events.Target | None = None,
 ) -> Result:
     """`data` holds nab, skab and batadal; `learnt` are the fleet's scenarios that only statistics can see.
+
+    `every_rule` has each of the others, from just beyond the limit to the full fault, for a few days of each kind.
 
     Raises SettingsError without `data` or `target` when it is needed, SeriesError for a file that cannot be read.
     """
@@ -37,6 +41,8 @@ def run_bench(
         say(group)
         if group == "fleet":
             measures += _fleet(run_fleet(fleet, learnt, lambda s: say(f"fleet: day {s / 86_400:.0f}")), say)
+        elif group == "rules":
+            measures += _rules(every_rule or {}, learnt, say)
         elif group == "cost":
             measures += _cost(seed)
         elif group == "events":
@@ -59,7 +65,7 @@ def _nab(data: Path, seed: int) -> list[Measure]:
     for name, price, goal in (("standard", nab.FALSE_STANDARD, 64.0), ("low_fp", nab.FALSE_LOW_FP, 54.0)):
         splits = nab.held_out(series, price, seed)
         mean = sum(split.score for split in splits) / len(splits)
-        own = nab.tally(series, nab.best_threshold(series, price), price)
+        own = nab.tally(series, nab.best_level(series, price), price)
         found += [
             at_least(f"nab_{name}_held_out", "points", goal, [mean]),
             at_least(f"nab_{name}_own_threshold", "points", None, [own.score]),
@@ -96,18 +102,47 @@ def _fleet(outcome: Outcome, say: Callable[[str], None]) -> list[Measure]:
         say(f"false: {count} {name}")
     for name, (hit, count) in sorted(outcome.by_scenario().items()):
         say(f"found: {hit} of {count} {name}")
+    _name(outcome, say)
     return [
         at_most("fleet_false_per_series_month", "warnings", 0.004, [outcome.false_rate]),
         at_most("fleet_beside_a_fault", "warnings", None, [float(outcome.beside)]),
         at_most("fleet_false_hints", "notices", None, [float(sum(outcome.hints.values()))]),
         at_least("fleet_recall_rules", "ratio", 1.0, [outcome.recall(learnt=False)]),
+        at_most("fleet_rule_delay", "s", 1.0, [outcome.rule_delay_s()]),
+        at_most("fleet_not_shown", "faults", None, [float(len(outcome.not_shown()))]),
         at_least("fleet_recall_statistical", "ratio", 0.75, [outcome.recall(learnt=True)]),
         at_least("fleet_statistical_any_condition", "ratio", None, [outcome.noticed()]),
         at_most("fleet_gradual_delay_share", "ratio", 0.4, [outcome.share()]),
         at_least("fleet_explained", "ratio", 1.0, [outcome.explained / max(outcome.warnings, 1)]),
         at_least("fleet_series_months", "months", None, [outcome.series_months]),
+        at_most("fleet_detector_failures", "calls", 0.0, [float(outcome.failures)]),
         at_least("fleet_faults", "faults", None, [float(len(outcome.faults))]),
     ]
+
+
+def _rules(every_rule: Fleet, learnt: set[str], say: Callable[[str], None]) -> list[Measure]:
+    faults: list[Found] = []
+    failures = 0
+    for kind, run in every_rule.items():
+        say(f"rules: {kind}")
+        outcome = run_fleet({kind: run}, learnt, warm_up_s=0.0)
+        faults, failures = faults + outcome.faults, failures + outcome.failures
+    whole = Outcome(faults)
+    _name(whole, say)
+    return [
+        at_least("rules_recall_every_severity", "ratio", 1.0, [whole.recall(learnt=False)]),
+        at_most("rules_delay", "s", 1.0, [whole.rule_delay_s()]),
+        at_least("rules_faults", "faults", None, [float(len(faults))]),
+        at_most("rules_not_shown", "faults", None, [float(len(whole.not_shown()))]),
+        at_most("rules_detector_failures", "calls", 0.0, [float(failures)]),
+    ]
+
+
+def _name(outcome: Outcome, say: Callable[[str], None]) -> None:
+    for fault in outcome.missed():
+        say(f"missed by rules: {fault.line()}")
+    for fault in outcome.not_shown():
+        say(f"never beyond a limit for long enough, not counted: {fault.line()}")
 
 
 def _events(target: bench_events.Target | None) -> list[Measure]:

@@ -1,8 +1,9 @@
-"""NAB's own scoring, re-implemented from its description (Lavin & Ahmad 2015, NAB 1.1), and the learned levels on it.
+"""NAB's own scoring, re-implemented from its description (Lavin & Ahmad 2015, NAB 1.1), and the notices on it.
 
 Per file the first 15 % (750 rows at most) are not scored. In a labelled window only the best placed detection counts,
 early more than late; a missed window costs `missed`; every detection outside costs up to `false`, less just behind a
-window. 0 is a detector that says nothing, 100 one that hits every window at its left edge.
+window. 0 is a detector that says nothing, 100 one that hits every window at its left edge. A detection is a notice as
+the service makes it, for each of many scores above the bar that it may take: that is the threshold.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ PROBATION, PROBATION_ROWS = 0.15, 750
 FALSE_STANDARD, FALSE_LOW_FP = 0.11, 0.22
 SPLITS = 20
 
+LEVELS = np.append(np.geomspace(8.0, 80.0, 48), np.inf)
+"""Scores above the bar among which half of the files choose, in steps of 5 %; the last one says nothing."""
+
 
 class Series(NamedTuple):
     """One file with what was made of it."""
@@ -31,8 +35,8 @@ class Series(NamedTuple):
     window: Ints
     """int64[n]: number of the window, -1 outside."""
     scored: Bools
-    score: Floats
-    """float64[n]: what the detector says of each row, by time."""
+    told: Bools
+    """bool[LEVELS, n]: whether there is a notice at each row, by the score that it takes."""
 
 
 class Tally(NamedTuple):
@@ -69,12 +73,12 @@ def weigh(t_us: Ints, windows: Windows) -> tuple[Floats, Ints]:
     return weight, window
 
 
-def tally(series: Sequence[Series], threshold: float, false: float, missed: float = 1.0) -> Tally:
-    """NAB's score of these files at one threshold."""
+def tally(series: Sequence[Series], level: int, false: float, missed: float = 1.0) -> Tally:
+    """NAB's score of these files when a notice takes LEVELS[level]."""
     gained, hit, wrong = 0.0, 0, 0
     total = sum(item.windows for item in series)
     for item in series:
-        found = item.scored & (item.score >= threshold)
+        found = item.scored & item.told[level]
         outside = found & (item.window < 0)
         wrong += int(outside.sum())
         gained += false * float(item.weight[outside].sum())
@@ -83,31 +87,12 @@ def tally(series: Sequence[Series], threshold: float, false: float, missed: floa
         np.maximum.at(best, item.window[inside], item.weight[inside])
         gained += float(best.sum())
         hit += len(np.unique(item.window[inside]))
-    return Tally(100 * (gained + missed * total) / ((1 + missed) * total), hit, wrong)
+    return Tally(100 * (gained + missed * total) / ((1 + missed) * max(total, 1)), hit, wrong)
 
 
-def best_threshold(series: Sequence[Series], false: float) -> float:
-    """The threshold with the best score on these files: detections are added from the highest score down."""
-    rows = np.concatenate([item.score[item.scored] for item in series])
-    keys = np.concatenate([np.where(s.window < 0, -1, s.window + 1000 * i)[s.scored] for i, s in enumerate(series)])
-    weights = np.concatenate([s.weight[s.scored] for s in series])
-    by = np.argsort(-rows, kind="stable")
-    best: dict[int, float] = {}
-    gain, top, threshold = 0.0, 0.0, float(rows.max()) + 1.0
-    for place, index in enumerate(by.tolist()):
-        key, weight = int(keys[index]), float(weights[index])
-        if key < 0:
-            gain += false * weight
-        else:
-            known = best.get(key, -1.0)
-            gain += max(weight - known, 0.0)
-            best[key] = max(known, weight)
-        last = place + 1 == len(by) or rows[by[place + 1]] < rows[index]
-        if rows[index] <= 0:
-            break
-        if last and gain > top:
-            top, threshold = gain, float(rows[index])
-    return threshold
+def best_level(series: Sequence[Series], false: float) -> int:
+    """Index of the level with the best score on these files; of equals the quietest."""
+    return max(reversed(range(len(LEVELS))), key=lambda level: tally(series, level, false).score)
 
 
 def load(data: Path) -> list[Series]:
@@ -118,13 +103,13 @@ def load(data: Path) -> list[Series]:
     for path, (t_us, _), score in zip(paths, recorded, scores(recorded), strict=True):
         windows = read_windows(data / "nab/labels/combined_windows.json", path)
         scored = np.arange(len(t_us)) >= probation(len(t_us))
-        found.append(Series(path.name, len(windows), *weigh(t_us, windows), scored, score))
+        found.append(Series(path.name, len(windows), *weigh(t_us, windows), scored, notices(score)))
     return found
 
 
 def scores(recorded: Sequence[tuple[Ints, Floats]]) -> list[Floats]:
-    """What the learned levels say of each row above their bar; all series side by side, each in its own time."""
-    state = Table(**bank.SPECS, **gate.SPECS)
+    """What the learned levels say of each row; all series side by side, each in its own time."""
+    state = Table(**bank.SPECS)
     state.grow(len(recorded))
     found = [np.zeros(len(t_us)) for t_us, _ in recorded]
     lengths = np.array([len(t_us) for t_us, _ in recorded])
@@ -133,18 +118,28 @@ def scores(recorded: Sequence[tuple[Ints, Floats]]) -> list[Floats]:
         t_us = np.array([recorded[row][0][place] for row in rows.tolist()])
         value = np.array([recorded[row][1][place] for row in rows.tolist()])
         said = bank.step(state, rows, t_us, value, np.zeros(len(rows), np.bool_))
-        over = gate.above(state, rows, state["row"][rows, bank.N], said.score)
-        for row, score in zip(rows.tolist(), over.tolist(), strict=True):
+        for row, score in zip(rows.tolist(), said.score.tolist(), strict=True):
             found[row][place] = score
     return found
 
 
+def notices(score: Floats) -> Bools:
+    """bool[LEVELS, n]: the notices of one series at every level, each with a bar of its own."""
+    state, levels = Table(**gate.SPECS), np.arange(len(LEVELS))
+    state.grow(len(LEVELS))
+    told = np.zeros((len(LEVELS), len(score)), np.bool_)
+    for place in np.flatnonzero(score > LEVELS[0]).tolist():
+        n, here = np.full(len(LEVELS), place + 1.0), np.full(len(LEVELS), score[place])
+        told[:, place] = gate.above(state, levels, n, here, LEVELS) > LEVELS
+    return told
+
+
 def held_out(series: Sequence[Series], false: float, seed: int) -> list[Tally]:
-    """Half-splits by chance: threshold from one half, score of the other."""
+    """Half-splits by chance: the level from one half, the score of the other."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(SPLITS):
         by = rng.permutation(len(series))
         fit, judge = [series[i] for i in by[: len(by) // 2]], [series[i] for i in by[len(by) // 2 :]]
-        found.append(tally(judge, best_threshold(fit, false), false))
+        found.append(tally(judge, best_level(fit, false), false))
     return found

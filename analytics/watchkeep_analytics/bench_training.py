@@ -5,16 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from watchkeep_analytics.batch import Bools, Floats
+from watchkeep_analytics.batch import Floats
 from watchkeep_analytics.models.fitted import Active, Frame
 from watchkeep_analytics.models.fitting import attempt
+from watchkeep_analytics.models.frames import clear_of, worked
 from watchkeep_analytics.signals import Signal
 
 EVERY_S = 7 * 86_400.0
 """Between two trainings; the service trains every night, which would only take longer here."""
 
 _ROWS = 28 * 288
-_AROUND_S = 3600.0  # before and after a warning nothing is learnt, as in models/frames.py
 
 
 class Played(NamedTuple):
@@ -50,21 +50,15 @@ class Nights:
             values = np.concatenate([day.values for day in days]).astype(np.float64)
             for device, name in enumerate(days[0].equipment):
                 community, item = name.split("/")
-                usable = _usable(t, stood.get((community, item), []))
-                made = attempt(Frame(community, item, days[0].metrics, values[:, :, device], usable))
+                mine = values[:, :, device]
+                spans = [*stood.get((community, item), []), *worked(days[0].metrics, t, mine)]
+                made = attempt(Frame(community, item, days[0].metrics, mine, clear_of(t, spans)))
                 if made.fitted is None:
                     why = made.why.split(":")[0]
                     self.refused[why] = self.refused.get(why, 0) + 1
                 else:
                     found[community, item] = Active(self._version, made.fitted)
         return found
-
-
-def _usable(t: Floats, spans: Sequence[tuple[float, float]]) -> Bools:
-    usable = np.ones(len(t), np.bool_)
-    for since, until in spans:
-        usable &= (t < since - _AROUND_S) | (t > until + _AROUND_S)
-    return usable
 
 
 def _stood(raised: Sequence[Signal]) -> Mapping[tuple[str, str], list[tuple[float, float]]]:

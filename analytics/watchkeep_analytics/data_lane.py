@@ -10,6 +10,7 @@ from psycopg import Connection
 from watchkeep_analytics import events, feedback, metrics, progress, register
 from watchkeep_analytics.batch import Ints
 from watchkeep_analytics.engine import Counts, Engine, GatewayState
+from watchkeep_analytics.failures import Failures
 from watchkeep_analytics.lanes import Every, LaneWorker
 from watchkeep_analytics.models import store
 from watchkeep_analytics.models.fitted import Active
@@ -72,6 +73,10 @@ class DataLane(LaneWorker):
         self._engines.pop(partition, None)
         self._gone.pop(partition, None)
         self._models.pop(partition, None)
+
+    def failures(self, partition: int) -> Failures | None:
+        engine = self._engines.get(partition)
+        return None if engine is None else engine.failures
 
     def listen(self, conn: Connection) -> None:
         self._sessions.open()

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
-from watchkeep_analytics.batch import NEVER, Batch, Floats, Ints, order
+from watchkeep_analytics import standing
+from watchkeep_analytics.batch import NEVER, SECOND, Batch, Floats, Ints, order
 from watchkeep_analytics.detectors import Detector
 from watchkeep_analytics.detectors.baseline import Baseline
 from watchkeep_analytics.detectors.battery import Battery
@@ -44,8 +47,13 @@ from watchkeep_core.logs import get_logger
 
 log = get_logger(__name__)
 
+T = TypeVar("T")
+
 BAD = 2
 """Quality that no detector sees."""
+
+
+_LOOK_US = 60 * SECOND  # planned work begins and ends by itself
 
 
 @dataclass
@@ -85,7 +93,12 @@ class Engine:
         self._register = 0
         self._orphans = Orphans()
         self._standing = Standing()
-        self._failures = Failures()
+        self.failures = Failures()
+        """Also of what is outside the detectors: a sentence that cannot be made."""
+        self._work = (-1, NEVER)
+        """Changes of modes and time when work was last looked at."""
+        self._failed: list[Signal] = []
+        """What is to be told of detectors that raised."""
         self._now_us = NEVER
         self.lost: list[str] = [detector.name for detector in self.detectors]
         """Detectors that began anew."""
@@ -102,7 +115,7 @@ class Engine:
         metrics = vocabulary.load().metrics
         telling = {name for name, metric in metrics.items() if any(s.suppresses for s in metric.states.values())}
         self._mode_rows = np.array([metric in telling for metric in self.registry.metrics], np.bool_)
-        return self._pass([found for detector in self.detectors for found in self._guard(detector, detector.configure)])
+        return self._pass([found for d in self.detectors for found in self._signals(d, d.configure)])
 
     def unknown(self, series: Ints) -> Ints:
         """Those series ids that the registry does not know."""
@@ -126,13 +139,14 @@ class Engine:
         self._now_us = max(self._now_us, int(fresh.t_us.max()))
         self.registry.sampling.observe(fresh, self.registry["kind"][fresh.row] == STATE)
         self._note_modes(fresh)
+        self._note_work(int(fresh.t_us.max()))
         lower, upper = self.registry["lower"][fresh.row], self.registry["upper"][fresh.row]
         possible = fresh.where((fresh.value >= lower) & (fresh.value <= upper))
         sound = possible.where(~self.rails.at_end(possible))
         found: list[Signal] = []
         for detector in self.detectors:  # rules before what learns: it is told where a warning stands
             seen = fresh if detector is self.impossible else possible if detector is self.rails else sound
-            said = self._guard(detector, lambda d=detector, b=seen: d.observe(b))  # type: ignore[misc]
+            said = self._signals(detector, partial(detector.observe, seen))
             self._standing.note(said, self.registry)
             found += said
         return self._pass(found)
@@ -142,10 +156,11 @@ class Engine:
         if self.registry.size == 0:
             return []
         self._now_us = now_us
+        self._note_work(now_us)
         moment = self.moment(now_us, gateways)
-        found = [hit for detector in self.detectors for hit in self._guard(detector, lambda d=detector: d.tick(moment))]  # type: ignore[misc]
+        found = [hit for d in self.detectors for hit in self._signals(d, partial(d.tick, moment))]
         self._standing.note(found, self.registry)
-        found += self._failures.over(now_us)
+        found += self.failures.over(now_us)
         return self._pass(found) + self._suppression.release(now_us) + self._orphans.over(self._judged_us)
 
     def heed(self, said: Feedback) -> None:
@@ -157,7 +172,7 @@ class Engine:
         if not self.registry.learn(models):
             return []
         levels = [detector for detector in self.detectors if isinstance(detector, EquipmentLevel)]
-        return self._pass([found for level in levels for found in self._guard(level, level.configure)])
+        return self._pass([found for level in levels for found in self._signals(level, level.configure)])
 
     def adopt(self, openings: Sequence[Signal]) -> None:
         """Openings of detectors that began anew: closed when they are over (see orphans)."""
@@ -166,8 +181,7 @@ class Engine:
     def blind(self, now_us: int) -> None:
         """Nothing could be seen until now: silence counts from here on."""
         if self.registry.size:
-            self.silence.configure()
-            self.silence.blind(self.moment(now_us, {}))
+            self._guard(self.silence, lambda: self.silence.blind(self.moment(now_us, {})), None)
 
     def moment(self, now_us: int, gateways: Mapping[tuple[str, str], GatewayState]) -> Moment:
         count = len(self.registry.gateways)
@@ -191,11 +205,12 @@ class Engine:
     def save(self) -> dict[str, tuple[str, bytes]]:
         """Detector name → version and state; `registry` holds the times up to which each series was judged."""
         held = [(s, dict(s.evidence)) for s in self._suppression.held]
-        states = {detector.name: (detector.version, detector.save()) for detector in self.detectors}
+        kept = {d.name: (d.version, self._guard(d, d.save, None)) for d in self.detectors}
+        states = {name: (version, state) for name, (version, state) in kept.items() if state is not None}
         states["registry"] = ("1", self.registry.save())
         states["sampling"] = ("1", self.registry.sampling.save(self.registry["series"]))
-        states["failures"] = ("1", self._failures.save())
-        states["standing"] = ("1", self._standing.save())
+        states["failures"] = ("1", self.failures.save())
+        states["standing"] = (standing.VERSION, self._standing.save(self._now_us))
         states["suppression"] = ("1", msgspec.msgpack.encode([_plain(signal, evidence) for signal, evidence in held]))
         return states
 
@@ -207,15 +222,15 @@ class Engine:
                 try:
                     detector.load(data)
                     self.lost.remove(detector.name)
-                except ValueError as error:
-                    log.warning("state_not_restored", detector=detector.name, why=str(error))
+                except Exception as error:  # a state that cannot be read must not stop the lane at every start
+                    log.warning("state_not_restored", detector=detector.name, why=f"{type(error).__name__}: {error}")
         if "registry" in states:
             self.registry.load(states["registry"][1])
         if "sampling" in states:
             self.registry.sampling.load(states["sampling"][1], self.registry.find)
         if "failures" in states:
-            self._failures.load(states["failures"][1])
-        if "standing" in states:
+            self.failures.load(states["failures"][1])
+        if states.get("standing", ("", b""))[0] == standing.VERSION:
             self._standing.load(states["standing"][1], self.registry)
         if "suppression" in states:
             self._suppression.restore([Signal(**s) for s in msgspec.msgpack.decode(states["suppression"][1])])
@@ -236,11 +251,13 @@ class Engine:
             rows = np.r_[np.array(own, np.int64), np.flatnonzero(np.array(of, np.bool_)[registry["gateway"]])]
         rows = rows[rows >= 0]
         detector = next((d for d in self.detectors if d.name == signal.detector), None)
-        if detector is None or len(rows) == 0 or not detector.ready(int(rows[0])):
+        if detector is None or len(rows) == 0:
             return NEVER
-        return int(registry["last_us"][rows].max())
+        ready = self._guard(detector, partial(detector.ready, int(rows[0])), False)
+        return int(registry["last_us"][rows].max()) if ready else NEVER
 
     def _pass(self, found: list[Signal]) -> list[Signal]:
+        found, self._failed = found + self._failed, []
         self._orphans.see(found)
         return self._suppression.filter(sorted(found, key=lambda signal: signal.event_us))
 
@@ -250,8 +267,20 @@ class Engine:
             equipment, name = self.registry.equipment_at(row), self.registry.metrics[row]
             self._modes.set(equipment.community, equipment.id, name, t_us, mode_reason(name, value))
 
-    def _guard(self, detector: Detector, call: Callable[[], list[Signal]]) -> list[Signal]:
-        """A detector that fails is reported and left out of this batch; the others go on."""
+    def _note_work(self, now_us: int) -> None:
+        """What is read while people work on equipment is no lesson."""
+        if self._modes.changes == self._work[0] and now_us - self._work[1] < _LOOK_US:
+            return
+        self._work = self._modes.changes, now_us
+        for (community, id), span in self._modes.work(now_us).items():
+            for item in self.registry.equipment_in(community, id):
+                self._standing.work(item, span, self.registry)
+
+    def _signals(self, detector: Detector, call: Callable[[], list[Signal]]) -> list[Signal]:
+        return self._guard(detector, call, [])
+
+    def _guard(self, detector: Detector, call: Callable[[], T], otherwise: T) -> T:
+        """A detector that fails is told with the next signals and left out of this call; the others go on."""
         try:
             return call()
         except Exception as error:
@@ -259,7 +288,8 @@ class Engine:
             log.exception("detector_failed", detector=detector.name)
             about = [(gateway.community, gateway.equipment or gateway.community) for gateway in self.registry.gateways]
             first = dict(reversed(about))
-            return self._failures.note(detector.name, error, self._now_us, first.items())
+            self._failed += self.failures.note(detector.name, error, self._now_us, first.items())
+            return otherwise
 
 
 def _usual(registry: Registry) -> list[Detector]:

@@ -9,19 +9,22 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 from psycopg import Connection
 
 from watchkeep_analytics import metrics, warnings
+from watchkeep_analytics.failures import Failures
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.signals import Signal
 from watchkeep_core import database
+from watchkeep_core.clock import to_us
 from watchkeep_core.database import DatabaseUnavailable
 from watchkeep_core.logs import get_logger
 from watchkeep_core.service import Stop
 from watchkeep_core.shares import Shares
-from watchkeep_core.topics import Lane
+from watchkeep_core.topics import Lane, partition_of
 
 log = get_logger(__name__)
 
@@ -101,6 +104,10 @@ class LaneWorker(ABC):
     def save(self, conn: Connection, partition: int) -> None:
         """Save the state of one partition, in the caller's transaction."""
 
+    @abstractmethod
+    def failures(self, partition: int) -> Failures | None:
+        """What is known to fail there; None when it is no longer ours."""
+
     def named(self, community: str, equipment: str) -> warnings.Named:
         known = self._names.get((community, equipment))
         return known or warnings.Named("", "", self._replays.get(community, False))
@@ -110,12 +117,33 @@ class LaneWorker(ABC):
         if not self._pending:
             return
         now = datetime.now(UTC)
-        with conn.transaction():
-            written = warnings.write(conn, self._pending, self.named, now, self.settings.over_after_s)
+        written = self._written(conn, now)
         for signal in self._pending:
             metrics.SIGNALS.labels(signal.tier).inc()
         self._pending = []
         self._count(written, time.time())
+        for signal, error in written.failed:
+            self._blame(signal.detector, error, to_us(now), (signal.community, signal.equipment))
+
+    def _written(self, conn: Connection, now: datetime) -> warnings.Written:
+        write = partial(warnings.write, conn, self._pending, self.named, now, self.settings.over_after_s)
+        try:
+            with conn.transaction():
+                return write()
+        except psycopg.OperationalError:
+            raise
+        except Exception:  # one signal that cannot be written must not stop the lane, nor keep back the others
+            log.exception("signals_refused", lane=self.lane)
+        with conn.transaction():
+            return write(apart=True)
+
+    def _blame(self, detector: str, error: Exception, now_us: int, place: tuple[str, str]) -> None:
+        """A warning of the platform's own: what this detector says cannot be worked with."""
+        metrics.FAILURES.inc()
+        log.error("detector_failed", detector=detector, why=f"{type(error).__name__}: {error}"[:300])
+        failures = self.failures(partition_of(place[0]))
+        if failures is not None:
+            self._pending += failures.note(detector, error, now_us, [place])
 
     def _count(self, written: warnings.Written, now_s: float) -> None:
         metrics.REPEATED.inc(written.repeated)

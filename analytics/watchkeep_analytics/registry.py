@@ -151,6 +151,13 @@ class Registry:
         number = self._equipment_of.get((community, id))
         return None if number is None else self.equipment[number]
 
+    def equipment_in(self, community: str, id: str) -> list[Equipment]:
+        """One piece of equipment, or with "" all of the community; [] when it is not known."""
+        if id:
+            item = self.equipment_of(community, id)
+            return [] if item is None else [item]
+        return [item for item in self.equipment if item.community == community]
+
     def figure(self, id: str) -> Parameter:
         """A figure that rules are made with: as a manager has set it, else as the vocabulary has it."""
         return self.rulebook.figures.get(id) or vocabulary.load().parameters[id]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from psycopg import Connection
@@ -13,6 +13,7 @@ from psycopg import Connection
 from watchkeep_analytics import backtest as backtesting
 from watchkeep_analytics import register, rule_store, truth
 from watchkeep_analytics import rules as rule_table
+from watchkeep_analytics.backtest import Player, Span
 from watchkeep_analytics.rulebook import Row, Rulebook, RuleError, parse
 from watchkeep_analytics.settings import RulesSettings
 from watchkeep_core import database
@@ -74,17 +75,31 @@ def import_(
     by: Annotated[str, typer.Option(help="Who changes it.")],
     why: Annotated[str, typer.Option(help="Why; kept for ever.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    untested: Annotated[bool, typer.Option("--untested", help="Do not try it on stored readings first.")] = False,
+    since: Since = None,
+    until: Until = None,
+    community: Communities = None,
+    warm_up_days: WarmUp = 8.0,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Set rules; a row that says what is shipped takes an earlier change back. In force within `refresh_s`."""
+    """Try rules on the last month, then set them; what came of the trial is kept with the reason.
+
+    A row that says what is shipped takes an earlier change back. In force within `refresh_s`.
+    """
     if not by.strip() or not why.strip():
         raise RuleError("by, why: must not be empty")
+    span = _span(since, until, warm_up_days)
     rows = _read(file)
-    with _connection(database_url) as conn, conn.transaction():
-        found = rule_store.changes(register.rulebook(conn), rows)
-        if not dry_run:
-            rule_store.save(conn, found, by, why)
-    print_json([change._asdict() for change in found])
+    with _connection(database_url) as conn:
+        book = register.rulebook(conn)
+        found = rule_store.changes(book, rows)
+        tried = None
+        if found and not dry_run:
+            if not untested:
+                tried = backtesting.summary(span, _play(conn, [book, with_rows(book, rows)], span, community))
+            with conn.transaction():
+                rule_store.save(conn, found, by, f"{why} ({_told(span, tried)})")
+    print_json({"changes": [change._asdict() for change in found], "tried": tried})
 
 
 @app.command("history")
@@ -131,25 +146,42 @@ def _backtest(
     url: str | None,
     known_faults: Path | None,
 ) -> None:
+    span = _span(since, until, warm_up_days)
+    rows = _read(draft) if draft else []
+    faults = truth.read(known_faults) if known_faults else None
+    with _connection(url) as conn:
+        book = register.rulebook(conn)
+        found = rule_store.changes(book, rows)
+        books = [book, with_rows(book, rows)] if draft else [book]
+        players = _play(conn, books, span, community)
+    print_json(backtesting.summary(span, players, faults) | {"changes": [change._asdict() for change in found]})
+
+
+def _span(since: datetime | None, until: datetime | None, warm_up_days: float) -> Span:
     end = (until or datetime.now(UTC)).replace(tzinfo=UTC)
     begin = since.replace(tzinfo=UTC) if since else end - timedelta(days=30)
     if begin >= end:
         raise RuleError(f"from: {begin:%Y-%m-%d %H:%M} is not before to, {end:%Y-%m-%d %H:%M}")
-    rows = _read(draft) if draft else []
-    faults = truth.read(known_faults) if known_faults else None
-    span = backtesting.Span(begin, end, timedelta(days=warm_up_days))
-    with _connection(url) as conn:
-        known = register.communities(conn, range(PARTITIONS))
-        if strange := sorted(set(community or ()) - known.keys()):
-            raise RuleError(f"community: no community {strange[0]!r}")
-        book = register.rulebook(conn)
-        found = rule_store.changes(book, rows)
-        books = [book, with_rows(book, rows)] if draft else [book]
-        with typer.progressbar(length=1000, label="backtest", file=sys.stderr) as bar:
-            players = backtesting.run(
-                conn, community or sorted(known), span, books, lambda share: bar.update(round(1000 * share) - bar.pos)
-            )
-    print_json(backtesting.summary(span, players, faults) | {"changes": [change._asdict() for change in found]})
+    return Span(begin, end, timedelta(days=warm_up_days))
+
+
+def _play(conn: Connection, books: list[Rulebook], span: Span, community: list[str] | None) -> list[Player]:
+    """With a progress bar on stderr. Raises RuleError for a community that is not there."""
+    known = register.communities(conn, range(PARTITIONS))
+    if strange := sorted(set(community or ()) - known.keys()):
+        raise RuleError(f"community: no community {strange[0]!r}")
+    with typer.progressbar(length=1000, label="backtest", file=sys.stderr) as bar:
+        return backtesting.run(
+            conn, community or sorted(known), span, books, lambda share: bar.update(round(1000 * share) - bar.pos)
+        )
+
+
+def _told(span: Span, tried: dict[str, Any] | None) -> str:
+    """What the history says of the trial."""
+    if tried is None:
+        return "untested"
+    total = tried["total"]
+    return f"tried on {span.since:%Y-%m-%d} to {span.until:%Y-%m-%d}: {total['before']} → {total['after']} warnings"
 
 
 def with_rows(book: Rulebook, rows: list[Row]) -> Rulebook:

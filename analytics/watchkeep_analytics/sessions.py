@@ -103,9 +103,9 @@ class Sessions:
             connection.subscribe([topics.rows(partition)])
 
     def alive(self) -> bool:
-        """All that are wanted."""
+        """All that are wanted, and the broker lets us listen."""
         opened = dict(self._open)
-        return self._wanted <= opened.keys() and all(connection.alive() for connection in opened.values())
+        return self._wanted <= opened.keys() and all(each.alive() and each.subscribed for each in opened.values())
 
     def close(self) -> None:
         for partition in list(self._open):

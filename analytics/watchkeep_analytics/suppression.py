@@ -6,6 +6,7 @@ Life safety that a device itself reports is never held back; nor does planned wo
 import bisect
 from dataclasses import dataclass, field, replace
 
+from watchkeep_analytics.batch import NEVER
 from watchkeep_analytics.signals import Signal
 from watchkeep_core import vocabulary
 
@@ -42,9 +43,12 @@ class Modes:
     def __init__(self) -> None:
         self._modes: dict[tuple[str, str], dict[str, _Modes]] = {}
         self._windows: tuple[Window, ...] = ()
+        self.changes = 0
+        """Counts up with each change."""
 
     def plan(self, windows: tuple[Window, ...]) -> None:
         """Planned work, as the register has it now."""
+        self.changes += windows != self._windows
         self._windows = windows
 
     def set(self, community: str, equipment: str, by: str, t_us: int, reason: str) -> None:
@@ -58,6 +62,24 @@ class Modes:
         modes.times.insert(at, t_us)
         modes.reasons.insert(at, reason)
         del modes.times[:-_KEPT], modes.reasons[:-_KEPT]
+        self.changes += 1
+
+    def work(self, until_us: int) -> dict[tuple[str, str], tuple[int, int]]:
+        """(community, equipment or "" for all of it) → the latest time of work that began by `until_us`.
+
+        From and until; -NEVER while its end is not known.
+        """
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        spans = [((w.community, w.equipment), w.from_us, w.until_us) for w in self._windows if w.from_us <= until_us]
+        for key, of in self._modes.items():
+            for modes in of.values():
+                ends = [*modes.times[1:], -NEVER]
+                last = [span for *span, why in zip(modes.times, ends, modes.reasons, strict=True) if why][-1:]
+                spans += [(key, begin, end) for begin, end in last]
+        for key, begin, end in sorted(spans, key=lambda span: span[2]):
+            before = found.get(key, (NEVER, NEVER))
+            found[key] = (min(begin, before[0]) if before[1] >= begin else begin, end)
+        return found
 
     def reason(self, signal: Signal, t_us: int) -> str:
         """Why this signal is held back at `t_us`; "" = it is not."""

@@ -19,7 +19,8 @@ PARTS = "part"
 """The one table that is no sentence: names of the baseline's components."""
 
 _LOCAL = timezone(timedelta(hours=8))  # China has one time zone and no summer time
-_UNKNOWN = "—"
+UNKNOWN = "—"
+"""In a sentence, for what the signal does not say."""
 
 
 @cache
@@ -30,6 +31,12 @@ def catalogue() -> dict[str, dict[str, Any]]:
 def sentence(signal: Signal, language: Language, name: str = "") -> str:
     """The signal in words; `name` is that of the equipment, its id when it has none."""
     return str(catalogue()[signal.text][language]).format_map(fields(signal, language, name))
+
+
+def plain(signal: Signal, language: Language, name: str = "") -> str:
+    """What can be said without the evidence; for a signal of which `sentence` cannot be made."""
+    stop = {"zh": ("：", "。"), "en": (": ", ".")}[language]
+    return f"{name or signal.equipment}{stop[0]}{_condition(signal.condition, language)}{stop[1]}"
 
 
 def fields(signal: Signal, language: Language, name: str = "") -> dict[str, str]:
@@ -59,16 +66,16 @@ def fields(signal: Signal, language: Language, name: str = "") -> dict[str, str]
         "reach": _time(forecast.get("at_us")),
         "reach_from": _time(forecast.get("from_us")),
         "reach_to": _time(forecast.get("to_us")),
-        "gateway": str(evidence.get("gateway", _UNKNOWN)),
-        "said": str(evidence.get("actual", _UNKNOWN)),
-        "basis": str(evidence.get("basis", _UNKNOWN)),
+        "gateway": str(evidence.get("gateway", UNKNOWN)),
+        "said": str(evidence.get("actual", UNKNOWN)),
+        "basis": str(evidence.get("basis", UNKNOWN)),
     }
 
 
 def number(value: object) -> str:
     """Four significant digits, thousands in full."""
     if not isinstance(value, int | float) or not math.isfinite(value):
-        return _UNKNOWN
+        return UNKNOWN
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
@@ -79,7 +86,7 @@ def _condition(id: str, language: Language) -> str:
 
 def _metric(id: object, language: Language) -> str:
     metric = vocabulary.load().metrics.get(str(id))
-    return getattr(metric, language) if metric is not None else str(id or _UNKNOWN)
+    return getattr(metric, language) if metric is not None else str(id or UNKNOWN)
 
 
 def unit_symbol(id: object) -> str:
@@ -127,7 +134,7 @@ def _clauses(clauses: Iterable[Mapping[str, Any]], language: Language) -> str:
         unit = unit_symbol(clause["unit"])
         template = _OPS[clause["op"]][language]
         said.append(template.format(metric=metric, value=value, unit=unit, limit=number(clause["limit"])))
-    return ("，" if language == "zh" else ", ").join(said) or _UNKNOWN
+    return ("，" if language == "zh" else ", ").join(said) or UNKNOWN
 
 
 def _channels(contributions: Iterable[Mapping[str, Any]], language: Language) -> str:
@@ -137,8 +144,8 @@ def _channels(contributions: Iterable[Mapping[str, Any]], language: Language) ->
         for c in contributions
         if {"metric", "share"} <= c.keys()
     ]
-    return ("、" if language == "zh" else ", ").join(said) or _UNKNOWN
+    return ("、" if language == "zh" else ", ").join(said) or UNKNOWN
 
 
 def _time(us: object) -> str:
-    return from_us(us).astimezone(_LOCAL).strftime("%Y-%m-%d %H:%M") if isinstance(us, int) and us > 0 else _UNKNOWN
+    return from_us(us).astimezone(_LOCAL).strftime("%Y-%m-%d %H:%M") if isinstance(us, int) and us > 0 else UNKNOWN

@@ -35,20 +35,20 @@ def test_import_history_and_taking_back(rules, tmp_path):
     draft = tmp_path / "draft.toml"
     draft.write_text(DRAFT)
     words = ("rules", "import", str(draft), "--by", "Wang", "--why", "hot room")
-    assert [change["id"] for change in call(rules, *words, "--dry-run")] == [HOT]
+    assert [change["id"] for change in call(rules, *words, "--dry-run")["changes"]] == [HOT]
     assert rules.count("detection_rules") == 0
-    call(rules, *words)
-    assert call(rules, *words) == []  # nothing to change any more
+    assert call(rules, *words, "--untested")["tried"] is None
+    assert call(rules, *words)["changes"] == []  # nothing to change any more
     with connect(rules.url, "test") as conn:
         edit = register.rulebook(conn).limit(HOT, "alpha", "lift-1")
     assert edit is not None
     assert (edit.value, edit.clear) == (70, 65)
     (told,) = call(rules, "rules", "history")
-    assert (told["id"], told["by"], told["why"], told["before"]) == (HOT, "Wang", "hot room", None)
+    assert (told["id"], told["by"], told["why"], told["before"]) == (HOT, "Wang", "hot room (untested)", None)
     exported = CliRunner().invoke(app, ["rules", "export", "--database-url", rules.url]).stdout
     assert rule_store.changes(Rulebook(), parse(exported))[0].id == HOT
     draft.write_text(rule_store.export(Rulebook()))  # all as it is shipped
-    assert [change["after"] for change in call(rules, *words)] == [None]
+    assert [change["after"] for change in call(rules, *words)["changes"]] == [None]
     assert rules.count("detection_rules") == 0
     assert rules.count("detection_rule_changes") == 2
 
@@ -81,6 +81,13 @@ def test_a_draft_is_tried_on_stored_readings(rules, tmp_path):
     assert hot["after"]["per_day"] == 72
     assert found["rows"] == 10
     assert rules.count("warnings") == rules.count("signals") == 0
+    words = ("rules", "import", str(draft), "--by", "Wang", "--why", "hot room", *span, "--community", "alpha")
+    assert call(rules, *words)["tried"]["conditions"] == found["conditions"]
+    (told,) = call(rules, "rules", "history")
+    days = f"{START:%Y-%m-%d} to {START + timedelta(hours=1):%Y-%m-%d}"
+    total = found["total"]
+    assert told["why"] == f"hot room (tried on {days}: {total['before']} → {total['after']} warnings)"
+    rules.admin.execute("DELETE FROM detection_rules")
     plain = call(rules, "backtest", *span)
     assert plain["conditions"]["machine_temperature_high"] == {"before": hot["before"]}
 

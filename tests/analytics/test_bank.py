@@ -44,15 +44,72 @@ def test_rarity_is_the_share_of_the_own_history():
     assert levels[0, 0] < 1
 
 
-def test_the_bar_rises_with_a_notice_and_halves():
+def test_a_notice_puts_the_bar_at_its_score_and_it_halves():
     state = table()
     row = np.array([0])
     first = gate.above(state, row, np.array([0.0]), np.array([50.0]))
     second = gate.above(state, row, np.array([1.0]), np.array([50.0]))
-    third = gate.above(state, row, np.array([201.0]), np.array([50.0]))
+    third = gate.above(state, row, np.array([200.0]), np.array([50.0]))
     assert first[0] == 50
-    assert second[0] == pytest.approx(20, abs=0.2)
-    assert third[0] == pytest.approx(35, abs=0.2)
+    assert second[0] == pytest.approx(0, abs=0.5)
+    assert third[0] == pytest.approx(37.5)
+
+
+def test_what_is_no_notice_leaves_the_bar():
+    state = table()
+    row = np.array([0])
+    for n in range(3):
+        assert gate.above(state, row, np.array([float(n)]), np.array([gate.NOTICE])) == gate.NOTICE
+
+
+def fed(values: np.ndarray, minutes: int = 5) -> tuple[Table, list[bank.Scores]]:
+    """One series with these values in turn, and what was said of each."""
+    state, row, free = table(), np.array([0]), np.zeros(1, np.bool_)
+    said = [
+        bank.step(state, row, np.array([k * minutes * 60_000_000]), np.array([x]), free)
+        for k, x in enumerate(values.tolist())
+    ]
+    return state, said
+
+
+def test_beyond_everything_ever_seen_counts_by_how_far_and_how_long_it_was_not():
+    usual = np.sin(np.arange(1500) / 9) + np.random.default_rng(2).normal(size=1500) / 50
+    width = float(np.ptp(usual))
+    scores = {}
+    for share in (-0.05, 0.1, 0.5):
+        _, said = fed(np.append(usual, usual.max() + share * width))
+        assert said[-1].beyond[0] == pytest.approx(max(share, 0), abs=0.03)  # the range has drawn in a little
+        scores[share] = float(said[-1].score[0])
+    far = fed(np.append(usual, usual.max() + 0.5 * width))[1][-1]
+    assert far.rarity[-1, 0] == pytest.approx(np.log(1501))
+    assert scores[-0.05] < scores[0.1] < scores[0.5]
+    assert scores[0.5] - scores[0.1] > np.log(1501)  # each factor of e more is worth the rarity once
+
+
+def test_what_was_once_seen_is_forgotten_in_weeks_not_in_hours():
+    values = np.tile([0.0, 1.0], 1000)
+    values[500] = 11.0
+    state, _ = fed(values)
+    high = float(state["row"][0, bank.HIGH])
+    gone = (11.0 - high) / (11.0 - 0.5)
+    assert gone == pytest.approx(1 - np.exp(-1499 / bank_memory.LONG), rel=0.05)
+
+
+def test_a_constant_that_changes_is_beyond_by_one_width():
+    values = np.full(700, 5.0)
+    values[-1] = 5.5
+    _, said = fed(values)
+    assert said[-1].beyond[0] == 1.0
+    assert np.isfinite(said[-1].score[0])
+
+
+def test_hourly_values_are_a_mean_of_days_not_yesterday():
+    rng = np.random.default_rng(4)
+    days = 26
+    state, _ = fed(10 + rng.normal(size=24 * days), minutes=60)
+    profile = state["profile"][0]
+    working = profile[: 2 * 24 : 2]  # hours of working days
+    assert np.std(working) < 0.5  # one value a day, taken at 74 %, would leave 0.77
 
 
 @pytest.mark.parametrize(

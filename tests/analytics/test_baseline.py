@@ -40,6 +40,7 @@ def test_a_shift_is_found_within_hours_and_explained():
     assert evidence["actual"] > evidence["expected"]["high"]
     assert evidence["rarity"] > 100
     assert evidence["driver"] in {part["component"] for part in evidence["contributions"]}
+    assert max(s.evidence.get("beyond_range", 0) for s in found) > 0.1  # such values were never seen: that is told, too
 
 
 def test_a_fault_does_not_become_normal_while_it_lasts():

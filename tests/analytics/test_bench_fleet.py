@@ -20,7 +20,15 @@ def at(hours: float) -> str:
     return (EPOCH + timedelta(seconds=START + hours * 3600)).isoformat()
 
 
-def fault(equipment: str, begins: float, ends: float, scenario: str, expects: list[str], also: tuple[str, ...] = ()):
+def fault(
+    equipment: str,
+    begins: float,
+    ends: float,
+    scenario: str,
+    expects: list[str],
+    also: tuple[str, ...] = (),
+    qualified: float | None = None,
+):
     return {
         "community": "c1",
         "equipment": equipment,
@@ -28,6 +36,7 @@ def fault(equipment: str, begins: float, ends: float, scenario: str, expects: li
         "recovered_at": at(ends),
         "full_at": at(ends),
         "failed_at": at(begins + 10),
+        "qualified_at": None if qualified is None else at(qualified),
         "scenario": scenario,
         "expects_any": expects,
         "also": list(also),
@@ -50,7 +59,7 @@ def fleet(truth):
 
 def test_what_is_found_and_what_is_false():
     truth = [
-        fault("q1", 350, 372, "ph_high:gradual", ["ph_out_of_range"], ("*",)),
+        fault("q1", 350, 372, "ph_high:gradual", ["ph_out_of_range"], ("*",), qualified=361),
         fault("q2", 358, 372, "sensor_drift", ["sensor_drift"]),
         fault("q2", 100, 120, "ph_high", ["ph_out_of_range"]),  # within the warm-up: does not count
     ]
@@ -58,6 +67,7 @@ def test_what_is_found_and_what_is_false():
     assert outcome.rows == DAYS * 24 * 2
     assert outcome.by_scenario() == {"ph_high:gradual": (1, 1), "sensor_drift": (0, 1)}
     assert (outcome.recall(learnt=False), outcome.recall(learnt=True)) == (1.0, 0.0)
+    assert outcome.rule_delay_s() == 0.0
     assert outcome.noticed() == 1.0
     assert 1.0 <= outcome.share() <= 1.2  # found when the limit broke, 10 h after the onset
     assert outcome.beside == 2  # near and beyond the limit, during the drift of q2
@@ -67,8 +77,21 @@ def test_what_is_found_and_what_is_false():
     assert outcome.explained == outcome.warnings > 3
 
 
+def test_what_a_rule_missed_is_named_and_what_it_could_not_see_is_not_counted():
+    truth = [
+        fault("q1", 380, 390, "ph_low", ["ph_out_of_range"], qualified=382),  # its readings never showed it
+        fault("q2", 380, 390, "ph_low", ["ph_out_of_range"]),
+        fault("q1", 355, 372, "ph_high", ["ph_out_of_range"], ("*",), qualified=361),
+    ]
+    outcome = bench_fleet.run_fleet(fleet(truth), set())
+    assert outcome.recall(learnt=False) == 0.5
+    (missed,) = outcome.missed()
+    assert missed.line() == "ph_low of water_quality_station c1/q1, severity 0.5; warned of: nothing"
+    assert [each.equipment for each in outcome.not_shown()] == ["c1/q2"]
+
+
 def test_nothing_is_false_where_everything_is_known():
-    truth = [fault(item, 355, 415, "ph_high", ["ph_out_of_range"], ("*",)) for item in ("q1", "q2")]
+    truth = [fault(item, 355, 415, "ph_high", ["ph_out_of_range"], ("*",), 361) for item in ("q1", "q2")]
     outcome = bench_fleet.run_fleet(fleet(truth), set())
     assert outcome.false == {}
     assert outcome.beside == 0

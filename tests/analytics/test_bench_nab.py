@@ -1,4 +1,4 @@
-"""NAB's scoring against the published description, by cases worked out by hand."""
+"""NAB's scoring against the published description, by cases worked out by hand; notices at every level."""
 
 import math
 from pathlib import Path
@@ -12,16 +12,16 @@ ROWS = 100
 WINDOW = [(40, 49)]
 
 
-def series(found: list[int], windows=WINDOW, strength: float = 1.0) -> nab.Series:
-    """A hundred rows, one a microsecond, with detections at these rows."""
+def series(found: list[int], windows=WINDOW, level: int = 0) -> nab.Series:
+    """A hundred rows, one a microsecond, with notices at these rows up to this level."""
     weight, window = nab.weigh(np.arange(ROWS), windows)
-    score = np.zeros(ROWS)
-    score[found] = strength
-    return nab.Series("f", len(windows), weight, window, np.arange(ROWS) >= nab.probation(ROWS), score)
+    told = np.zeros((len(nab.LEVELS), ROWS), np.bool_)
+    told[: level + 1, found] = True
+    return nab.Series("f", len(windows), weight, window, np.arange(ROWS) >= nab.probation(ROWS), told)
 
 
 def score(found: list[int], false: float = nab.FALSE_STANDARD, missed: float = 1.0, windows=WINDOW) -> float:
-    return nab.tally([series(found, windows)], 0.5, false, missed).score
+    return nab.tally([series(found, windows)], 0, false, missed).score
 
 
 def test_probation_is_fifteen_percent_and_750_rows_at_most():
@@ -67,23 +67,32 @@ def test_rows_of_the_probation_are_not_scored():
     assert score([3]) == 0
 
 
-def test_the_threshold_is_the_best_of_all():
-    made = [series([40, 60], strength=9.0), series([45], strength=5.0), series([20, 21, 70], windows=[], strength=3.0)]
-    best = max((nab.tally(made, value, 0.11).score, value) for value in (3.0, 5.0, 9.0))
-    assert nab.best_threshold(made, 0.11) == best[1] == 5.0
+def test_the_level_is_the_best_of_all():
+    made = [series([40, 60], level=30), series([45], level=20), series([20, 21, 70], windows=[], level=10)]
+    worth = {level: nab.tally(made, level, 0.11).score for level in (10, 20, 30)}
+    assert max(worth, key=worth.__getitem__) == 20
+    assert nab.best_level(made, 0.11) == 20  # of all that are as good the quietest
 
 
-def test_a_detector_that_only_harms_gets_a_threshold_above_everything():
-    made = [series([20, 21, 70], windows=[])]
-    assert nab.best_threshold(made, 0.11) > 1.0
+def test_a_detector_that_only_harms_gets_the_level_that_says_nothing():
+    made = [series([20, 21, 70], windows=[], level=len(nab.LEVELS) - 2)]
+    assert np.isinf(nab.LEVELS[nab.best_level(made, 0.11)])
+
+
+def test_every_level_has_a_bar_of_its_own():
+    told = nab.notices(np.array([0.0, 50.0, 70.0, 0.0]))
+    low, high, highest = (int(np.searchsorted(nab.LEVELS, value)) for value in (15.0, 45.0, 60.0))
+    assert told[low].tolist() == [False, True, True, False]  # 20 above the bar that the first one left
+    assert told[high].tolist() == [False, True, False, False]
+    assert told[highest].tolist() == [False, False, True, False]  # the first one was none, and left no bar
 
 
 def test_half_splits_score_the_other_half():
-    made = [series([40], strength=float(k + 1)) for k in range(6)]
+    made = [series([40], level=8 * k) for k in range(6)]
     splits = nab.held_out(made, 0.11, seed=1)
     assert len(splits) == nab.SPLITS
     assert {split.hit for split in splits} <= {0, 1, 2, 3}
-    assert min(split.score for split in splits) < 100  # a threshold from louder files misses quieter ones
+    assert min(split.score for split in splits) < 100  # a level from louder files misses quieter ones
 
 
 @pytest.mark.slow
@@ -91,5 +100,6 @@ def test_the_learned_levels_reach_what_is_written(recorded_data: Path):
     made = nab.load(recorded_data)
     assert len(made) == 29
     assert sum(item.windows for item in made) == 60
-    splits = nab.held_out(made, nab.FALSE_STANDARD, seed=20_261_122)
-    assert sum(split.score for split in splits) / len(splits) > 52  # docs/detection.md
+    for price, least in ((nab.FALSE_STANDARD, 64), (nab.FALSE_LOW_FP, 54)):  # docs/detection.md
+        splits = nab.held_out(made, price, seed=20_261_122)
+        assert sum(split.score for split in splits) / len(splits) >= least

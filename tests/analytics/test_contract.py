@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.analytics.test_models import pump
 from tests.analytics.world import batch, limit, moment, point, registry
+from watchkeep_analytics import texts
 from watchkeep_analytics.batch import Batch
 from watchkeep_analytics.detectors import Detector
 from watchkeep_analytics.detectors import baseline as baseline_module
@@ -40,6 +41,7 @@ from watchkeep_analytics.detectors.silence import Silence
 from watchkeep_analytics.detectors.spikes import Spikes
 from watchkeep_analytics.detectors.starts import Starts
 from watchkeep_analytics.detectors.steps import Steps
+from watchkeep_analytics.feedback import STATISTICAL
 from watchkeep_analytics.models.fitted import Active, Fitted, Frame
 from watchkeep_analytics.models.fitting import fit
 from watchkeep_analytics.registry import Registry
@@ -286,6 +288,8 @@ def test_every_warning_explains_itself(kind):
     for signal in begun:
         assert {"actual", "driver", "basis", "mark", "rule"} <= signal.evidence.keys()
         assert signal.evidence.get("limit") or signal.evidence.get("expected")
+        assert signal.detector not in STATISTICAL or signal.evidence.get("rarity") is not None
+        assert all(texts.UNKNOWN not in texts.sentence(signal, language) for language in texts.LANGUAGES)
         assert signal.version
         assert signal.detector == detector.name
 

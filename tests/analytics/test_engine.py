@@ -7,7 +7,8 @@ from watchkeep_analytics.batch import SECOND
 from watchkeep_analytics.detectors.limits import Limits
 from watchkeep_analytics.engine import Engine, GatewayState
 from watchkeep_analytics.rulebook import LimitEdit, Rulebook
-from watchkeep_analytics.suppression import Modes
+from watchkeep_analytics.signals import Signal
+from watchkeep_analytics.suppression import Modes, Window
 
 
 def engine(modes: Modes | None = None, make=None) -> Engine:
@@ -85,6 +86,61 @@ def test_a_failure_is_over_after_a_calm_hour_even_across_a_restart():
     assert again.tick(T0 + 3700 * SECOND, {}) == []
     (over,) = [s for s in again.tick(T0 + 5500 * SECOND, {}) if s.condition == "detector_failure"]
     assert (over.active, over.source) == (False, "limits")
+
+
+class Restless(Limits):
+    """Fails whatever it is asked."""
+
+    name = "restless"
+
+    def ready(self, row):
+        raise RuntimeError("ready")
+
+    def tick(self, moment):
+        raise RuntimeError("tick")
+
+    def save(self):
+        raise RuntimeError("save")
+
+
+def test_a_detector_that_fails_at_anything_stops_nobody():
+    made = engine(make=lambda registry: [Restless(registry), Limits(registry)])
+    feed(made, (11, 1, 99))
+    made.adopt([Signal("c1", "E1", "power_loss", "warning", True, "restless", "1", T0, "x", "forgotten", series=11)])
+    found = made.tick(T0 + 2 * SECOND, {})
+    assert [s.source for s in found if s.condition == "detector_failure"] == ["restless"]
+    saved = made.save()
+    assert "limits" in saved
+    assert "restless" not in saved
+    again = engine(make=lambda registry: [Limits(registry)])
+    again.load(saved | {"limits": ("1", b"torn")})
+    assert [s.condition for s in feed(again, (11, 3, 99))] == ["machine_temperature_high"]
+
+
+def test_nothing_is_learnt_while_people_work_on_it():
+    modes = Modes()
+    made = engine(modes)
+    row = made.registry.row_of(11)
+
+    def held(second: float) -> bool:
+        t_us = T0 + round(second * SECOND)
+        return bool(made.registry["held_from_us"][row] <= t_us < made.registry["held_until_us"][row])
+
+    feed(made, (12, 0, 1), (11, 0, 50))
+    assert not held(1)
+    feed(made, (12, 100, 2), (11, 110, 50))
+    assert (held(99), held(100), held(10**6)) == (False, True, True)
+    feed(made, (11, 200, 95))  # a warning stands, too
+    feed(made, (12, 300, 1))
+    assert held(400)
+    feed(made, (11, 500, 80))
+    assert (held(150), held(499), held(500)) == (True, True, False)
+    again = engine(Modes())
+    again.load(made.save())
+    assert again.registry["held_until_us"][again.registry.row_of(11)] == T0 + 500 * SECOND
+    modes.plan((Window("c1", "", T0 + 600 * SECOND, T0 + 700 * SECOND, "works"),))
+    made.tick(T0 + 650 * SECOND, {})
+    assert (held(599), held(600), held(699), held(700)) == (False, True, True, False)
 
 
 def test_no_detector_is_ever_given_a_value_that_is_no_number():

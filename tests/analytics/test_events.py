@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 
+from watchkeep_analytics.event_lane import EventLane
 from watchkeep_analytics.events import judge, note_modes
+from watchkeep_analytics.failures import Failures
+from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.suppression import Modes
 from watchkeep_core.rows import CommittedEvent
+from watchkeep_core.service import Stop
+from watchkeep_core.topics import partition_of
 
 KINDS = {("c1", "E1"): "elevator"}
 
@@ -61,3 +66,14 @@ def test_modes_that_suppress_are_noted():
     assert modes.reason(probe, 2_000) == "mode: mode_inspection"
     note_modes([event("mode_inspection", active=False, t_us=1_500)], modes)
     assert modes.reason(probe, 2_000) == ""
+
+
+def test_an_event_that_cannot_be_judged_keeps_back_no_other():
+    values: dict[str, Any] = {"database_url": "postgresql://x", "mqtt_url": "mqtt://x:1", "mqtt_password": "x"}
+    lane = EventLane(AnalyticsSettings(**values), Stop())
+    lane._failures[partition_of("c1")] = Failures()
+    odd: Any = ["not", "a", "word"]
+    assert lane._judge(event(odd)) == []
+    assert lane._judge(event(odd)) == []
+    assert [signal.condition for signal in lane._judge(event("fire_alarm"))] == ["fire_alarm"]
+    assert [(signal.condition, signal.source) for signal in lane._pending] == [("detector_failure", "events")]

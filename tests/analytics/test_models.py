@@ -12,6 +12,7 @@ from watchkeep_analytics.detectors import equipment_level
 from watchkeep_analytics.detectors.equipment_level import EquipmentLevel
 from watchkeep_analytics.models.fitted import Active, Frame, ModelError, pack, rarity, unpack
 from watchkeep_analytics.models.fitting import attempt, fill, fit
+from watchkeep_analytics.models.frames import clear_of, worked
 from watchkeep_analytics.models.nightly import due_at
 
 METRICS = ("pump_flow", "pump_current_percent", "bearing_temperature")
@@ -140,6 +141,29 @@ def test_another_version_ends_what_the_last_one_said_and_starts_anew(fitted):
     assert not made.learn({("c1", "P1"): Active(4, fitted)})
 
 
+def test_a_model_that_never_agreed_with_its_equipment_says_nothing(fitted):
+    _, level = world(fitted)
+    other = pump(600, seed=2)
+    other[:, 1] *= 1.15  # as the fault below, from the first row on
+    assert level.observe(batch(readings(other))) == []
+    assert not level.ready(0)
+
+
+def test_once_it_has_agreed_it_judges_and_so_does_the_next_version_at_once(fitted):
+    made, level = world(fitted)
+    usual = pump(900, seed=2)
+    assert level.observe(batch(readings(usual[:400]))) == []
+    assert level.ready(0)
+    made.learn({("c1", "P1"): Active(4, fitted)})
+    assert level.configure() == []
+    assert not level.ready(0)  # for two hours, in which the fault begins
+    later = usual[400:600].copy()
+    later[:, 1] *= 1.15
+    (opening,) = level.observe(batch(readings(later, first=400)))
+    assert opening.active
+    assert equipment_level.SETTLE_ROWS <= (opening.event_us - T0) / SECOND / STEP_S - 400 < 40
+
+
 def test_the_bar_that_people_raise_counts(fitted):
     made, level = world(fitted)
     made._bars = {"equipment": np.full(3, 30.0)}
@@ -169,3 +193,14 @@ def test_the_hour_of_the_night_is_that_of_china():
     now = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)  # 02:30
     assert due_at(now, 3) == datetime(2026, 11, 22, 19, tzinfo=UTC)
     assert due_at(now, 2) == datetime(2026, 11, 23, 18, tzinfo=UTC)
+
+
+def test_a_mode_for_service_is_found_in_the_means():
+    nan = np.nan
+    steps = np.arange(40, dtype=np.float64)
+    mode = np.array([1, 1, 1.4, 2, nan, 2, 1, 1, nan, 4], np.float64)
+    values = np.stack([mode, steps[:10]], axis=1)
+    found = list(worked(("service_mode", "machine_temperature"), steps[:10] * 300, values))
+    assert found == [(600.0, 1800.0), (2700.0, 2700.0)]
+    clear = clear_of(steps * 300, [(6000.0, 6300.0)])
+    assert np.flatnonzero(~clear).tolist() == list(range(8, 34))  # and an hour around

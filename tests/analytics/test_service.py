@@ -71,18 +71,20 @@ class Ingest:
         if send:
             self._send(payload)
 
-    def event(self, number: int, condition: str, active: bool = True, send: bool = True) -> None:
+    def event(
+        self, number: int, condition: str, active: bool = True, send: bool = True, community: str = "alpha"
+    ) -> None:
         now = datetime.now(UTC)
         event_id = self._home.admin.execute(
             "INSERT INTO events (community_id, gateway_id, epoch, seq, equipment_id, condition, active, ts,"
-            " received_at, trusted) VALUES ('alpha', 'g1', 'e', %s, 'lift-1', %s, %s, %s, %s, true) RETURNING event_id",
-            [number, condition, active, now, now],
+            " received_at, trusted) VALUES (%s, 'g1', 'e', %s, 'lift-1', %s, %s, %s, %s, true) RETURNING event_id",
+            [community, number, condition, active, now, now],
         ).fetchone()[0]
         self.number = number
         self._batch("event", 1, now, now, counted=False)
         event = rows.CommittedEvent(
             event_id=event_id,
-            community="alpha",
+            community=community,
             equipment="lift-1",
             condition=condition,
             active=active,
@@ -217,6 +219,21 @@ def test_events_warn_at_once_and_their_end_clears(home, broker, ingest):
         eventually(lambda: ("lift-1", "unknown_code", "warning", "open") in opened(home))
         eventually(lambda: home.count("signals") == 4)
     assert len(home.warnings()) == 2
+
+
+@pytest.mark.slow
+def test_the_first_event_of_a_community_that_was_registered_a_moment_ago_is_not_overlooked(home, broker, ingest):
+    """It comes before the register is read again, and its batch is asked for once."""
+    name = next(name for name in (f"new-{n}" for n in range(1000)) if topics.partition_of(name) == ALPHA)
+    with service(home, broker, refresh_s=3600):
+        ingest.event(0, "entrapment")
+        eventually(lambda: ("lift-1", "entrapment", "alarm", "open") in opened(home))
+        home.admin.execute(
+            "INSERT INTO communities (community_id, name, area_id) SELECT %s, %s, area_id FROM communities LIMIT 1",
+            [name, name],
+        )
+        ingest.event(1, "fire_alarm", community=name)
+        eventually(lambda: ("lift-1", "fire_alarm", "alarm", "open") in opened(home))
 
 
 @pytest.mark.slow

@@ -9,9 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from watchkeep_analytics.event_lane import EventLane
+from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.warnings import Named, Written, write
 from watchkeep_core.clock import to_us
+from watchkeep_core.service import Stop
+from watchkeep_core.topics import partition_of
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -161,3 +165,51 @@ def test_recorded_data_is_marked(home, put):
 def test_life_safety_is_class_a(home, put):
     put(replace(signal(), condition="entrapment", detector="events", text="event", tier="alarm"))
     assert home.admin.execute("SELECT proposed_class, life_safety FROM warnings").fetchone() == ("A", True)
+
+
+@pytest.mark.parametrize("broken", [{"text": "no_such_text"}, {"evidence": {"expected": 5.0, "basis": "GB"}}])
+def test_a_sentence_that_cannot_be_made_does_not_hold_the_warning_back(home, put, broken):
+    written = put(signal(**broken))
+    assert [one.condition for one, _ in written.failed] == ["machine_temperature_high"] * 2  # one for each language
+    assert [one.condition for one in written.opened] == ["machine_temperature_high"]
+    said = home.admin.execute("SELECT sentence_zh, sentence_en FROM warnings").fetchone()
+    assert said == ("1号梯：曳引机温度过高。", "Lift 1: Traction machine too hot.")
+
+
+UNWRITABLE = {"actual": object(), "limit": {"value": 1.0}, "basis": "GB"}
+
+
+def test_what_cannot_be_written_does_not_keep_back_the_others(home):
+    bad = signal(condition="power_loss", source="limit:2", evidence=UNWRITABLE)
+    with psycopg.connect(home.url) as conn, conn.transaction():
+        written = write(conn, [bad, signal()], named, NOW, apart=True)
+    assert [one.condition for one, _ in written.failed] == ["power_loss"]
+    assert home.warnings() == [("lift-1", "machine_temperature_high", "warning", "open", 1)]
+
+
+def test_a_lane_tells_of_what_it_cannot_say_and_goes_on(home):
+    values: dict[str, Any] = {"database_url": home.url, "mqtt_url": "mqtt://127.0.0.1:1", "mqtt_password": "x"}
+    settings = AnalyticsSettings(**values)
+    lane = EventLane(settings, Stop())
+    with psycopg.connect(home.url, autocommit=True) as conn:
+        lane.adopt(conn, partition_of("alpha"))
+        for source in ("limit:2", "limit:3"):  # the second time it is known
+            lane._pending = [signal(condition="power_loss", source=source, evidence=UNWRITABLE), signal(source=source)]
+            lane.flush(conn)
+            lane.flush(conn)
+        lane._done[partition_of("alpha")] = 0
+        lane.save(conn, partition_of("alpha"))
+        again = EventLane(settings, Stop())
+        again.adopt(conn, partition_of("alpha"))
+    assert [row[1:3] for row in home.warnings()] == [
+        ("machine_temperature_high", "warning"),
+        ("detector_failure", "warning"),
+    ]
+    told = home.admin.execute("SELECT evidence FROM warnings WHERE condition = 'detector_failure'").fetchone()
+    assert told is not None
+    assert told[0]["actual"] == "limits"
+    assert "not JSON serializable" in told[0]["error"]
+    failures = again.failures(partition_of("alpha"))
+    assert failures is not None
+    (over,) = failures.over(to_us(datetime.now(UTC) + timedelta(hours=2)))
+    assert (over.condition, over.active) == ("detector_failure", False)

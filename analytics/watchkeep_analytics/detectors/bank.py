@@ -25,14 +25,18 @@ _SCALE = 1 / 1500  # EWMA of each deviation's own size (DETECTION §3.3, as all 
 _SLOW = 1 / 2000  # the long level
 _FLOOR = 0.05  # of the standard deviation: nothing smaller is called unusual
 _CLIP = 4.0  # scales by which one sample may move a level, so that a fault does not become normal
-_VISIT = np.log(1 - 0.74)  # a visit of its half-hour moves the profile by 74 %: 0.2 per sample at 5 min
+_SHARE = 0.2  # by which a sample at 5 min moves its half-hour; a whole visit of six does by 74 %
+_VISIT = 6 * np.log(1 - _SHARE)
 _YOUNG = 64  # samples that may teach without a limit
 _SETTLE = 100  # samples, and a day: before, scales are so small that everything looks large
-_LOOK = 0.7  # of the 99.8 % level: below, no rarity is worked out; that is 95 of 100 samples
+_LOOK = 1.5  # times the 99.8 % level by the ranked parts together: below, no rarity is worked out; 95 of 100 samples
+_FORGET = 1 / memory.LONG  # by which lowest and highest draw near the mean
+_APART = 0.01  # of the range known: less beyond it is no news, because the range has drawn in a little
+_TINY = 1e-9  # a range without width
 
 _COLUMNS = (
     *("n", "first_us", "t_us", "x", "mean", "var", "fast", "slow", "residual", "residual_mean", "rough"),
-    *("rough_mean", "rough_var", "recent", "before", "moves"),
+    *("rough_mean", "rough_var", "recent", "before", "moves", "low", "high"),
     *(f"scale_{part}" for part in PARTS[:4]),
     *(f"level_{part}" for part in PARTS),
     *(f"novel_{count}" for count in range(4)),
@@ -54,15 +58,17 @@ _COLUMNS = (
     RECENT,
     BEFORE,
     MOVES,
-) = range(16)
-SCALE, LEVEL, NOVEL = slice(16, 20), slice(20, 25), slice(25, 29)
+    LOW,
+    HIGH,
+) = range(18)
+SCALE, LEVEL, NOVEL = slice(18, 22), slice(22, 27), slice(27, 31)
 
 SPECS = {
     "row": Spec(np.float64, 0, len(_COLUMNS)),
     "profile": Spec(np.float32, np.nan, 2 * SLOTS),
     **memory.SPECS,
 }
-"""Per series: 29 × 8 bytes, 2 × 48 × 4 (working days, days off), histograms and contexts."""
+"""Per series: 31 × 8 bytes, 2 × 48 × 4 (working days, days off), histograms and contexts."""
 
 
 class Scores(NamedTuple):
@@ -73,7 +79,10 @@ class Scores(NamedTuple):
     ratio: Floats
     """float64[5, m]: u over the series' own 99.8 % level; above 1 happens once in 500 samples."""
     rarity: Floats
-    """float64[6, m]: -ln of the share of the own history that was as large (novelty last); 0 where nothing is odd."""
+    """float64[7, m]: -ln of the share of the own history that was as large, of the parts, of novelty and of a value
+    beyond all of it; 0 where nothing is odd."""
+    beyond: Floats
+    """float64[m]: distance to all that is remembered, in widths of that range; 0 within it, or just outside."""
     score: Floats
     """float64[m]: rank among notices; 0 where nothing is odd."""
     expected: Floats
@@ -106,18 +115,19 @@ def accept(state: Table, rows: Ints) -> None:
     state["profile"][rows] += shift[:, None]
     kept[:, MEAN] += shift
     kept[:, SLOW], kept[:, RECENT] = kept[:, FAST], kept[:, FAST]
+    kept[:, LOW], kept[:, HIGH] = np.minimum(kept[:, LOW], kept[:, X]), np.maximum(kept[:, HIGH], kept[:, X])
     kept[:, RESIDUAL] = kept[:, RESIDUAL_MEAN] = 0.0
     kept[:, ROUGH_MEAN] = np.log(kept[:, ROUGH] + _FLOOR * np.sqrt(kept[:, VAR]) + 1e-9)
     state["row"][rows] = kept
 
 
 def _block(state: Table, rows: Ints, t_us: Ints, x: Floats, frozen: Bools) -> Scores:
-    kept = np.ascontiguousarray(state["row"][rows].T)
+    kept = np.ascontiguousarray(np.take(state["row"], rows, axis=0).T)
     young = kept[N] == 0
     if young.any():
         kept[MEAN : RECENT + 1, young] = 0.0
         kept[LEVEL, young] = np.inf
-        for column in (X, MEAN, FAST, SLOW, RECENT):
+        for column in (X, MEAN, FAST, SLOW, RECENT, LOW, HIGH):
             kept[column, young] = x[young]
         kept[FIRST, young] = kept[LAST, young] = t_us[young]
     now = kept.copy()
@@ -141,17 +151,18 @@ def _block(state: Table, rows: Ints, t_us: Ints, x: Floats, frozen: Bools) -> Sc
     ratio = u / kept[LEVEL]
 
     novel = memory.novelty(state["seen"], rows, kept[BEFORE], (x - kept[MEAN]) / (floor / _FLOOR), now[BEFORE])
-    rarity, score = np.zeros((len(PARTS) + 1, len(rows))), np.zeros(len(rows))
-    odd = np.flatnonzero(ratio.max(axis=0) >= _LOOK)
+    rarity, score, beyond = np.zeros((len(PARTS) + 2, len(rows))), np.zeros(len(rows)), _beyond(kept, x)
+    unusual = (ratio[: memory.RANKED].sum(axis=0) >= _LOOK) | (ratio.max(axis=0) >= 1)
+    odd = np.flatnonzero(unusual | (beyond > 0))
     if len(odd):
-        rarity[:, odd] = memory.rarities(state["counts"], rows[odd], u[:, odd], kept[NOVEL, odd], novel[odd])
-        score[odd] = memory.score(rarity[:, odd], u[:, odd], novel[odd])
+        rarity[:-1, odd] = memory.rarities(state["counts"], rows[odd], u[:, odd], kept[NOVEL, odd], novel[odd])
+        rarity[-1, odd] = np.where(beyond[odd] > 0, np.log(np.minimum(kept[N, odd] + 1, memory.LONG)), 0.0)
+        score[odd] = memory.score(rarity[:, odd], ratio[:, odd], novel[odd], beyond[odd])
 
     now[MOVES] += x != kept[X]
     now[LAST], now[X] = t_us, x
-    gap = np.minimum(t_us - kept[LAST], _SLOT_US)
     reach = np.where(kept[N] > _YOUNG, _CLIP * scale[0], np.inf)
-    learnt = expected + np.clip(off, -reach, reach) * (1 - np.exp(_VISIT * gap / _SLOT_US))
+    learnt = expected + np.clip(off, -reach, reach) * _share(kept, t_us, place)
     _learn(kept, now, x, away, restless, age)
     now[NOVEL][novel, np.arange(len(rows))] += 1
     if frozen.any():
@@ -166,7 +177,17 @@ def _block(state: Table, rows: Ints, t_us: Ints, x: Floats, frozen: Bools) -> Sc
         memory.count(state["counts"], rows[settled], kept[N, settled], u[:, settled], levels)
         now[LEVEL, settled] = levels
     state["row"][rows] = now.T
-    return Scores(u, ratio, rarity, score, expected, 3 * scale[0])
+    return Scores(u, ratio, rarity, beyond, score, expected, 3 * scale[0])
+
+
+def _beyond(kept: Floats, x: Floats) -> Floats:
+    """How far outside of the range that is known, in its widths; 1 outside of one that has none."""
+    out, width = np.maximum(x - kept[HIGH], kept[LOW] - x), kept[HIGH] - kept[LOW]
+    found = np.zeros(len(x))
+    far = np.flatnonzero(out > np.maximum(_APART * width, _TINY))
+    if len(far):
+        found[far] = np.where(width[far] > _TINY, out[far] / np.maximum(width[far], _TINY), 1.0)
+    return found
 
 
 def _profile(profile: Floats, rows: Ints, t_us: Ints, x: Floats) -> tuple[Ints, Floats]:
@@ -189,6 +210,20 @@ def _profile(profile: Floats, rows: Ints, t_us: Ints, x: Floats) -> tuple[Ints, 
     return place, value
 
 
+def _share(kept: Floats, t_us: Ints, place: Ints) -> Floats:
+    """By how much each sample moves its half-hour: more after a longer silence, but a sample that stands alone in its
+    half-hour no more than in a mean of all days so far, and at last no more than one at 5 min: it is noise as well.
+    """
+    gap = np.minimum(t_us - kept[LAST], _SLOT_US)
+    share: Floats = 1 - np.exp(_VISIT * gap / _SLOT_US)
+    alone = np.flatnonzero(share > _SHARE + 1e-9)
+    if len(alone):
+        off = place[alone] % (2 * SLOTS) >= SLOTS
+        visits = 1 + (t_us[alone] - kept[FIRST, alone]) / DAY_US * np.where(off, 2 / 7, 1)
+        share[alone] = np.minimum(share[alone], np.maximum(_SHARE, 1 / visits))
+    return share
+
+
 def _learn(kept: Floats, now: Floats, x: Floats, away: Floats, restless: Floats, age: Floats) -> None:
     """Levels move by a limited step; sizes of deviations learn heavy tails as they are."""
     rate = np.maximum(_SCALE, age)
@@ -202,10 +237,12 @@ def _learn(kept: Floats, now: Floats, x: Floats, away: Floats, restless: Floats,
     change = restless - kept[ROUGH_MEAN]
     now[ROUGH_MEAN] += change * rate
     now[ROUGH_VAR] += (change * change - kept[ROUGH_VAR]) * rate
+    now[HIGH] = np.maximum(x, kept[HIGH] - (kept[HIGH] - kept[MEAN]) * _FORGET)
+    now[LOW] = np.minimum(x, kept[LOW] + (kept[MEAN] - kept[LOW]) * _FORGET)
     now[N] += 1
 
 
 def _keep(kept: Floats, now: Floats, frozen: Bools) -> None:
     """Undo what was learnt of these series for long."""
-    for column in (N, MEAN, VAR, SLOW, RESIDUAL_MEAN, ROUGH_MEAN, ROUGH_VAR, *range(SCALE.start, NOVEL.stop)):
+    for column in (N, MEAN, VAR, SLOW, RESIDUAL_MEAN, ROUGH_MEAN, ROUGH_VAR, *range(LOW, NOVEL.stop)):
         now[column] = np.where(frozen, kept[column], now[column])

@@ -24,8 +24,12 @@ _EDGES = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])  # standard deviations
 _HALVE_AT = 60_000  # 16-bit counts
 _REFRESH = 64  # samples between two looks at the histogram for the level
 _RARE = 0.002  # the level is the 99.8 % one
-_WEIGHT = np.array([[1.0], [1.0], [1.0], [0.0], [0.0], [1.0]])
-"""All one, without `change` and `roughness`: fitted weights did no better on held-out files (docs/detection.md)."""
+_AT_OR_ABOVE = np.tril(np.ones((BINS, BINS), np.float32))
+RANKED = 3
+"""Parts that take part in the rank: `change` and `roughness` add false notices (docs/detection.md)."""
+
+LONG = 20_000
+"""Samples after which a value is forgotten as the lowest or highest ever: ten weeks at 5 min."""
 
 
 def novelty(seen: NDArray[np.uint8], rows: Ints, before: Floats, z: Floats, after: Floats) -> Ints:
@@ -48,10 +52,9 @@ def novelty(seen: NDArray[np.uint8], rows: Ints, before: Floats, z: Floats, afte
 
 def count(counts: NDArray[np.uint16], rows: Ints, n: Floats, u: Floats, levels: Floats) -> None:
     """One more sample; `levels` (float64[5, m]) is written where it was time to look again."""
-    base = rows * (len(PARTS) * BINS)
     flat = counts.reshape(-1)
-    for part, place in enumerate(_bin(u).astype(np.int64)):
-        flat[base + (place + part * BINS)] += 1
+    place = _bin(u).T.astype(np.int64) + np.arange(len(PARTS)) * BINS + (rows * (len(PARTS) * BINS))[:, None]
+    flat[place.reshape(-1)] += 1
     age = n.astype(np.int64) + 1
     due = np.flatnonzero(age % _REFRESH == 0)
     if len(due) == 0:
@@ -59,28 +62,31 @@ def count(counts: NDArray[np.uint16], rows: Ints, n: Floats, u: Floats, levels: 
     at = age[due]
     full = rows[due[(((at & (at - 1)) == 0) & (at >= 512)) | (at // _HALVE_AT > (at - _REFRESH) // _HALVE_AT)]]
     counts[full] //= 2
-    levels[:, due] = _levels(_histograms(counts, rows[due])).T
+    levels[:, due] = _levels(counts, rows[due])
 
 
 def rarities(counts: NDArray[np.uint16], rows: Ints, u: Floats, novel: Floats, new: Ints) -> Floats:
     """float64[6, m]: -ln of the share of the own history that was at least as far off."""
-    held = _histograms(counts, rows)
-    above = np.cumsum(held[..., ::-1], axis=-1)[..., ::-1]
-    place = _bin(u).T
-    low = place.astype(np.int64)[..., None]
-    tail = np.take_along_axis(above, low, -1) - np.take_along_axis(held, low, -1) * (place[..., None] % 1)
+    held, above = _histograms(counts, rows)
+    place = _bin(u).T.reshape(-1)
+    low = place.astype(np.int64) + np.arange(len(place)) * BINS
+    tail = above.reshape(-1)[low] - held.reshape(-1)[low] * (place % 1)
     rarity = np.empty((len(PARTS) + 1, len(rows)))
-    rarity[:-1] = (np.log(above[..., 0] + 1) - np.log(tail[..., 0] + 1)).T
+    rarity[:-1] = (np.log(above[:, 0] + 1) - np.log(tail + 1)).reshape(-1, len(PARTS)).T
     total = novel.sum(axis=0)
     as_new = np.where(np.arange(4)[:, None] >= new, novel, 0).sum(axis=0)
     rarity[-1] = np.log(total + 1) - np.log(as_new + 1)
     return rarity
 
 
-def score(rarity: Floats, u: Floats, new: Ints) -> Floats:
-    """Rarity times size, over all parts: rare and large counts for more than rare alone."""
-    size = np.log1p(np.vstack([u, new / 3]))
-    return np.asarray((_WEIGHT * rarity * (size + 1)).sum(axis=0))
+def score(rarity: Floats, ratio: Floats, new: Ints, beyond: Floats) -> Floats:
+    """Rarity times size, over parts, novelty and what is beyond everything: rare and large counts for more than rare.
+
+    Sizes are the series' own: times its 99.8 % level, share of new contexts, percent of the range it is known for.
+    """
+    parts = (rarity[:RANKED] * (1 + np.log1p(ratio[:RANKED]))).sum(axis=0)
+    pattern = rarity[-2] * (1 + np.log1p(new / 3))
+    return np.asarray(parts + pattern + rarity[-1] * np.log1p(100 * beyond))
 
 
 def _bin(u: Floats) -> Floats:
@@ -88,15 +94,17 @@ def _bin(u: Floats) -> Floats:
     return np.asarray(np.clip(2 * (np.log2(np.maximum(u, 1e-9)) + 4), 0, BINS - 1e-6))
 
 
-def _histograms(counts: NDArray[np.uint16], rows: Ints) -> Floats:
-    return counts[rows].reshape(-1, len(PARTS), BINS).astype(np.float64)
+def _histograms(counts: NDArray[np.uint16], rows: Ints) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """float32[parts of all rows, BINS]: the counts, and how many lie at or above each bin; exact for 16-bit counts."""
+    held = counts[rows].reshape(-1, BINS).astype(np.float32)
+    return held, held @ _AT_OR_ABOVE
 
 
-def _levels(counts: Floats) -> Floats:
-    """The deviation that _RARE of the history exceeds, interpolated within its bin."""
-    above = np.cumsum(counts[..., ::-1], axis=-1)[..., ::-1]
-    target = _RARE * above[..., :1]
-    place = (above > target).sum(axis=-1, keepdims=True) - 1  # the last bin with more than the target above its edge
-    inside = np.take_along_axis(counts, place, -1)
-    part = (np.take_along_axis(above, place, -1) - target) / np.maximum(inside, 1)
-    return np.asarray(2.0 ** ((place + part)[..., 0] / 2 - 4))
+def _levels(counts: NDArray[np.uint16], rows: Ints) -> Floats:
+    """float64[parts, m]: the deviation that _RARE of the history exceeds, interpolated within its bin."""
+    held, above = _histograms(counts, rows)
+    target = _RARE * above[:, 0]
+    place = (above > target[:, None]).sum(axis=1) - 1  # the last bin with more than the target above its edge
+    at = place + np.arange(len(place)) * BINS
+    part = (above.reshape(-1)[at] - target) / np.maximum(held.reshape(-1)[at], 1)
+    return np.asarray(2.0 ** ((place + part.astype(np.float64)) / 2 - 4)).reshape(-1, len(PARTS)).T

@@ -1,5 +1,6 @@
 """Learned baseline: a number that leaves its own usual behaviour for long, or far."""
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,7 +54,7 @@ class Baseline(Kept):
     """One bank of EWMAs, profiles and histograms per number series; states and counters are left alone."""
 
     name: ClassVar[str] = "baseline"
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -97,7 +98,7 @@ class Baseline(Kept):
         scores = bank.step(state, rows, t_us, batch.value[at], frozen | self._held(rows, t_us))
         if not isinstance(bar := self._registry.bar(self.name, rows), float):
             scores = scores._replace(ratio=scores.ratio / bar)
-        look = np.flatnonzero(busy | (scores.ratio.max(axis=0) >= 1))
+        look = np.flatnonzero(busy | (scores.ratio.max(axis=0) >= 1) | (scores.score > gate.NOTICE))
         return self._judge(batch, at, scores, look) if len(look) else []
 
     def _held(self, rows: Ints, t_us: Ints) -> Bools:
@@ -173,24 +174,27 @@ class Baseline(Kept):
         return condition if {vocabulary.ANY, self._registry.equipment_at(row).kind} & set(known) else GENERAL
 
     def _explain(self, value: float, scores: bank.Scores, i: int, runs: Ints, rows: Ints) -> dict[str, Any]:
-        strength = scores.ratio[:, i]
-        driver = int(np.argmax(strength))
-        expected, band = float(scores.expected[i]), float(scores.band[i])
-        rarity = float(np.exp(max(scores.rarity[:, i].max(), 0.0)))
-        share = strength / max(float(strength.sum()), 1e-12)
-        rules = [name for k, (name, _, length, parts) in enumerate(_RULES) if (runs[k, parts] >= length).any()]
+        strength: list[float] = scores.ratio[:, i].tolist()
+        driver, total = strength.index(max(strength)), max(sum(strength), 1e-12)
+        expected, band, beyond = float(scores.expected[i]), float(scores.band[i]), float(scores.beyond[i])
+        long: list[list[int]] = runs.tolist()
+        rules = [
+            name for k, (name, _, length, parts) in enumerate(_RULES) if max(long[k][part] for part in parts) >= length
+        ]
+        bar = round(float(np.max(self._registry.bar(self.name, rows))), 2)
         return {
             "actual": value,
             "expected": {"value": expected, "low": expected - band, "high": expected + band},
             "driver": PARTS[driver],
             "contributions": [
-                {"component": part, "ratio": round(float(r), 3), "share": round(float(s), 3)}
-                for part, r, s in zip(PARTS, strength, share, strict=True)
+                {"component": part, "ratio": round(ratio, 3), "share": round(ratio / total, 3)}
+                for part, ratio in zip(PARTS, strength, strict=True)
             ],
-            "rarity": round(rarity, 1),
-            "samples": int(runs.max()),
+            "rarity": round(math.exp(max(scores.rarity[:, i].tolist())), 1),
+            **({"beyond_range": round(beyond, 4)} if beyond > 0 else {}),
+            "samples": max(map(max, long)),
             "rule": ", ".join(rules) or "rank",
-            **({"bar": bar} if (bar := round(float(np.max(self._registry.bar(self.name, rows))), 2)) > 1 else {}),
+            **({"bar": bar} if bar > 1 else {}),
             "basis": "own history of this point (99.8 % level)",
             "mark": "C",
         }

@@ -5,8 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
-from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Watching
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
@@ -25,11 +24,14 @@ _REPLACED = 10.0
 DAY_US = 86_400 * SECOND
 
 
-class Battery(Kept):
+class Battery(Watching):
     """Weighted sums per point (time in days since the first reading), forgotten over a month."""
 
     name: ClassVar[str] = "battery"
     version: ClassVar[str] = "1"
+    condition: ClassVar[str] = "sensor_battery_low"
+    source: ClassVar[str] = "forecast"
+    text: ClassVar[str] = "battery"
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -48,10 +50,6 @@ class Battery(Kept):
         self._state.grow(self._registry.size)
         self._watched = np.array([metric == METRIC for metric in self._registry.metrics], np.bool_)
         return []
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        mine = batch.where(self._watched[batch.row])
-        return [found for at in mine.rounds() for found in self._round(mine, at)]
 
     def ready(self, row: int) -> bool:
         state = self._state
@@ -88,20 +86,13 @@ class Battery(Kept):
         ]
 
     def _signal(self, row: int, t_us: int, x: float, left_days: float, active: bool) -> Signal:
-        return signal(
-            self,
-            self._registry,
+        return self._say(
             row,
             t_us,
-            condition="sensor_battery_low",
-            tier="warning",
-            active=active,
-            source="forecast",
-            text="battery",
-            evidence={
+            active,
+            {
                 "actual": x,
                 "expected": {"value": left_days, "low": EMPTY, "high": WARN_DAYS},
-                "driver": METRIC,
                 "samples": int(self._state["n"][row]),
                 "basis": f"straight line through the last weeks, {EMPTY:g} % within {WARN_DAYS:g} days",
                 "mark": "C",

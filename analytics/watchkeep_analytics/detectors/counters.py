@@ -5,8 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
-from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Watching
 from watchkeep_analytics.registry import COUNTER, Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
@@ -18,11 +17,14 @@ _ROUNDING = 1e-6
 """Of the value: a float that was converted."""
 
 
-class Counters(Kept):
+class Counters(Watching):
     """Vectorised over the counters."""
 
     name: ClassVar[str] = "counters"
     version: ClassVar[str] = "1"
+    condition: ClassVar[str] = "sensor_counter_decrease"
+    source: ClassVar[str] = "fall"
+    text: ClassVar[str] = "counter"
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -34,10 +36,6 @@ class Counters(Kept):
         self._state.grow(self._registry.size)
         self._watched = self._registry["kind"] == COUNTER
         return []
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        mine = batch.where(self._watched[batch.row])
-        return [found for at in mine.rounds() for found in self._round(mine, at)]
 
     def ready(self, row: int) -> bool:
         return not np.isnan(self._state["last"][row])
@@ -55,20 +53,13 @@ class Counters(Kept):
         ]
 
     def _signal(self, row: int, t_us: int, x: float, last: float, active: bool) -> Signal:
-        return signal(
-            self,
-            self._registry,
+        return self._say(
             row,
             t_us,
-            condition="sensor_counter_decrease",
-            tier="warning",
-            active=active,
-            source="fall",
-            text="counter",
-            evidence={
+            active,
+            {
                 "actual": x,
                 "expected": {"low": last},
-                "driver": self._registry.metrics[row],
                 "since_us": int(self._state["fell_us"][row]),
                 "basis": "a counter never falls",
                 "mark": "S6",

@@ -8,10 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from watchkeep_analytics.batch import SECOND, Batch, Ints
-from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Watching
 from watchkeep_analytics.registry import NUMBER, Registry
-from watchkeep_analytics.signals import Signal
+from watchkeep_analytics.signals import Signal, Tier
 from watchkeep_analytics.table import Spec, Table
 
 DAYS = 3
@@ -30,11 +29,15 @@ LOCAL_US = 8 * 3600 * SECOND  # China has one time zone
 DAY_US = 86_400 * SECOND
 
 
-class Drift(Kept):
+class Drift(Watching):
     """Vectorised; a day is judged with the first reading of the next one."""
 
     name: ClassVar[str] = "drift"
     version: ClassVar[str] = "1"
+    condition: ClassVar[str] = "sensor_drift"
+    tier: ClassVar[Tier] = "notice"
+    source: ClassVar[str] = "days"
+    text: ClassVar[str] = "drift"
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -60,10 +63,6 @@ class Drift(Kept):
         self._state.grow(self._registry.size)
         self._watched = (self._registry["kind"] == NUMBER) & (self._registry["period_s"] != 0)
         return []
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        mine = batch.where(self._watched[batch.row])
-        return [found for at in mine.rounds() for found in self._round(mine, at)]
 
     def ready(self, row: int) -> bool:
         return bool(self._state["days"][row] >= READY_DAYS)
@@ -112,20 +111,13 @@ class Drift(Kept):
         ]
 
     def _signal(self, row: int, t_us: int, mean: float, origin: float, run: int, active: bool) -> Signal:
-        return signal(
-            self,
-            self._registry,
+        return self._say(
             row,
             t_us,
-            condition="sensor_drift",
-            tier="notice",
-            active=active,
-            source="days",
-            text="drift",
-            evidence={
+            active,
+            {
                 "actual": mean,
                 "expected": {"value": origin},
-                "driver": self._registry.metrics[row],
                 "samples": run,
                 "basis": f"{DAYS} days in a row the same way, beyond {FAR_CHANGES:g} usual differences of two days",
                 "mark": "CP",

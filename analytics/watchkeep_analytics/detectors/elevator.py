@@ -10,19 +10,13 @@ from typing import ClassVar, NamedTuple
 import msgspec
 import numpy as np
 
-from watchkeep_analytics.batch import NEVER, SECOND, Batch
+from watchkeep_analytics.batch import NEVER, SECOND
 from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.limits import GRACE_US
+from watchkeep_analytics.detectors.cars import CLOSED, IN_ZONE, NOT_CLOSED, OFF_ZONE, PRESENT, RUNNING, STOPPED, Cars
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Moment, Signal
 from watchkeep_core import vocabulary
 from watchkeep_core.vocabulary import Parameter
-
-METRICS = ("car_status", "door_zone", "door_status", "passenger_status")
-STOPPED, RUNNING = 0, 1
-IN_ZONE, OFF_ZONE = 1, 2
-CLOSED, NOT_CLOSED = 1, 2
-PRESENT = 1
 
 
 class Car(msgspec.Struct):
@@ -124,78 +118,38 @@ def _trapped_off_zone(car: Car) -> bool:
     return _stopped_off_zone(car) and (car.has("passenger_status", PRESENT) or "entrapment_off_zone" in car.since)
 
 
-class Elevator:
-    """A state machine per elevator; only rows of its four state metrics are looked at."""
+class Elevator(Cars[Car]):
+    """Rules on the four states of a car."""
 
     name: ClassVar[str] = "elevator"
     version: ClassVar[str] = "1"
+    metrics = ("car_status", "door_zone", "door_status", "passenger_status")
+    car = Car
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._cars: dict[int, Car] = {}
         self._by_limit: set[tuple[int, str]] = set()
-        self._watched = np.zeros(0, np.bool_)
         self.configure()
 
     def configure(self) -> list[Signal]:
         registry = self._registry
         self._rules = rules(registry.figure)
         self._window_us = max(rule.after_us for rule in self._rules)
-        self._watched = np.array([metric in METRICS for metric in registry.metrics], np.bool_)
         rows = registry.find(np.array([limit.series for limit in registry.limits], np.int64))
         self._by_limit = {
             (int(registry["equipment"][row]), limit.condition)
             for row, limit in zip(rows.tolist(), registry.limits, strict=True)
             if row >= 0 and limit.tier != "notice"
         }
-        return []
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        mine = batch.where(self._watched[batch.row])
-        if mine.size == 0:
-            return []
-        number = self._registry["equipment"][mine.row]
-        found: list[Signal] = []
-        instant: dict[str, float] = {}
-        at = (-1, 0)
-        for i in np.lexsort((mine.t_us, number)).tolist():
-            here = (int(number[i]), int(mine.t_us[i]))
-            if here != at and instant:
-                found += self._step(*at, instant)
-                instant = {}
-            at = here
-            instant[self._registry.metrics[mine.row[i]]] = float(mine.value[i])
-        return found + self._step(*at, instant)
+        return super().configure()
 
     def tick(self, moment: Moment) -> list[Signal]:
         found: list[Signal] = []
         for number, car in self._cars.items():
             if car.since:
-                row = next(iter(self._registry.equipment[number].points.values()))
-                found += self._run_out(number, car, int(moment.watermark_us[self._registry["gateway"][row]]) - GRACE_US)
+                found += self._run_out(number, car, self._passed_us(number, moment))
         return found
-
-    def ready(self, row: int) -> bool:
-        return True
-
-    def save(self) -> bytes:
-        named = [
-            (self._registry.equipment[number].community, self._registry.equipment[number].id, car)
-            for number, car in self._cars.items()
-        ]
-        return msgspec.msgpack.encode(named)
-
-    def load(self, data: bytes) -> None:
-        known = {(item.community, item.id): number for number, item in enumerate(self._registry.equipment)}
-        try:
-            saved = msgspec.msgpack.decode(data, type=list[tuple[str, str, Car]])
-        except msgspec.DecodeError as error:
-            raise ValueError(str(error)) from None
-        self._cars = {known[c, e]: car for c, e, car in saved if (c, e) in known}
-
-    @property
-    def nbytes(self) -> int:
-        return 1_000 * len(self._cars)  # a rough figure: four small dicts
 
     def _step(self, number: int, t_us: int, states: dict[str, float]) -> list[Signal]:
         """One instant of one elevator: delays that ended before it, then its new states."""

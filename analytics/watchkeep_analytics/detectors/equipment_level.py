@@ -29,7 +29,8 @@ HOLD_ROWS = 12
 """Rows for which a channel's last value stands for it: many points report on change, or every half hour."""
 
 SETTLE_ROWS = 24
-"""Rows after a (re)start of a model until it may open anything."""
+"""Rows after a (re)start of a model until it may open anything; equipment must once have been within its bounds for so
+many in a row: a model that never agreed with it knows another season, or another valve position, and no fault."""
 
 _FOLLOW_S = 12.5 * 86_400
 """Over which residuals are re-centred: BATADAL's 300 rows of an hour (DETECTION.md §2), whatever the step."""
@@ -71,8 +72,25 @@ def advance(course: Course, residual: Floats, *, learn: bool, step_s: float) -> 
     return Course(course.centre + follow * pull, variance, smooth)
 
 
-def rows_to_open(step_s: float) -> int:
-    return max(1, round(OPEN_AFTER_S / step_s))
+class Stand(NamedTuple):
+    """Where one piece of equipment is on the way into a warning and out of it, in rows."""
+
+    seen: int = 0
+    """Judged by this version."""
+    agreed: int = 0
+    """Within the bounds in a row; stays at SETTLE_ROWS once it has been that."""
+    run: int = 0
+    calm: int = 0
+    open: bool = False
+
+
+def move(stand: Stand, excess: float, step_s: float) -> Stand:
+    """One row on; `excess` is the largest residual over its bound."""
+    over = excess > 1
+    seen, run, calm = stand.seen + 1, stand.run + 1 if over else 0, stand.calm + 1 if excess <= CALM_SHARE else 0
+    agreed = stand.agreed if stand.agreed >= SETTLE_ROWS else 0 if over else stand.agreed + 1
+    opens = run >= max(1, round(OPEN_AFTER_S / step_s)) and min(seen, agreed) >= SETTLE_ROWS
+    return Stand(seen, agreed, run, calm, calm < CALM if stand.open else opens)
 
 
 class _Unit(NamedTuple):
@@ -90,7 +108,7 @@ class EquipmentLevel(Chosen):
     """Every change of the model starts its residuals anew."""
 
     name: ClassVar[str] = "equipment"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __init__(self, registry: Registry) -> None:
         super().__init__(
@@ -107,6 +125,7 @@ class EquipmentLevel(Chosen):
             bucket=Spec(np.int64, NEVER),
             judged=Spec(np.int64, NEVER),
             seen=Spec(np.int64),
+            agreed=Spec(np.int64),
             run=Spec(np.int64),
             calm=Spec(np.int64),
             stood=Spec(np.int64),
@@ -172,7 +191,7 @@ class EquipmentLevel(Chosen):
         unit = next((unit for unit in self._units if unit.number == number), None)
         if unit is None or self._state["model"][unit.slots[0]] != unit.active.version:
             return False
-        return bool(self._state["seen"][unit.slots[0]] >= SETTLE_ROWS)
+        return min(self._stand(unit)[:2]) >= SETTLE_ROWS
 
     def _due(self, at: Ints, units: Ints, bucket: Ints) -> list[int]:
         """Of first rows of a step, those whose equipment has another step, or model, behind it."""
@@ -218,15 +237,15 @@ class EquipmentLevel(Chosen):
         for name, column in after._asdict().items():
             state[name][unit.slots] = column
         excess = np.abs(after.smooth) / (fitted.bound * self._registry.bar(self.name, unit.rows))
-        over = bool(excess.max() > 1)
-        state["seen"][lead] += 1
-        state["run"][lead] = state["run"][lead] + 1 if over else 0
-        state["calm"][lead] = 0 if excess.max() > CALM_SHARE else state["calm"][lead] + 1
+        stand = move(self._stand(unit), float(excess.max()), fitted.step_s)
+        for name, count in stand._asdict().items():
+            if name != "open":
+                state[name][lead] = count
         state["stood"][lead] = state["stood"][lead] + 1 if was else 0
         expected = model.centre + model.scale * (fits + course.centre * model.spread)
-        if was and state["calm"][lead] >= CALM:
+        if was and not stand.open:
             return [self._end(unit, t_us, values, expected)]
-        if was or state["run"][lead] < rows_to_open(fitted.step_s) or state["seen"][lead] < SETTLE_ROWS:
+        if was or not stand.open:
             return []
         driver = int(excess.argmax())
         state["driver"][lead], state["since_us"][lead] = self._registry["series"][unit.rows[driver]], t_us
@@ -327,8 +346,16 @@ class EquipmentLevel(Chosen):
         return [self._end(unit, t_us, values, unit.active.fitted.model.centre)]
 
     def _start(self, unit: _Unit) -> None:
+        """That the equipment has once agreed with a model holds for the next version, too: a fault may begin now."""
+        agreed = self._state["agreed"][unit.slots].max()
         self._state.reset(unit.slots)
         self._state["model"][unit.slots] = unit.active.version
+        self._state["agreed"][unit.slots[0]] = agreed
+
+    def _stand(self, unit: _Unit) -> Stand:
+        state, lead = self._state, unit.slots[0]
+        seen, agreed, run, calm = (int(state[name][lead]) for name in Stand._fields[:-1])
+        return Stand(seen, agreed, run, calm, bool(state["driver"][lead] >= 0))
 
     def _driver(self, unit: _Unit) -> int:
         series = self._registry["series"][unit.rows].tolist()

@@ -5,8 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
-from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Watching
 from watchkeep_analytics.registry import NUMBER, Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
@@ -22,18 +21,23 @@ READY_SAMPLES = 288
 
 READY_S = 86_400
 
+READY_OCCASION_S = 7 * 86_400
+"""Of what has a value per ride or cycle: quiet days come once a week."""
 
-COUNTED = ("count", "persons", "year")
-"""Units of what stands still by nature: persons on duty, pumps running, the age of a sensor."""
+COUNTED = ("count", "persons", "year", "per_h")
+"""Units of what stands still by nature: persons on duty, pumps running, the age of a sensor, starts within an hour."""
 
 _SETTING = "_setpoint"
 
 
-class Flatline(Kept):
+class Flatline(Watching):
     """Only numbers; zero is left out where it is about the lower end of the range: no flow, natural rest."""
 
     name: ClassVar[str] = "flatline"
     version: ClassVar[str] = "1"
+    condition: ClassVar[str] = "sensor_flatline"
+    source: ClassVar[str] = "run"
+    text: ClassVar[str] = "flatline"
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -48,6 +52,7 @@ class Flatline(Kept):
             open=Spec(np.bool_),
         )
         self._watched = np.zeros(0, np.bool_)
+        self._ready_us = np.zeros(0, np.int64)
         self.configure()
 
     def configure(self) -> list[Signal]:
@@ -55,16 +60,13 @@ class Flatline(Kept):
         named = zip(self._registry.metrics, self._registry.units, strict=True)
         still = np.array([unit in COUNTED or metric.endswith(_SETTING) for metric, unit in named], np.bool_)
         self._watched = (self._registry["kind"] == NUMBER) & ~still
+        self._ready_us = np.where(self._registry["period_s"] == 0, READY_OCCASION_S, READY_S) * SECOND
         return []
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        batch = batch.where(self._watched[batch.row])
-        return [found for at in batch.rounds() for found in self._round(batch, at)]
 
     def ready(self, row: int) -> bool:
         state = self._state
         known_us = int(state["t_us"][row]) - int(state["first_us"][row])
-        return bool(state["n"][row] >= READY_SAMPLES and known_us >= READY_S * SECOND)
+        return bool(state["n"][row] >= READY_SAMPLES and known_us >= self._ready_us[row])
 
     def _round(self, batch: Batch, at: Ints) -> list[Signal]:
         state, rows, t_us, x = self._state, batch.row[at], batch.t_us[at], batch.value[at]
@@ -78,7 +80,7 @@ class Flatline(Kept):
         run = np.where(same, run + 1, np.where(rest, 0, 1))
         since = np.where(same, state["since_us"][rows], t_us)
         first = np.where(state["n"][rows] == 0, t_us, state["first_us"][rows])
-        ready = (state["n"][rows] >= READY_SAMPLES) & (t_us - first >= READY_S * SECOND)
+        ready = (state["n"][rows] >= READY_SAMPLES) & (t_us - first >= self._ready_us[rows])
         bar = self._registry.bar(self.name, rows)
         begins = ~was & ready & (run > np.maximum(SHORTEST, LONGEST_TIMES * learnt) * bar)
         values = {
@@ -100,21 +102,15 @@ class Flatline(Kept):
 
     def _signal(self, row: int, t_us: int, x: float, active: bool) -> Signal:
         state = self._state
-        return signal(
-            self,
-            self._registry,
+        return self._say(
             row,
             t_us,
-            condition="sensor_flatline",
-            tier="warning",
-            active=active,
-            source="run",
-            text="flatline",
-            evidence={
+            active,
+            {
                 "actual": x,
                 "expected": {"longest_run": int(state["longest"][row])},
-                "driver": self._registry.metrics[row],
                 "samples": int(state["run"][row]),
+                "rarity": int(state["n"][row]),
                 "since_us": int(state["since_us"][row]),
                 "basis": f"run of equal values > {LONGEST_TIMES} × longest learnt, at least {SHORTEST}",
                 "mark": "CP",

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from watchkeep_analytics.batch import Batch
+from watchkeep_analytics.batch import Batch, Bools
 from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Streaks
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Signal, Tier
 from watchkeep_analytics.table import Spec, Table
@@ -15,7 +15,7 @@ IN_A_ROW = 3
 """One such value is a notice (a disturbed line), so many in a row a warning; as many possible ones end it."""
 
 
-class Impossible(Kept):
+class Impossible(Streaks):
     """Bounds are `min` and `max` of the metric in the vocabulary."""
 
     name: ClassVar[str] = "impossible"
@@ -30,20 +30,12 @@ class Impossible(Kept):
         self._state.grow(self._registry.size)
         return []
 
-    def observe(self, batch: Batch) -> list[Signal]:
-        lower, upper = self._registry["lower"][batch.row], self._registry["upper"][batch.row]
-        odd = (batch.value < lower) | (batch.value > upper)
-        state = self._state
-        watch = odd | (state["streak"][batch.row] != 0) | state["open"][batch.row]
-        series = np.unique(batch.row[watch])
-        mine = np.isin(batch.row, series)
-        found: list[Signal] = []
-        for at in np.flatnonzero(mine).tolist():
-            found += self._one(int(batch.row[at]), int(batch.t_us[at]), float(batch.value[at]), bool(odd[at]))
-        return found
-
     def ready(self, row: int) -> bool:
         return True
+
+    def _odd(self, batch: Batch) -> Bools:
+        lower, upper = self._registry["lower"][batch.row], self._registry["upper"][batch.row]
+        return np.asarray((batch.value < lower) | (batch.value > upper), np.bool_)
 
     def _one(self, row: int, t_us: int, x: float, odd: bool) -> list[Signal]:
         state = self._state

@@ -6,7 +6,7 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, Batch, Bools
 from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Streaks
 from watchkeep_analytics.registry import NUMBER, Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
@@ -20,7 +20,7 @@ _NATURAL_TOP = 100.0
 _PERCENT = ("percent", "lel_percent")
 
 
-class Rails(Kept):
+class Rails(Streaks):
     """`at_end` marks the readings that no other detector should see."""
 
     name: ClassVar[str] = "rails"
@@ -47,18 +47,11 @@ class Rails(Kept):
         low, high = self._low[batch.row], self._high[batch.row]
         return np.asarray(((batch.value == low) | (batch.value == high)) & np.isfinite(batch.value), np.bool_)
 
-    def observe(self, batch: Batch) -> list[Signal]:
-        odd, state = self.at_end(batch), self._state
-        watch = odd | (state["streak"][batch.row] != 0) | state["open"][batch.row]
-        mine = np.isin(batch.row, np.unique(batch.row[watch]))
-        return [
-            found
-            for at in np.flatnonzero(mine).tolist()
-            for found in self._one(int(batch.row[at]), int(batch.t_us[at]), float(batch.value[at]), bool(odd[at]))
-        ]
-
     def ready(self, row: int) -> bool:
         return True
+
+    def _odd(self, batch: Batch) -> Bools:
+        return self.at_end(batch)
 
     def _one(self, row: int, t_us: int, x: float, odd: bool) -> list[Signal]:
         state = self._state

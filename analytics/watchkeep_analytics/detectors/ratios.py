@@ -6,7 +6,7 @@ import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
 from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Rounds
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.rulebook import Ratio
 from watchkeep_analytics.signals import Signal
@@ -22,7 +22,7 @@ _CLIP = 1.5
 """Times the long mean: what the long mean learns of a value at most."""
 
 
-class Ratios(Kept):
+class Ratios(Rounds):
     """One row per point; of several rules for one metric and kind the first counts. Open: nothing is learnt."""
 
     name: ClassVar[str] = "ratios"
@@ -55,16 +55,13 @@ class Ratios(Kept):
         self._above, self._clear = np.full(registry.size, np.inf), np.full(registry.size, np.inf)
         for row, rule in self._rules.items():
             self._above[row], self._clear[row] = rule.above, rule.clear
+        self._watched = np.isfinite(self._above)
         closed = []
         for row in before.keys() - self._rules.keys():
             if self._state["open"][row]:
                 self._state["open"][row] = False
                 closed.append(self._signal(before[row], row, int(registry["last_us"][row]), False))
         return closed
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        mine = batch.where(np.isfinite(self._above[batch.row]))
-        return [found for at in mine.rounds() for found in self._round(mine, at)]
 
     def ready(self, row: int) -> bool:
         state = self._state
@@ -111,6 +108,7 @@ class Ratios(Kept):
                 "limit": {"value": rule.above, "clear": rule.clear, "side": "above", "for_s": 0},
                 "driver": rule.metric,
                 "samples": int(self._state["n"][row]),
+                "rarity": int(self._state["n"][row]),
                 "since_us": int(self._state["since_us"][row]),
                 "basis": rule.basis,
                 "mark": rule.mark,

@@ -9,19 +9,12 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
-import numpy as np
 
-from watchkeep_analytics.batch import NEVER, SECOND, Batch
+from watchkeep_analytics.batch import NEVER, SECOND
 from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.limits import GRACE_US
+from watchkeep_analytics.detectors.cars import CLOSED, IN_ZONE, NOT_CLOSED, OFF_ZONE, PRESENT, RUNNING, STOPPED, Cars
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Moment, Signal, Tier
-
-METRICS = ("car_status", "door_zone", "door_status", "passenger_status", "car_floor")
-STOPPED, RUNNING = 0.0, 1.0
-IN_ZONE, OFF_ZONE = 1.0, 2.0
-CLOSED, NOT_CLOSED = 1.0, 2.0
-PRESENT = 1.0
 
 TRUSTED_AFTER = 20
 """Changes of floor in a row that came with a ride: a lift polled each minute shows a ride in less than half of them."""
@@ -70,67 +63,31 @@ class Car(msgspec.Struct):
     """`condition:tier` of what is open."""
 
 
-class Rides:
-    """One small state per elevator; other rows are not looked at."""
+class Rides(Cars[Car]):
+    """What a lift does from ride to ride."""
 
     name: ClassVar[str] = "rides"
     version: ClassVar[str] = "1"
+    metrics = ("car_status", "door_zone", "door_status", "passenger_status", "car_floor")
+    car = Car
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._cars: dict[int, Car] = {}
         self._own_count: set[int] = set()
-        self._watched = np.zeros(0, np.bool_)
         self.configure()
 
     def configure(self) -> list[Signal]:
-        registry = self._registry
-        self._watched = np.array([metric in METRICS for metric in registry.metrics], np.bool_)
-        self._own_count = {n for n, item in enumerate(registry.equipment) if "door_reopen_count" in item.points}
-        return []
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        mine = batch.where(self._watched[batch.row])
-        number = self._registry["equipment"][mine.row]
-        found: list[Signal] = []
-        instant: dict[str, float] = {}
-        at = (-1, 0)
-        for i in np.lexsort((mine.t_us, number)).tolist():
-            here = (int(number[i]), int(mine.t_us[i]))
-            if here != at and instant:
-                found += self._step(*at, instant)
-                instant = {}
-            at = here
-            instant[self._registry.metrics[mine.row[i]]] = float(mine.value[i])
-        return [*found, *self._step(*at, instant)] if instant else found
+        items = enumerate(self._registry.equipment)
+        self._own_count = {number for number, item in items if "door_reopen_count" in item.points}
+        return super().configure()
 
     def tick(self, moment: Moment) -> list[Signal]:
         found: list[Signal] = []
         for number, car in self._cars.items():
             if car.leaving_us != NEVER:
-                row = next(iter(self._registry.equipment[number].points.values()))
-                until = int(moment.watermark_us[self._registry["gateway"][row]]) - GRACE_US
-                found += self._moved_by_itself(number, car, until)
+                found += self._moved_by_itself(number, car, self._passed_us(number, moment))
         return found
-
-    def ready(self, row: int) -> bool:
-        return True
-
-    def save(self) -> bytes:
-        items = self._registry.equipment
-        return msgspec.msgpack.encode([(items[n].community, items[n].id, car) for n, car in self._cars.items()])
-
-    def load(self, data: bytes) -> None:
-        known = {(item.community, item.id): number for number, item in enumerate(self._registry.equipment)}
-        try:
-            saved = msgspec.msgpack.decode(data, type=list[tuple[str, str, Car]])
-        except msgspec.DecodeError as error:
-            raise ValueError(str(error)) from None
-        self._cars = {known[c, e]: car for c, e, car in saved if (c, e) in known}
-
-    @property
-    def nbytes(self) -> int:
-        return 1_000 * len(self._cars)
 
     def _step(self, number: int, t_us: int, new: dict[str, float]) -> Iterator[Signal]:
         car = self._cars.setdefault(number, Car())

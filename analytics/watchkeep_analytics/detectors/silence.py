@@ -78,6 +78,7 @@ class Silence(Kept):
 
     def blind(self, moment: Moment) -> None:
         """We could not see until now (start, broker or database away): count silence from here on."""
+        self.configure()
         self._gateways["floor_us"][:] = moment.wall_us
 
     def ready(self, row: int) -> bool:

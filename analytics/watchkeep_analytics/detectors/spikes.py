@@ -9,8 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from watchkeep_analytics.batch import NEVER, SECOND, Batch, Bools, Floats, Ints
-from watchkeep_analytics.detectors._make import signal
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Watching
 from watchkeep_analytics.registry import NUMBER, Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
@@ -29,11 +28,14 @@ _NARROWEST = 0.02
 """Of the physical range: no envelope is narrower, so that a constant is not wild when it moves."""
 
 
-class Spikes(Kept):
+class Spikes(Watching):
     """Vectorised; the envelope of each number shrinks slowly and is widened by what is not wild."""
 
     name: ClassVar[str] = "spikes"
     version: ClassVar[str] = "1"
+    condition: ClassVar[str] = "sensor_impossible_jump"
+    source: ClassVar[str] = "spikes"
+    text: ClassVar[str] = "spikes"
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -59,10 +61,6 @@ class Spikes(Kept):
         width = registry["upper"] - registry["lower"]
         self._narrowest = np.where(np.isfinite(width), _NARROWEST * width, 0.0)
         return []
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        mine = batch.where(self._watched[batch.row])
-        return [found for at in mine.rounds() for found in self._round(mine, at)]
 
     def ready(self, row: int) -> bool:
         state = self._state
@@ -118,21 +116,15 @@ class Spikes(Kept):
     def _signal(
         self, row: int, t_us: int, wild: float, expected: dict[str, float], since_us: int, active: bool
     ) -> Signal:
-        return signal(
-            self,
-            self._registry,
+        return self._say(
             row,
             t_us,
-            condition="sensor_impossible_jump",
-            tier="warning",
-            active=active,
-            source="spikes",
-            text="spikes",
-            evidence={
+            active,
+            {
                 "actual": wild,
                 "expected": expected,
-                "driver": self._registry.metrics[row],
                 "samples": SPIKES,
+                "rarity": int(self._state["n"][row]),
                 "since_us": since_us,
                 "basis": "beyond everything seen by more than its width, and back with the next reading",
                 "mark": "CP",

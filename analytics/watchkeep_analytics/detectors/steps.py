@@ -9,9 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from watchkeep_analytics.batch import Batch, Bools, Floats, Ints
-from watchkeep_analytics.detectors._make import signal
 from watchkeep_analytics.detectors.flatline import COUNTED
-from watchkeep_analytics.detectors.kept import Kept
+from watchkeep_analytics.detectors.kept import Watching
 from watchkeep_analytics.registry import NUMBER, Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
@@ -33,11 +32,14 @@ _NEAR = 0.02  # of a step: readings come as decimals, and differ from whole step
 _MOST = 1e6  # steps in a value; beyond, rounding says nothing
 
 
-class Steps(Kept):
+class Steps(Watching):
     """Looks at changes only. Of a point that turns coarser it speaks after RUN changes, and again when it is fine."""
 
     name: ClassVar[str] = "steps"
     version: ClassVar[str] = "1"
+    condition: ClassVar[str] = "sensor_quantised"
+    source: ClassVar[str] = "step"
+    text: ClassVar[str] = "quantised"
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -61,10 +63,6 @@ class Steps(Kept):
         counted = np.array([unit in COUNTED for unit in self._registry.units], np.bool_)
         self._watched = (self._registry["kind"] == NUMBER) & ~counted
         return []
-
-    def observe(self, batch: Batch) -> list[Signal]:
-        batch = batch.where(self._watched[batch.row])
-        return [found for at in batch.rounds() for found in self._round(batch, at)]
 
     def ready(self, row: int) -> bool:
         return bool(self._state["changes"][row] > READY_CHANGES)
@@ -110,20 +108,13 @@ class Steps(Kept):
 
     def _signal(self, row: int, t_us: int, active: bool) -> Signal:
         state = self._state
-        return signal(
-            self,
-            self._registry,
+        return self._say(
             row,
             t_us,
-            condition="sensor_quantised",
-            tier="warning",
-            active=active,
-            source="step",
-            text="quantised",
-            evidence={
+            active,
+            {
                 "actual": float(state["shown"][row]),
                 "expected": {"value": float(state["own"][row]), "high": COARSER * float(state["own"][row])},
-                "driver": self._registry.metrics[row],
                 "samples": RUN,
                 "rule": f"steps at least {COARSER:.0f} × its own",
                 "basis": f"{RUN} changes in a row on a grid much coarser than its own",

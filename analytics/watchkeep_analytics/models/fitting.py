@@ -10,7 +10,7 @@ import numpy as np
 
 from watchkeep_analytics.batch import Bools, Floats
 from watchkeep_analytics.detectors import equipment_model as judging
-from watchkeep_analytics.detectors.equipment_level import CALM, CALM_SHARE, HOLD_ROWS, advance, begin, rows_to_open
+from watchkeep_analytics.detectors.equipment_level import HOLD_ROWS, Stand, advance, begin, move
 from watchkeep_analytics.detectors.equipment_model import SEASON_ROWS, Model
 from watchkeep_analytics.models.fitted import Fitted, Frame, ModelError, Outcome
 from watchkeep_analytics.models.learning import season
@@ -147,12 +147,10 @@ def stands(fitted: Fitted, rows: Floats) -> Bools:
     """Whether a warning stands, row by row without holes; the first has none before it and says nothing."""
     residuals = np.vstack([np.zeros(rows.shape[1]), _raw(fitted.model, rows[1:], rows[:-1]) / fitted.model.spread])
     excess = (np.abs(settle(residuals, fitted.step_s)) / fitted.bound).max(axis=1)
-    found = np.zeros(len(rows), np.bool_)
-    run, calm, open_ = 0, 0, False
+    stand, found = Stand(), np.zeros(len(rows), np.bool_)
     for i, value in enumerate(excess.tolist()):
-        run, calm = (run + 1, 0) if value > 1 else (0, calm + 1 if value <= CALM_SHARE else 0)
-        open_ = calm < CALM if open_ else run >= rows_to_open(fitted.step_s)
-        found[i] = open_
+        stand = move(stand, value, fitted.step_s)
+        found[i] = stand.open
     return found
 
 

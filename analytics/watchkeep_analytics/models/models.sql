@@ -19,12 +19,19 @@ WHERE series_id = ANY (%(series)s) AND ts >= %(since)s AND ts < %(until)s AND qu
 GROUP BY 1, 2
 
 -- name: unusable
--- Planned work on the equipment or the whole community, and times when a warning stood on it that nobody has called
--- normal or false; in seconds.
+-- Planned work on the equipment or the whole community, modes for service and tests that it announced, and times when a
+-- warning stood on it that nobody has called normal or false; in seconds.
 SELECT extract(epoch FROM lower(during))::float8, extract(epoch FROM upper(during))::float8
 FROM maintenance_windows
 WHERE community_id = %(community)s AND coalesce(equipment_id, %(equipment)s) = %(equipment)s
   AND during && tstzrange(%(since)s, %(until)s) AND NOT lower_inf(during)
+UNION ALL
+SELECT extract(epoch FROM e.ts)::float8, extract(epoch FROM coalesce(ended.ts, %(until)s))::float8
+FROM events e, LATERAL (SELECT min(o.ts) AS ts FROM events o
+    WHERE o.community_id = e.community_id AND o.equipment_id = e.equipment_id AND o.condition = e.condition
+      AND NOT o.active AND o.ts >= e.ts) AS ended
+WHERE e.community_id = %(community)s AND e.equipment_id = %(equipment)s AND e.condition = ANY (%(modes)s) AND e.active
+  AND e.ts < %(until)s AND e.ts >= %(since)s::timestamptz - interval '1 day'
 UNION ALL
 SELECT extract(epoch FROM event_at)::float8, extract(epoch FROM coalesce(cleared_at, %(until)s))::float8
 FROM warnings w
