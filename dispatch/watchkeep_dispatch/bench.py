@@ -5,54 +5,45 @@ Needs a migrated database of its own with the job queue; runs the service as a p
 
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 
 from watchkeep_core import bench, estate, logs
-from watchkeep_core.database import connect, queries
-from watchkeep_core.errors import TransientError
-from watchkeep_core.estate import Area, Community, Contract, Equipment, Estate, Organisation
+from watchkeep_core.database import connect
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
 from watchkeep_dispatch import duties
+from watchkeep_dispatch.bench_scene import (
+    COMMUNITIES,
+    GIVE_UP_S,
+    LIFTS,
+    STORM_LIFTS,
+    URGENT,
+    BenchStalled,
+    Target,
+    drained,
+    made_estate,
+    number,
+    server,
+    until,
+    waiting,
+    warn,
+)
 from watchkeep_dispatch.notify.bench_sink import webhook_sink
-from watchkeep_dispatch.rowset import rowset
 from watchkeep_dispatch.service import run
 from watchkeep_dispatch.settings import DispatchSettings
 
-COMMUNITIES = 300
-LIFTS = 40
-"""Pieces of equipment per community: as many as a storm needs, so that a burst everywhere is none anywhere."""
-STORM_LIFTS = 50
 STOOD = timedelta(minutes=11)
 ORDINARY = ("door_close_fail", "vibration_high", "levelling_poor", "brake_timing_abnormal")
-URGENT = "entrapment"
-_GIVE_UP_S = 600.0
-_AT_ONCE = 10_000
-
-
-class BenchStalled(TransientError):
-    """Nothing moved for too long: the measurement is void."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to measure: libpq URLs."""
-
-    admin: str
-    dispatch: str
-    analytics: str
 
 
 def run_bench(target: Target, *, burst: int, seconds: int, crossings: int) -> bench.Result:
     """Burst of `burst` warnings, 100/s for `seconds`, `crossings` of a threshold on 50 lifts. Goals: issue 6."""
     with connect(target.admin, "bench") as conn:
-        estate.save(conn, _estate())
+        estate.save(conn, made_estate())
     with connect(target.dispatch, "bench") as conn:
         duties.load_default(conn, datetime(2026, 1, 1, tzinfo=UTC))
     measures = []
@@ -71,7 +62,7 @@ def run_bench(target: Target, *, burst: int, seconds: int, crossings: int) -> be
     return bench.Result(
         bench="dispatch",
         machine=bench.machine(),
-        versions=bench.versions("psycopg", "procrastinate") | {"postgresql": _server(target)},
+        versions=bench.versions("psycopg", "procrastinate") | {"postgresql": server(target)},
         measures=measures,
     )
 
@@ -82,20 +73,20 @@ def _burst(target: Target, count: int) -> list[bench.Measure]:
     conditions = [ORDINARY[i // COMMUNITIES // (LIFTS - 1) % len(ORDINARY)] for i in range(count)]
     bare = _bare(target, count)
     began = time.monotonic()
-    _warn(target, places, conditions)
+    warn(target, places, conditions)
     urgent = 0
-    while _waiting(target):
-        if time.monotonic() - began > _GIVE_UP_S:
+    while waiting(target):
+        if time.monotonic() - began > GIVE_UP_S:
             raise BenchStalled("the burst is not drained")
-        _warn(target, [(f"c{urgent % COMMUNITIES}", "lift-39")], [URGENT])
+        warn(target, [(f"c{urgent % COMMUNITIES}", "lift-39")], [URGENT])
         urgent += 1
         time.sleep(0.5)
     judged = time.monotonic() - began
-    _drained(target, _UNSENT)
-    drained = time.monotonic() - began
+    drained(target, _UNSENT)
+    handed_over = time.monotonic() - began
     return [
         bench.at_most(f"burst of {count:,}: all judged", "s", None, [judged]),
-        bench.at_most(f"burst of {count:,}: drained, all handed over to a webhook", "s", 60.0, [drained]),
+        bench.at_most(f"burst of {count:,}: drained, all handed over to a webhook", "s", 60.0, [handed_over]),
         bench.at_least("burst: warnings judged per second", "1/s", None, [count / judged]),
         bench.at_least(
             "burst: ÷ bare inserts of the same rows, one transaction each", "ratio", None, [count / judged / bare]
@@ -114,9 +105,9 @@ def _steady(target: Target, seconds: int) -> list[bench.Measure]:
             places = [
                 (f"c{(number * 10 + i) % COMMUNITIES}", f"lift-{number * 10 // COMMUNITIES % LIFTS}") for i in range(10)
             ]
-            _warn(target, places, [ORDINARY[number * 10 // (COMMUNITIES * LIFTS) % len(ORDINARY)]] * 10)
+            warn(target, places, [ORDINARY[number * 10 // (COMMUNITIES * LIFTS) % len(ORDINARY)]] * 10)
             time.sleep(max(0.0, began + (number + 1) * 0.1 - time.monotonic()))
-    _drained(target, _UNSENT)
+    drained(target, _UNSENT)
     return [
         bench.at_most("100 warnings/s: → order, p99", "s", None, [_quantile(target, _TO_ORDER)]),
         bench.at_most("100 warnings/s: order → handed over, p99", "s", None, [_quantile(target, _AFTER_ORDER)]),
@@ -133,24 +124,24 @@ def _storm(target: Target, crossings: int) -> list[bench.Measure]:
     """
     places = [("storm", f"lift-{i % STORM_LIFTS}") for i in range(crossings)]
     began = time.monotonic()
-    _warn(target, places[STORM_LIFTS:], [ORDINARY[0]] * (crossings - STORM_LIFTS), status="cleared")
-    _warn(target, places[:STORM_LIFTS], [ORDINARY[0]] * STORM_LIFTS, ago=STOOD)
-    _warn(target, [("storm", "panel")], ["fire_alarm"])
-    alarm = _until(
+    warn(target, places[STORM_LIFTS:], [ORDINARY[0]] * (crossings - STORM_LIFTS), status="cleared")
+    warn(target, places[:STORM_LIFTS], [ORDINARY[0]] * STORM_LIFTS, ago=STOOD)
+    warn(target, [("storm", "panel")], ["fire_alarm"])
+    alarm = until(
         target, "SELECT count(*) FROM orders JOIN cases c USING (case_id) WHERE c.condition = 'fire_alarm'", 1
     )
-    told = _until(
+    told = until(
         target,
         "SELECT count(*) FROM notifications n JOIN cases c USING (case_id) WHERE c.condition = 'fire_alarm'"
         " AND n.status = 'sent' AND n.channel <> 'in_app'",
         1,
     )
-    while _waiting(target):
-        if time.monotonic() - began > _GIVE_UP_S:
+    while waiting(target):
+        if time.monotonic() - began > GIVE_UP_S:
             raise BenchStalled("the storm is not drained")
         time.sleep(0.2)
-    drained = time.monotonic() - began
-    orders = _number(
+    took = time.monotonic() - began
+    orders = number(
         target,
         "SELECT count(*) FROM orders JOIN cases c USING (case_id) WHERE c.condition = %(condition)s",
         {"condition": ORDINARY[0]},
@@ -158,7 +149,7 @@ def _storm(target: Target, crossings: int) -> list[bench.Measure]:
     return [
         bench.at_most(f"{crossings:,} crossings on 50 lifts: orders", "orders", 50.0, [orders]),
         bench.at_least("… orders: none is missing", "orders", 50.0, [orders]),
-        bench.at_most("… drained", "s", None, [drained]),
+        bench.at_most("… drained", "s", None, [took]),
         bench.at_most("… fire alarm in the middle of it: order", "s", None, [alarm]),
         bench.at_most("… fire alarm in the middle of it: notification handed over", "s", 5.0, [told]),
     ]
@@ -179,26 +170,6 @@ def _run(url: str) -> None:
     logs.configure("dispatch", "error")
     how = {"log_level": "error", "notify_allow": "127.0.0.1/32"}
     run(load(DispatchSettings, {}, database_url=url, **how), Stop().install())
-
-
-def _warn(
-    target: Target,
-    places: Sequence[tuple[str, str]],
-    conditions: Sequence[str],
-    status: str = "open",
-    ago: timedelta = timedelta(0),
-) -> None:
-    """Write warnings as analytics does, in one transaction; detected `ago`."""
-    rows: list[dict[str, Any]] = []
-    for (community, equipment), condition in zip(places, conditions, strict=True):
-        place = {"community_id": community, "equipment_id": equipment, "condition": condition}
-        urgent = condition in (URGENT, "fire_alarm")
-        rows.append(place | {"class": "A" if urgent else "C", "life_safety": urgent})
-    with psycopg.connect(target.analytics) as conn:
-        for start in range(0, len(rows), _AT_ONCE):
-            values = {"now": datetime.now(UTC), "ago": ago, "status": status}
-            chunk = rowset(rows[start : start + _AT_ONCE])
-            conn.execute(queries("watchkeep_dispatch", "sql/bench.sql")["warn"], values | {"rows": chunk})
 
 
 def _bare(target: Target, count: int) -> float:
@@ -240,40 +211,12 @@ _UNSENT = "SELECT count(*) FROM notifications WHERE status = 'queued' AND org_id
 
 
 def _quantile(target: Target, query: str, condition: str | None = None, share: float = 0.99) -> float:
-    return _number(target, query, {"condition": condition, "share": share})
-
-
-def _waiting(target: Target) -> float:
-    return _number(target, "SELECT count(*) FROM unjudged WHERE not_before <= now()")
-
-
-def _number(target: Target, query: str, values: Any = None) -> float:
-    with connect(target.admin, "bench") as conn:
-        found = conn.execute(query.encode(), values).fetchone()
-    return float(found[0]) if found else 0.0
-
-
-def _until(target: Target, query: str, at_least: float) -> float:
-    """Seconds until a count is reached."""
-    began = time.monotonic()
-    while _number(target, query) < at_least:
-        if time.monotonic() - began > _GIVE_UP_S:
-            raise BenchStalled(query)
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
-def _drained(target: Target, query: str) -> None:
-    began = time.monotonic()
-    while _number(target, query):
-        if time.monotonic() - began > _GIVE_UP_S:
-            raise BenchStalled(query)
-        time.sleep(0.1)
+    return number(target, query, {"condition": condition, "share": share})
 
 
 def _forget(target: Target) -> None:
     """Cases and warnings of the last measure; the register stays."""
-    _drained(target, _UNSENT)
+    drained(target, _UNSENT)
     while True:
         with connect(target.admin, "bench") as conn:
             try:
@@ -284,43 +227,3 @@ def _forget(target: Target) -> None:
                 conn.rollback()
                 continue
         return
-
-
-def _server(target: Target) -> str:
-    with connect(target.admin, "bench") as conn:
-        found = conn.execute("SHOW server_version").fetchone()
-    return str(found[0]) if found else "unknown"
-
-
-def _estate() -> Estate:
-    valid: dict[str, Any] = {"since": date(2020, 1, 1), "until": date(2100, 1, 1)}
-    names = [f"c{n}" for n in range(COMMUNITIES)]
-
-    def community(name: str, lifts: int) -> Community:
-        return Community(
-            community_id=name,
-            name=name,
-            area_id="town",
-            property_org_id="property",
-            contracts=[
-                Contract(contract_id=f"lift-{name}", kind="lift_maintainer", provider_org_id="lift", **valid),
-            ],
-            equipment=[
-                *(Equipment(equipment_id=f"lift-{n}", kind="elevator", name=f"{n}号梯") for n in range(lifts)),
-                Equipment(equipment_id="panel", kind="fire_alarm_panel", name="主机"),
-            ],
-        )
-
-    return Estate(
-        areas=[
-            Area(area_id="city", kind="city", name="市"),
-            Area(area_id="town", kind="subdistrict", name="镇", parent_id="city"),
-        ],
-        organisations=[
-            Organisation(org_id="property", kind="property_company", name="物业"),
-            Organisation(org_id="lift", kind="lift_maintainer", name="维保"),
-            Organisation(org_id="office", kind="subdistrict", name="镇政府", area_id="town"),
-            Organisation(org_id="market", kind="market_supervision", name="市场监管", area_id="city"),
-        ],
-        communities=[*(community(name, LIFTS) for name in names), community("storm", STORM_LIFTS)],
-    )

@@ -18,12 +18,16 @@ from watchkeep_dispatch.indicators import By, Scope
 GOAL_MS = 100.0
 BARE = "bare count of a month's orders"
 ZONE = ZoneInfo("Asia/Shanghai")
-_LIST = {"id": None, "case": None, "state": None, "class": None, "community": None, "equipment": None, "before": None}
+_FILLED = (
+    *("estate", "contracts", "equipment", "people", "cases", "orders", "pauses", "moved"),
+    *("warnings", "verdicts", "case_warnings", "complaints", "callbacks"),
+)
+_LIST = dict.fromkeys(("id", "case", "state", "class", "community", "equipment", "before", "status"))
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to measure, and the console's list statements `orders` and `cases`."""
+    """Where to measure, and the console's list statements `orders`, `cases` and `warnings`."""
 
     admin: str
     console: str
@@ -60,13 +64,15 @@ def _questions(target: Target) -> list[tuple[str, str, Ask]]:
     """Person, name, question; the run's number varies what is asked."""
     now = datetime.now(UTC)
     found: list[tuple[str, str, Ask]] = []
-    for person in ("city", "property", "technician"):
+    for person in ("city", "property", "technician", "newcomer"):
         found += [
             (person, "list: open orders", _list(target.lists["orders"], open=True, mine=False)),
             (person, "list: newest orders", _list(target.lists["orders"], open=None, mine=False)),
             (person, "list: my open orders", _list(target.lists["orders"], open=True, mine=True)),
             (person, "list: open cases", _list(target.lists["cases"], open=True)),
             (person, "list: cases of a community", _list(target.lists["cases"], open=None, of_one=True)),
+            (person, "list: newest warnings", _list(target.lists["warnings"])),
+            (person, "list: open warnings", _list(target.lists["warnings"], status="open")),
         ]
     dimensions: tuple[By, ...] = ("company", "maintainer", "community", "subdistrict")
     found += [("city", f"indicators: a month by {by}", _figures(now, by)) for by in dimensions]
@@ -156,7 +162,7 @@ def _fill(admin: str, orders: int) -> dict[str, str]:
     statements = queries("watchkeep_dispatch", "sql/bench_orders.sql")
     with connect(admin, "bench") as conn:
         conn.execute("SET LOCAL session_replication_role = replica")
-        for name in ("estate", "equipment", "people", "cases", "orders", "pauses", "moved"):
+        for name in _FILLED:
             conn.execute(statements[name], {"orders": orders})
         conn.execute(
             "INSERT INTO community_history (community_id, property_org_id, area_id, households)"

@@ -64,6 +64,11 @@ class WorkCalendar:
                 return self._after_hours(local, amount).astimezone(UTC)
         raise ValueError(f"no deadline kind {kind!r}")
 
+    def works(self, moment: datetime) -> bool:
+        """Whether it is working time."""
+        local = moment.astimezone(self.zone)
+        return self.special.is_workday(local.date()) and any(opens <= local.time() < ends for opens, ends in self.hours)
+
     def yellow(self, start: datetime, due: datetime) -> datetime:
         """When the yellow card comes: one working day before a long deadline, else after 75 % of the time."""
         if due - start < LONG:

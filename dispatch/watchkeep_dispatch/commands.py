@@ -86,9 +86,11 @@ def explain(
         raise SettingsError(f"--condition: {condition!r} is not in the vocabulary")
     now = datetime.now(UTC)
     with connected(database_url) as conn:
-        site = parties.read_site(conn, community, equipment, at.replace(tzinfo=UTC) if at else now, now)
+        event_at = at.replace(tzinfo=UTC) if at else now
+        site = parties.read_site(conn, community, equipment, event_at, now)
         listed = duties.in_force(conn, now)
-    facts = parties.facts_of(site, condition, words)
+    calendar = settings.load(DispatchSettings, database_url=database_url).calendar()
+    facts = parties.facts_of(site, condition, words, working_time=calendar.works(event_at))
     choice = routing.choose(listed.rows if listed else (), facts)
     assignment = parties.assign(choice.winner, site, facts)
     if format == "table":

@@ -14,9 +14,9 @@ from psycopg import Connection
 from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_dispatch import complaints
-from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.complaints import Complaint, ComplaintRefused
 from watchkeep_dispatch.errors import DispatchError
+from watchkeep_dispatch.planning import Rules
 
 COLUMNS = {
     "channel_no": ("工单编号", "编号"),
@@ -27,7 +27,7 @@ COLUMNS = {
     "description": ("诉求内容", "内容"),
     "place": ("地点", "具体位置"),
     "contact_name": ("联系人", "诉求人"),
-    "contact_phone": ("联系电话", "电话"),
+    "contact_phone": ("联系电话", "电话", "联系方式", "邮箱"),
 }
 NEEDED = ("channel_no", "received_at", "community", "description")
 MAX_ROWS = 10_000

@@ -18,10 +18,10 @@ from watchkeep_core.database import queries
 from watchkeep_core.errors import PermanentError
 from watchkeep_core.logs import get_logger
 from watchkeep_core.vocabulary import Vocabulary
-from watchkeep_dispatch import casework, evidence_files, parties
-from watchkeep_dispatch.casework import Finding, Rules
+from watchkeep_dispatch import casework, evidence_files, parties, planning
 from watchkeep_dispatch.errors import DispatchError, GuardFailed
 from watchkeep_dispatch.orders import Case, load_case
+from watchkeep_dispatch.planning import Finding, Rules
 
 _log = get_logger(__name__)
 
@@ -68,6 +68,7 @@ class Complaint:
     place: str = ""
     contact_name: str = ""
     contact_phone: str = ""
+    """A number, or a mail address: the result goes there."""
     property_org_id: str | None = None
     """Who manages the community now."""
 
@@ -141,7 +142,7 @@ def check(complaint: Complaint, now: datetime, vocabulary: Vocabulary) -> None:
         raise ComplaintRefused("description", "must have 1 to 4000 characters")
     if complaint.received_at > now:
         raise ComplaintRefused("received_at", "is in the future")
-    for field, longest in (("place", 200), ("contact_name", 100), ("contact_phone", 40), ("channel_no", 100)):
+    for field, longest in (("place", 200), ("contact_name", 100), ("contact_phone", 254), ("channel_no", 100)):
         if len(getattr(complaint, field) or "") > longest:
             raise ComplaintRefused(field, f"may have at most {longest} characters")
 
@@ -213,7 +214,7 @@ def _file(conn: Connection, waiting: _Waiting, now: datetime, rules: Rules, pers
         event_at=min(waiting.received_at, site.now),
         life_safety=condition.life_safety if condition else False,
     )
-    plan = casework.plan(conn, finding, site, now, rules)
+    plan = planning.plan(conn, finding, site, now, rules)
     text = _text(waiting)
     case = _open_case(conn, finding, site, now, rules)
     if case is not None:

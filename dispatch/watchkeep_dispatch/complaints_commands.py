@@ -12,9 +12,9 @@ from watchkeep_core import settings, vocabulary
 from watchkeep_core.commands import print_json
 from watchkeep_core.errors import SettingsError
 from watchkeep_dispatch import complaint_file, complaints, study
-from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.command_options import DatabaseUrl, connected
 from watchkeep_dispatch.duties import Lists
+from watchkeep_dispatch.planning import Rules
 from watchkeep_dispatch.reports import Report, period_span, to_html
 from watchkeep_dispatch.settings import DispatchSettings
 

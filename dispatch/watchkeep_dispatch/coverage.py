@@ -38,7 +38,8 @@ def coverage(rows: Sequence[Duty], vocabulary: Vocabulary) -> Coverage:
         choice = choose(candidates, facts)
         qualifiers = (
             f"ownership={facts.ownership} handed_over={facts.handed_over} in_warranty={facts.in_warranty} "
-            f"urban={facts.urban} area={facts.areas[-1] if facts.areas else '-'}"
+            f"contracted={facts.contracted} urban={facts.urban} working_time={facts.working_time} "
+            f"area={facts.areas[-1] if facts.areas else '-'}"
         )
         if choice.winner is None:
             gaps["no_owner"].append(Gap(facts.kind, facts.condition, qualifiers, ()))
@@ -53,7 +54,7 @@ def coverage(rows: Sequence[Duty], vocabulary: Vocabulary) -> Coverage:
 
 
 def combinations(rows: Sequence[Duty], vocabulary: Vocabulary) -> Iterator[tuple[Sequence[Duty], Facts]]:
-    """What `coverage` tries, with the rows that can match; areas and ownerships only as far as rows tell them apart."""
+    """What `coverage` tries, with the rows that can match; most qualifiers only as far as rows tell them apart."""
     by_condition: dict[str | None, list[Duty]] = {}
     for row in rows:
         by_condition.setdefault(row.condition, []).append(row)
@@ -64,13 +65,20 @@ def combinations(rows: Sequence[Duty], vocabulary: Vocabulary) -> Iterator[tuple
         named = {row.ownership for row in candidates if row.ownership}
         ownerships = sorted(named | {next((own for own in vocabulary.ownerships if own not in named), "unknown")})
         places = [(), *sorted({(row.area_id,) for row in candidates if row.area_id})]
+        contracts, hours = _told_apart(candidates, "contracted"), _told_apart(candidates, "working_time")
         for kind in vocabulary.kinds.values():
             if kind.id not in condition.kinds and ANY not in condition.kinds:
                 continue
-            for own, handed, warranty, urban, place in product(
-                ownerships, (False, True), (False, True), (False, True), places
+            for own, handed, warranty, urban, place, contracted, working in product(
+                ownerships, (False, True), (False, True), (False, True), places, contracts, hours
             ):
                 yield candidates, Facts(
                     condition=condition.id, domain=condition.domain, kind=kind.id, kind_domain=kind.domain,
                     ownership=own, handed_over=handed, in_warranty=warranty, areas=place, urban=urban,
+                    contracted=contracted, working_time=working,
                 )  # fmt: skip
+
+
+def _told_apart(rows: Sequence[Duty], qualifier: str) -> tuple[bool, ...]:
+    """Both values where a row asks for one, else the usual one."""
+    return (True, False) if any(getattr(row, qualifier) is not None for row in rows) else (True,)

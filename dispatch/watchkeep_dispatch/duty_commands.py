@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from watchkeep_core import vocabulary
+from watchkeep_core import settings, vocabulary
 from watchkeep_core.commands import print_json
 from watchkeep_dispatch import coverage as cover
 from watchkeep_dispatch import duties, duty_excel, duty_replay, routing
 from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, moment, print_table
 from watchkeep_dispatch.duty_file import deadline_text, default_list, span_text
 from watchkeep_dispatch.errors import DutyListError
+from watchkeep_dispatch.settings import DispatchSettings
 
 duties_app = typer.Typer(help="The responsibility list (权责清单): who must do what, by when.", no_args_is_help=True)
 
@@ -148,11 +149,12 @@ def replay(
     """A past period under this (draft) list: who would have had which case, and what load that means."""
     end = moment(until, "--until") if until else datetime.now(UTC)
     start = moment(since, "--from") if since else end - timedelta(days=30)
+    calendar = settings.load(DispatchSettings, database_url=database_url).calendar()
     with connected(database_url) as conn:
         after = duties.read_list(conn, list_id)
         before = duties.in_force(conn, datetime.now(UTC)) if against is None else duties.read_list(conn, against)
         rows = before.rows if before else ()
-        found = duty_replay.replay(conn, rows, after.rows, start, end, vocabulary.load(), show=show)
+        found = duty_replay.replay(conn, rows, after.rows, start, end, vocabulary.load(), calendar=calendar, show=show)
     if format == "json":
         lists = {"before": before.name if before else None, "after": after.name, "from": start, "until": end}
         print_json(lists | asdict(found))

@@ -43,8 +43,10 @@ class _Row(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_d
     ownership: str | None = None
     handed_over: bool | None = None
     in_warranty: bool | None = None
+    contracted: bool | None = None
     area_id: str | None = None
     urban: bool | None = None
+    working_time: bool | None = None
     first_responder: str | None = None
     responsible: str | None = None
     supervising: str | None = None

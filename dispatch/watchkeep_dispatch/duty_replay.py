@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_dispatch import parties
+from watchkeep_dispatch.clocks import DEFAULT_CALENDAR, WorkCalendar
 from watchkeep_dispatch.duty_file import deadline_text
 from watchkeep_dispatch.errors import DutyListError
 from watchkeep_dispatch.routing import Duty, Facts, choose
@@ -78,6 +79,7 @@ def replay(
     until: datetime,
     words: Vocabulary,
     *,
+    calendar: WorkCalendar = DEFAULT_CALENDAR,
     show: int = 100,
 ) -> Replay:
     """Judge the cases filed in [since, until) by both lists. Raises DutyListError for too long a period."""
@@ -92,10 +94,11 @@ def replay(
     pairs: list[tuple[Outcome, Outcome]] = []
     old, new = _index(before), _index(after)
     for case in cases:
-        key = (case["community_id"], case["equipment_id"], case["condition"], case["event_at"].date())
+        working_time = calendar.works(case["event_at"])
+        key = (case["community_id"], case["equipment_id"], case["condition"], case["event_at"].date(), working_time)
         if key not in known:
             site = parties.read_site(conn, case["community_id"], case["equipment_id"], case["event_at"], until)
-            facts = parties.facts_of(site, case["condition"], words)
+            facts = parties.facts_of(site, case["condition"], words, working_time=working_time)
             known[key] = (_outcome(old, site, facts, case["class"]), _outcome(new, site, facts, case["class"]))
         one, other = known[key]
         pairs.append((one, other))

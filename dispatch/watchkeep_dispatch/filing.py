@@ -13,19 +13,21 @@ from psycopg.rows import class_row
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
-from watchkeep_dispatch import casework, parties, verdicts
-from watchkeep_dispatch.casework import Finding, Opened, Opening, Plan, Rules
+from watchkeep_dispatch import casework, parties, planning, verdicts
+from watchkeep_dispatch.casework import Opened, Opening
 from watchkeep_dispatch.errors import DispatchError, NotWaiting, Suppressed
 from watchkeep_dispatch.folding import fold, fold_earlier, parents_of, turns
 from watchkeep_dispatch.holding import circumstances, decide, put_back
 from watchkeep_dispatch.orders import Case
+from watchkeep_dispatch.planning import Finding, Plan, Rules
 from watchkeep_dispatch.verdicts import Outcome, Waiting
 
 
-def claim(conn: Connection, now: datetime, at_most: int = 1) -> list[Waiting]:
-    """Lock the next warnings that are due for a verdict; life safety first. None are left when it is empty."""
+def claim(conn: Connection, now: datetime, at_most: int = 1, *, life_safety: bool = False) -> list[Waiting]:
+    """Lock the next warnings due for a verdict, life safety first, or alone. None are left when it is empty."""
+    asked = {"now": now, "at_most": at_most, "least": life_safety}
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
-        return cursor.execute(_sql("claim"), {"now": now, "at_most": at_most}).fetchall()
+        return cursor.execute(_sql("claim"), asked).fetchall()
 
 
 def confirm(conn: Connection, warning_id: int, now: datetime, rules: Rules, *, person_id: str) -> int:
@@ -99,7 +101,7 @@ def _into_cases(
     if not warnings:
         return outcomes
     listed = rules.lists.in_force(conn, now)
-    left = [(one, casework.planned(_finding(one), sites[one.warning_id], listed, rules)) for one in warnings]
+    left = [(one, planning.planned(_finding(one), sites[one.warning_id], listed, rules)) for one in warnings]
     for _ in range(_ROUNDS):
         known = casework.known_ids(conn, [(plan.finding, plan.site) for _, plan in left], rules)
         for n, case_id in known.items():

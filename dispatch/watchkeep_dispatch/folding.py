@@ -9,9 +9,9 @@ from psycopg import Connection, sql
 
 from watchkeep_core.database import queries
 from watchkeep_dispatch import verdicts
-from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.merging import merge_by_system
 from watchkeep_dispatch.orders import Case, load_case, note
+from watchkeep_dispatch.planning import Rules
 from watchkeep_dispatch.rowset import rowset
 from watchkeep_dispatch.verdicts import Outcome, Waiting
 
@@ -73,9 +73,20 @@ FOLDS = (
     Fold(SAME, ("pipe_burst",), ("night_flow_leak", "supply_pressure_deviation", "flow_abnormal")),
     Fold(SAME, ("door_close_fail", "door_open_fail", "door_cycling"), ("door_held_open", "door_timing_abnormal")),
     Fold(SAME, ("basement_water", "sump_overflow_risk"), ("sump_level_high", "sump_not_draining")),
+    Fold(SAME, ("basement_water",), ("sump_overflow_risk",)),
     Fold(SAME, ("sump_level_high",), ("sump_not_draining",)),
     Fold(SAME, ("tank_overflow",), ("tank_level_high",)),
     Fold(SAME, ("pump_dry_run", "pump_fault"), ("pump_no_flow", "pump_overload", "pump_abnormal")),
+    Fold(SAME, ("pump_vibration_high",), ("drift_towards_limit",)),
+    # One broken sensor seen by several rules.
+    Fold(SAME, ("sensor_never_reported",), ("sensor_silent",)),
+    Fold(
+        SAME,
+        ("sensor_impossible_value",),
+        ("sensor_stuck_at_rail", "sensor_impossible_jump", "sensor_flatline", "sensor_silent", "abnormal_reading"),
+    ),
+    Fold(SAME, ("sensor_stuck_at_rail",), ("sensor_impossible_jump", "sensor_flatline", "abnormal_reading")),
+    Fold(SAME, ("sensor_impossible_jump",), ("abnormal_reading",)),
 )
 """Life safety is a cause in this table, never a symptom."""
 

@@ -14,7 +14,8 @@ from psycopg.rows import dict_row
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
-from watchkeep_dispatch.actions import Request, standing
+from watchkeep_dispatch.acting import standing
+from watchkeep_dispatch.actions import Request
 from watchkeep_dispatch.clocks import WorkCalendar
 from watchkeep_dispatch.errors import GuardFailed, NoSuchCase, NotAllowed
 from watchkeep_dispatch.orders import tell

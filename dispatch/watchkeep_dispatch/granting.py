@@ -8,7 +8,8 @@ from psycopg.rows import class_row
 from watchkeep_core import audit
 from watchkeep_core.database import queries
 from watchkeep_dispatch import rota
-from watchkeep_dispatch.actions import CaseFacts, Done, LeadOrder, Request, standing
+from watchkeep_dispatch.acting import standing
+from watchkeep_dispatch.actions import CaseFacts, Done, LeadOrder, Request
 from watchkeep_dispatch.errors import GuardFailed, KeyReused, NotAllowed
 from watchkeep_dispatch.lifecycle import CALLERS, DESK, HANDLERS, rank
 from watchkeep_dispatch.orders import Case, note, shown, tell

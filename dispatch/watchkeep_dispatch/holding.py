@@ -12,8 +12,8 @@ from psycopg.rows import dict_row
 
 from watchkeep_core.database import queries
 from watchkeep_dispatch import verdicts
-from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.parties import Site
+from watchkeep_dispatch.planning import Rules
 from watchkeep_dispatch.rowset import rowset
 from watchkeep_dispatch.verdicts import Outcome, Waiting
 

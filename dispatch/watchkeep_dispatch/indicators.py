@@ -5,7 +5,7 @@ the period in which its finish is due; one that was returned, withdrawn, put int
 and shown.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -17,8 +17,10 @@ from psycopg.rows import dict_row
 
 from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import load
-from watchkeep_dispatch import order_sums
+from watchkeep_dispatch import community_sums, order_sums
 from watchkeep_dispatch.errors import DispatchError
+from watchkeep_dispatch.order_sums import Span
+from watchkeep_dispatch.rowset import rowset
 
 By = Literal["company", "maintainer", "community", "subdistrict", "all"]
 DIMENSIONS: tuple[By, ...] = ("company", "maintainer", "community", "subdistrict", "all")
@@ -39,6 +41,7 @@ RATES = {
     "maintenance_rate": ("maintained_n", "maintained_d", "维保按期率", "Maintained in time"),
     "complaints_per_10k": ("complaints", "households", "万户诉求量", "Complaints per 10,000 households"),
     "protected_rate": ("protected_min", "protected_of", "受护时长占比", "Protected minutes"),
+    "online_rate": ("heard_min", "protected_of", "在线率", "Heard of"),
 }
 """Indicator → numerator, denominator, names."""
 EXCLUDED = {
@@ -117,9 +120,11 @@ def figures(conn: Connection, scope: Scope) -> list[Figures]:
     """All subjects of a dimension that this login may see, by id."""
     names: dict[str, str] = {}
     counts: dict[str, dict[str, float]] = {}
-    parts: list[Iterable[dict[str, Any]]] = [_of_orders(conn, scope)]
+    spans = order_sums.kept(conn, scope.since, scope.until, scope.as_of)
+    gaps = order_sums.gaps(scope.since, scope.until, spans)
+    parts: list[Iterable[dict[str, Any]]] = [_of_orders(conn, scope, spans, gaps)]
     if scope.by != "maintainer" and scope.org is None:
-        parts += [_rows(conn, _sql(name), scope.values()) for name in ("by_complaints", "false_warnings")]
+        parts.append(_by_places(conn, scope, spans, gaps))
     for row in chain.from_iterable(parts):
         subject, name = row.pop("subject"), row.pop("name", None)
         if subject is None:
@@ -133,31 +138,38 @@ def figures(conn: Connection, scope: Scope) -> list[Figures]:
     return [Figures(subject, names[subject], counts[subject]) for subject in sorted(names)]
 
 
-def _of_orders(conn: Connection, scope: Scope) -> Iterator[dict[str, Any]]:
+def _of_orders(conn: Connection, scope: Scope, spans: Sequence[Span], gaps: Sequence[Span]) -> Iterator[dict[str, Any]]:
     """Counts of orders by subject, in parts: from kept sums where they hold good, else from the orders themselves."""
     asked = scope.values()
-    spans = order_sums.kept(conn, scope.since, scope.until, scope.as_of)
     if spans:
         edges = {"starts": [since for since, _ in spans], "ends": [until for _, until in spans]}
         yield from _rows(conn, _statement("kept_pairs", "places", "by_pairs"), asked | edges)
         for (since, until), orgs, communities in order_sums.not_kept(conn, spans, asked):
             pairs = {"since": since, "until": until, "orgs": orgs, "communities": communities}
             yield from _rows(conn, _statement(*_LIVE), asked | pairs)
-    for since, until in order_sums.gaps(scope.since, scope.until, spans):
+    for since, until in gaps:
         if since < scope.as_of:
             yield from _rows(conn, _statement(*_LIVE), asked | {"since": since, "until": until})
 
 
+def _by_places(conn: Connection, scope: Scope, spans: Sequence[Span], gaps: Sequence[Span]) -> list[dict[str, Any]]:
+    """Counts of what belongs to communities as a whole, by subject."""
+    wanted = [scope.community] if scope.community else None
+    found = community_sums.of_period(conn, spans, gaps, scope.as_of, wanted)
+    counted = rowset([{"community_id": community} | sums for community, sums in found.items()])
+    return _rows(conn, _sql("by_places"), scope.values() | {"counted": counted})
+
+
 def _rows(conn: Connection, statement: sql.SQL | sql.Composed, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Planned for these very values: a plan for any organisation and any period reads all orders (measured: 3 s)."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(statement, values).fetchall()
+        return cursor.execute(statement, values, prepare=False).fetchall()
 
 
 def protected(conn: Connection, scope: Scope) -> list[Protected]:
     """Protected minutes per building, of those with watched equipment."""
     platform = [name for name, known in load().conditions.items() if known.domain == "platform"]
-    with conn.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(_sql("protected"), scope.values() | {"platform": platform}).fetchall()
+    rows = _rows(conn, _sql("protected"), scope.values() | {"platform": platform})
     return [Protected(**row) for row in rows]
 
 
@@ -168,7 +180,7 @@ def behind(
     if flag not in FLAGS:
         raise DispatchError(f"flag: {flag!r} is none of {', '.join(sorted(FLAGS))}")
     wanted = scope.values() | {"subject": subject, "flag": flag, "at_most": at_most}
-    return [(row[0], row[1]) for row in conn.execute(_statement("scored", "places", "behind"), wanted)]
+    return [(row["order_id"], row["case_id"]) for row in _rows(conn, _statement("scored", "places", "behind"), wanted)]
 
 
 def _add_protected(conn: Connection, scope: Scope, counts: dict[str, dict[str, float]]) -> None:
@@ -177,6 +189,7 @@ def _add_protected(conn: Connection, scope: Scope, counts: dict[str, dict[str, f
         found = counts.get(subject)
         if found is not None:
             found["protected_min"] = found.get("protected_min", 0) + building.protected
+            found["heard_min"] = found.get("heard_min", 0) + building.minutes - building.unheard
             found["protected_of"] = found.get("protected_of", 0) + building.minutes
 
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from psycopg import Connection
 
 from watchkeep_core import audit
-from watchkeep_dispatch import casework, parties
-from watchkeep_dispatch.casework import Finding, Rules
+from watchkeep_dispatch import casework, parties, planning
 from watchkeep_dispatch.errors import DispatchError
+from watchkeep_dispatch.planning import Finding, Rules
 
 TEST_CONDITION = "gateway_offline"
 """Class C and about the gateway itself: the order goes where a real one of this gateway would."""
@@ -25,7 +25,7 @@ def file_test(conn: Connection, community: str, gateway: str, now: datetime, rul
         title_en=f"Test: gateway {gateway}",
     )
     site = parties.read_site(conn, community, None, now, now)
-    plan = casework.plan(conn, finding, site, now, rules)
+    plan = planning.plan(conn, finding, site, now, rules)
     opened = casework.open_case(conn, plan, rules, now, text=f"test of gateway {gateway}", person_id=person_id)
     if opened is None:
         raise DispatchError(f"no test case for {community}/{gateway}")

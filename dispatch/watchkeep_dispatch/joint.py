@@ -13,7 +13,8 @@ from psycopg.rows import dict_row
 from watchkeep_core import audit
 from watchkeep_core.database import queries
 from watchkeep_dispatch import duties, rota
-from watchkeep_dispatch.actions import Done, Evidence, Request, add_evidence, standing
+from watchkeep_dispatch.acting import add_evidence, standing
+from watchkeep_dispatch.actions import Done, Evidence, Request
 from watchkeep_dispatch.errors import GuardFailed, NoSuchCase, NotAllowed
 from watchkeep_dispatch.granting import repeated
 from watchkeep_dispatch.lifecycle import DESK, HANDLERS

@@ -9,7 +9,8 @@ from psycopg.rows import dict_row
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
-from watchkeep_dispatch.actions import Request, standing
+from watchkeep_dispatch.acting import standing
+from watchkeep_dispatch.actions import Request
 from watchkeep_dispatch.errors import DispatchError, GuardFailed, NotAllowed
 from watchkeep_dispatch.lifecycle import DESK
 from watchkeep_dispatch.orders import org_names, tell

@@ -1,7 +1,8 @@
-"""Sums of orders for indicators: months that are over, and the days of this month, counted once by a job.
+"""Sums for indicators: months that are over, and the days of this month, counted once by a job.
 
-A sum holds good for every moment from its last fact on, and until the schema's trigger marks it `stale`: then, and for
-moments before that fact, indicators count the orders themselves. Both come to the same number.
+By organisation and community here, by community alone in community_sums.py. A sum holds good for every moment from its
+last fact on, and until the schema's trigger marks it `stale`: then, and for moments before that fact, indicators count
+the facts themselves. Both come to the same number.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 from psycopg import Connection, sql
 
 from watchkeep_core.database import queries
+from watchkeep_dispatch import community_sums
 
 Span = tuple[datetime, datetime]
 """From, to before; UTC."""
@@ -21,6 +23,8 @@ MONTHS = 36
 """Kept: what is older is counted when it is asked for."""
 SPANS_PER_CALL = 4
 """Counted in one transaction: a month of 40,000 orders takes about half a second."""
+LATER = timedelta(hours=1)
+"""A span is counted when it has been over for so long: what comes later than half of that marks its sums."""
 FOR_EVER = "infinity"
 
 
@@ -30,19 +34,23 @@ def keep(conn: Connection, now: datetime, zone: ZoneInfo) -> int:
     if first is None or first[0] is None:
         return 0
     known = {(since, until) for since, until in conn.execute(_sql("known"))}
-    if missing := [span for span in wanted(first[0], now, zone) if span not in known and not _inside(span, known)]:
+    if missing := [
+        span for span in wanted(first[0], now - LATER, zone) if span not in known and not _inside(span, known)
+    ]:
         conn.execute(_sql("begin"), _arrays(missing))
         return len(missing)
     new: list[Span] = conn.execute(_sql("unready"), [SPANS_PER_CALL]).fetchall()
     for since, until in new:
         conn.execute(_sql("pairs_of"), {"since": since, "until": until})
         _count(conn, since, until)
+        community_sums.begin(conn, (since, until))
         conn.execute(_sql("ready"), {"since": since, "until": until})
     if new:
         conn.execute(_sql("replaced"))
         return len(new)
     stale = conn.execute(_sql("stale_spans"), [SPANS_PER_CALL]).fetchall()
-    return sum(_count(conn, since, until) for since, until in stale)
+    counted = sum(_count(conn, since, until) for since, until in stale)
+    return counted + sum(community_sums.count(conn, span) for span in community_sums.stale_spans(conn, SPANS_PER_CALL))
 
 
 def wanted(first: datetime, now: datetime, zone: ZoneInfo) -> list[Span]:

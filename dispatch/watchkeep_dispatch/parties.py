@@ -21,6 +21,14 @@ from watchkeep_dispatch.rowset import rowset
 BY_CONTRACT = ("lift_maintainer", "fire_maintainer", "water_maintainer", "integrator", "control_room")
 """Parties that only a contract makes responsible; all others but those named below are found by area."""
 
+SERVES = {
+    "utility_water": ("water", "drainage"),
+    "utility_power": ("power",),
+    "utility_gas": ("gas",),
+    "utility_heat": ("heat",),
+}
+"""Utility → domains of installations that are handed over to it: whoever has the pumps has not their mains."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
@@ -96,7 +104,7 @@ def read_sites(conn: Connection, asked: Sequence[tuple[str, str | None, datetime
     return [found[n] for n in range(len(asked))]
 
 
-def facts_of(site: Site, condition: str, vocabulary: Vocabulary) -> Facts:
+def facts_of(site: Site, condition: str, vocabulary: Vocabulary, *, working_time: bool = True) -> Facts:
     """What routing needs. A hand-over counts for the domain of the equipment; without equipment, of the condition."""
     known = vocabulary.conditions.get(condition)
     kind = vocabulary.kinds.get(site.kind)
@@ -112,6 +120,8 @@ def facts_of(site: Site, condition: str, vocabulary: Vocabulary) -> Facts:
         in_warranty=site.in_warranty,
         areas=site.areas,
         urban=site.urban,
+        contracted=any(one.kind in BY_CONTRACT and _covers(one, site.kind) for one in site.contracts),
+        working_time=working_time,
     )
 
 
@@ -128,9 +138,10 @@ def resolve(party: str, site: Site, facts: Facts) -> Party:
         return Party(party, site.developer_org_id, "warranty" if site.developer_org_id else "no warranty")
     if party in BY_CONTRACT:
         return Party(party, None, "no valid contract")
-    handed_to = site.handovers.get(facts.kind_domain)
-    if party.startswith("utility_") and handed_to:
-        return Party(party, handed_to, f"hand-over of {facts.kind_domain}")
+    served = SERVES.get(party, ())
+    domain = next((name for name in (facts.kind_domain, *served) if name in served and name in site.handovers), None)
+    if domain:
+        return Party(party, site.handovers[domain], f"hand-over of {domain}")
     found = site.by_area.get(party)
     return Party(party, found, "organisation of the area" if found else "no such organisation in the area")
 

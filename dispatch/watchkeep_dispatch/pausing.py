@@ -12,17 +12,8 @@ from psycopg.rows import dict_row
 from watchkeep_core import audit
 from watchkeep_core.database import queries
 from watchkeep_dispatch import rota
-from watchkeep_dispatch.actions import (
-    PAUSE_HOLDS,
-    Asked,
-    Done,
-    LeadOrder,
-    Request,
-    act,
-    asked_pause,
-    roles_of,
-    standing,
-)
+from watchkeep_dispatch.acting import PAUSE_HOLDS, act, asked_pause, roles_of, standing
+from watchkeep_dispatch.actions import Asked, Done, LeadOrder, Request
 from watchkeep_dispatch.errors import GuardFailed, KeyReused, NotAllowed
 from watchkeep_dispatch.granting import case_facts, lead_order
 from watchkeep_dispatch.lifecycle import GUARDS, HANDLERS, next_state, rank, transition

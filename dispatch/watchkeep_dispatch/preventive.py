@@ -18,11 +18,11 @@ from psycopg.types.json import Jsonb
 from watchkeep_core import audit
 from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import Vocabulary
-from watchkeep_dispatch import casework, parties, rota
-from watchkeep_dispatch.casework import Finding, Rules
+from watchkeep_dispatch import casework, parties, planning, rota
 from watchkeep_dispatch.duty_file import span
 from watchkeep_dispatch.errors import GuardFailed, NoSuchCase, NotAllowed, VisitPlanError
 from watchkeep_dispatch.notify.outbox import announce
+from watchkeep_dispatch.planning import Finding, Rules
 
 Result = Literal["ok", "failed", "na"]
 RESULTS: tuple[Result, ...] = ("ok", "failed", "na")
@@ -213,7 +213,7 @@ def _file(
         event_at=now,
     )
     site = parties.read_site(conn, finding.community_id, finding.equipment_id, now, now)
-    plan = casework.plan(conn, finding, site, now, rules)
+    plan = planning.plan(conn, finding, site, now, rules)
     for _ in range(3):  # another worker may file or close the same case between two statements
         known = casework.known(conn, finding, site, now, rules)
         if known is not None and known.closed_at is None:

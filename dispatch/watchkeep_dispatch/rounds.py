@@ -1,5 +1,6 @@
 """One round of the service's work: warnings are filed, then the clocks and the rest get their turn."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -13,13 +14,13 @@ from watchkeep_core.errors import PermanentError
 from watchkeep_core.logs import get_logger
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import metrics, order_sums, preventive, rota
-from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.complaints import answer_settled, file_reports
 from watchkeep_dispatch.dispatching import assign_waiting
 from watchkeep_dispatch.duties import Lists
 from watchkeep_dispatch.escalation import PER_CALL, escalate
 from watchkeep_dispatch.filing import RECURRENCES, claim, judge_all, merge_recurrences, oldest_unfiled_s, raise_risen
 from watchkeep_dispatch.notify.outbox import gathering
+from watchkeep_dispatch.planning import Rules
 from watchkeep_dispatch.settings import DispatchSettings
 from watchkeep_dispatch.storms import watch
 from watchkeep_dispatch.verdicts import Outcome, Waiting, postpone
@@ -29,10 +30,7 @@ _log = get_logger(__name__)
 FILE_PER_ROUND = 500
 """After so many warnings the clocks get their turn: a burst cannot hold them up for more than about a second."""
 PER_COMMIT = 50
-"""Warnings judged in one transaction, about 0.05 s: what has just become urgent waits no longer than that."""
-PLANS = "SET enable_seqscan = off"
-"""What waits, and what is new, grows from nothing to thousands of rows within seconds: plans made by the statistics of
-an empty table read all of it for each row that is judged (measured: 6 times the time after 3,000 warnings)."""
+"""Warnings judged in one transaction, about 0.05 s: what another one needs is locked no longer than that."""
 ESCALATE_EVERY_S = 5
 """All running clocks are read: with 10,000 open orders 0.2 s of work. The shortest deadline is a minute."""
 LOOK_EVERY_S = 5
@@ -64,7 +62,7 @@ class _Chore:
 
 
 class Rounds:
-    """One round of work after the other; `healthy` tells whether the last one went through."""
+    """One round of work after the other, and life safety beside them, which waits for none."""
 
     def __init__(
         self, settings: DispatchSettings, pool: ConnectionPool[Connection], clock: Clock | None = None
@@ -74,6 +72,7 @@ class Rounds:
         self._settings = settings
         self._calendar = settings.calendar()
         self._rules = rules(settings)
+        self._urgent_rules = rules(settings)  # of another thread: the lists at hand are its own
         self._chores = (
             _Chore(0, lambda conn, now: assign_waiting(conn, now, self._calendar)),
             _Chore(0, raise_risen),
@@ -86,13 +85,18 @@ class Rounds:
             _Chore(LOOK_EVERY_S, lambda conn, now: metrics.UNFILED_AGE.set(oldest_unfiled_s(conn, now))),
             _Chore(0, lambda conn, _: audit.seal(conn)),
         )
-        self.healthy = True
+
+    def life_safety(self) -> bool:
+        """File life safety alone; true when more of it waits already."""
+        with self._pool.connection(timeout=POOL_TIMEOUT_S) as conn:
+            filed = file_waiting(conn, self._clock.now, self._urgent_rules, FILE_PER_ROUND, life_safety=True)
+        return filed == FILE_PER_ROUND
 
     def round(self) -> bool:
         """File what waits, then see to the clocks; true when more warnings wait already."""
+        began = time.monotonic()
         with self._pool.connection(timeout=POOL_TIMEOUT_S) as conn:
             with conn.transaction():
-                conn.execute(PLANS)
                 self._watch_storms(conn, self._clock.now())
             filed = file_waiting(conn, self._clock.now, self._rules, FILE_PER_ROUND)
             joined = self._join(conn)
@@ -102,6 +106,7 @@ class Rounds:
                         more = chore.do(conn, now)
                     if more is True:
                         chore.again()
+        metrics.LOOP_LAG.set(max(0.0, time.monotonic() - began - self._settings.poll_s))
         return filed == FILE_PER_ROUND or joined == RECURRENCES
 
     def _join(self, conn: Connection) -> int:
@@ -145,14 +150,16 @@ def rules(settings: DispatchSettings) -> Rules:
     )
 
 
-def file_waiting(conn: Connection, now: Callable[[], datetime], how: Rules, at_most: int) -> int:
-    """Judge up to `at_most` waiting warnings, `PER_COMMIT` in a transaction; returns how many."""
+def file_waiting(
+    conn: Connection, now: Callable[[], datetime], how: Rules, at_most: int, *, life_safety: bool = False
+) -> int:
+    """Judge up to `at_most` waiting warnings, or `life_safety` alone, `PER_COMMIT` in a transaction; how many."""
     count = 0
     while count < at_most:
         try:
             with conn.transaction(), gathering(conn):
                 moment = now()
-                claimed = claim(conn, moment, min(PER_COMMIT, at_most - count))
+                claimed = claim(conn, moment, min(PER_COMMIT, at_most - count), life_safety=life_safety)
                 # In one order for all workers, so that they do not wait for each other's cases in a circle.
                 in_turn = sorted(claimed, key=lambda found: (not found.life_safety, *found.key))
                 outcomes = _judge(conn, in_turn, moment, how) if in_turn else []

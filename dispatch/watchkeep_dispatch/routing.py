@@ -4,7 +4,7 @@ A column that is None matches anything. Of the matching rows the most specific w
 to right:
   1. names the condition            2. names the kind of equipment
   3. names the domain (2 = the condition's domain, 1 = the equipment's; they differ when, say, a lift loses power)
-  4. number of matched qualifiers   (ownership, handed over, in warranty, area, urban)
+  4. number of matched qualifiers   (ownership, handed over, in warranty, contract, area, urban, working time)
   5. depth of the named area        (a grid before its city)
 Rows that are equal in all five tie: the lowest row number decides, and coverage reports them.
 """
@@ -15,7 +15,7 @@ from datetime import timedelta
 
 Specificity = tuple[int, int, int, int, int]
 LEVELS = ("condition", "kind", "domain", "qualifiers", "area depth")
-QUALIFIERS = ("ownership", "handed_over", "in_warranty", "area_id", "urban")
+QUALIFIERS = ("ownership", "handed_over", "in_warranty", "contracted", "area_id", "urban", "working_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,10 @@ class Duty:
     ownership: str | None = None
     handed_over: bool | None = None
     in_warranty: bool | None = None
+    contracted: bool | None = None
     area_id: str | None = None
     urban: bool | None = None
+    working_time: bool | None = None
     case_class: str
     first_responder: str
     responsible: str
@@ -72,6 +74,10 @@ class Facts:
     in_warranty: bool
     areas: tuple[str, ...]
     urban: bool
+    contracted: bool = True
+    """A maintainer is under contract for equipment of this kind."""
+    working_time: bool = True
+    """It happened in working hours of a working day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,8 @@ def match(row: Duty, facts: Facts) -> Specificity | None:
     if row.ownership not in (None, facts.ownership) or row.area_id not in (None, *facts.areas):
         return None
     if row.handed_over not in (None, facts.handed_over) or row.in_warranty not in (None, facts.in_warranty):
+        return None
+    if row.contracted not in (None, facts.contracted) or row.working_time not in (None, facts.working_time):
         return None
     if row.urban not in (None, facts.urban):
         return None

@@ -5,8 +5,8 @@ from datetime import datetime
 from psycopg import Connection
 
 from watchkeep_core.database import queries
-from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.notify.outbox import announce
+from watchkeep_dispatch.planning import Rules
 
 
 def watch(conn: Connection, now: datetime, rules: Rules) -> list[int]:

@@ -13,7 +13,8 @@ from psycopg import Connection
 from watchkeep_core import audit
 from watchkeep_core.database import queries
 from watchkeep_dispatch import casework, duties
-from watchkeep_dispatch.actions import Done, Evidence, Request, Step, act, standing
+from watchkeep_dispatch.acting import act, standing
+from watchkeep_dispatch.actions import Done, Evidence, Request, Step
 from watchkeep_dispatch.errors import GuardFailed, NotAllowed, NotWaiting
 from watchkeep_dispatch.granting import assign, call_back, extend
 from watchkeep_dispatch.lifecycle import DESK

@@ -26,10 +26,10 @@ from watchkeep_core.estate import (
 )
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import duties
-from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.duty_file import default_list
 from watchkeep_dispatch.filing import claim, judge
 from watchkeep_dispatch.notify.jobs import install_jobs
+from watchkeep_dispatch.planning import Rules
 from watchkeep_dispatch.verdicts import Outcome
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -225,7 +225,8 @@ def standard_rules(how: dict[str, Any] | None = None, **wait_s: float) -> Rules:
 
 
 WRITTEN = """
-    order_sums order_spans appeals ranking_rows rankings notices inspections credit_events score_schemes complaints
+    community_sums order_sums order_spans
+    appeals ranking_rows rankings notices inspections credit_events score_schemes complaints
     fund_steps fund_requests ledger_studies visits visit_plans duty_handovers case_escalations deadline_changes
     suspension_requests case_callbacks rota_swaps rota_shifts person_skills assignment_rules escalations evidence
     ledger_entries notifications notification_channels transitions verdicts unjudged case_warnings

@@ -53,6 +53,20 @@ def test_deadlines(kind: str, start: str, amount: timedelta, due: str) -> None:
     assert DEFAULT_CALENDAR.deadline(local(start).astimezone(UTC), amount, kind) == local(due)
 
 
+@pytest.mark.parametrize(
+    ("moment", "works"),
+    [
+        (datetime(2026, 11, 23, 2, 0, tzinfo=UTC), True),  # Monday 10:00 in China
+        (datetime(2026, 11, 23, 4, 30, tzinfo=UTC), False),  # noon
+        (datetime(2026, 11, 23, 14, 0, tzinfo=UTC), False),
+        (datetime(2026, 11, 22, 2, 0, tzinfo=UTC), False),  # Sunday
+        (datetime(2026, 10, 1, 2, 0, tzinfo=UTC), False),  # National Day
+    ],
+)
+def test_working_time(moment: datetime, works: bool) -> None:
+    assert DEFAULT_CALENDAR.works(moment) is works
+
+
 def test_years_without_a_published_plan_know_the_feast_days() -> None:
     assert [is_workday(date(2031, 10, day)) for day in (1, 4, 5, 8)] == [False, False, False, True]
     assert [is_workday(date(2027, 2, day)) for day in (5, 8, 10, 11)] == [False, False, False, True]  # by the moon

@@ -13,7 +13,8 @@ from tests.dispatch.conftest import NOW, World
 from tests.dispatch.test_service import command
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import duties, duty_excel, duty_replay
-from watchkeep_dispatch.duty_excel import COLUMNS, SHEET, CellError
+from watchkeep_dispatch.duty_columns import COLUMNS
+from watchkeep_dispatch.duty_excel import SHEET, CellError
 from watchkeep_dispatch.duty_file import default_list
 from watchkeep_dispatch.errors import DutyListError
 from watchkeep_dispatch.routing import Duty

@@ -3,10 +3,11 @@
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from tests.dispatch.conftest import NOW, World, standard_rules
-from watchkeep_dispatch.filing import claim, judge, raise_risen
+from watchkeep_dispatch.filing import claim, judge, merge_recurrences, raise_risen
 from watchkeep_dispatch.rounds import file_waiting
 
 
@@ -255,22 +256,40 @@ def test_life_safety_goes_first(world: World) -> None:
     assert first.warning_id == urgent
 
 
+def test_life_safety_is_filed_apart_and_has_a_channel_of_its_own(world: World) -> None:
+    with psycopg.connect(world.database.url("watchkeep_dispatch"), autocommit=True) as listener:
+        listener.execute("LISTEN watchkeep_life_safety")
+        world.warn("lift-1", "door_close_fail")
+        urgent = world.warn("lift-2", "entrapment")
+        heard = [found.payload for found in listener.notifies(timeout=30, stop_after=1)]
+    assert heard == [str(urgent)]
+    with world.connect() as conn:
+        assert file_waiting(conn, lambda: NOW, standard_rules(), 10, life_safety=True) == 1
+    assert world.rows("SELECT equipment_id FROM cases") == [("lift-2",)]
+    assert world.value("SELECT count(*) FROM unjudged") == 1
+
+
 @pytest.mark.slow
-def test_eight_workers_file_each_warning_once(world: World) -> None:
-    same = []
-    for n in range(40):  # two conditions that flap in turns: 40 warnings each, one case each
-        for equipment in ("lift-1", "lift-2") if n % 2 else ("lift-2", "lift-1"):
-            same.append(world.warn(equipment, "door_close_fail", status="cleared", cleared_at=NOW))
+def test_a_thousand_identical_warnings_and_eight_workers_are_one_order(world: World) -> None:
+    first = world.warn("lift-1", "door_close_fail", status="cleared", cleared_at=NOW)
+    for n in range(40):
         world.warn(f"sensor-{n}", "sensor_silent")
+    world.rows(SAME_AGAIN, 999, first)
     barrier = threading.Barrier(8)
     counts, errors = [], []
 
     def work() -> None:
+        """As the service: some one by one, then all in bulk that comes again."""
         try:
             with world.connect() as conn:
                 conn.autocommit = True
-                barrier.wait(10)
-                counts.append(file_waiting(conn, lambda: NOW, standard_rules({"flap_openings": 1000}), 1000))
+                barrier.wait(30)
+                how, done = standard_rules({"flap_openings": 10_000}), 1
+                while done:
+                    done = file_waiting(conn, lambda: NOW, how, 20)
+                    with conn.transaction():
+                        done += merge_recurrences(conn, NOW)
+                    counts.append(done)
         except Exception as error:  # a thread's error must reach the test
             errors.append(error)
 
@@ -278,12 +297,20 @@ def test_eight_workers_file_each_warning_once(world: World) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert errors == []
-    assert sum(counts) == 120
-    assert world.value("SELECT count(*) FROM verdicts") == 120
-    assert world.value("SELECT count(DISTINCT warning_id) FROM case_warnings") == 120
-    assert world.value("SELECT count(*) FROM cases WHERE equipment_id ~ '^lift'") == 2
-    assert world.value("SELECT count(*) FROM cases") == 42
-    assert world.value("SELECT count(*) FROM orders") == 42
-    assert world.value("SELECT count(DISTINCT case_id) FROM case_warnings WHERE warning_id = ANY (%s)", same) == 2
+    assert sum(counts) == 1040
+    assert world.value("SELECT count(*) FROM verdicts") == 1040
+    assert world.value("SELECT count(DISTINCT warning_id) FROM case_warnings") == 1040
+    assert world.value("SELECT count(*) FROM orders WHERE equipment_id = 'lift-1'") == 1
+    assert world.value("SELECT count(*) FROM cases") == 41
+    assert world.value("SELECT count(*) FROM orders") == 41
+
+
+SAME_AGAIN = """
+    INSERT INTO warnings (community_id, equipment_id, condition, tier, proposed_class, status, event_at, detected_at,
+                          last_seen_at, cleared_at, detector, version, evidence, sentence_zh, sentence_en)
+    SELECT community_id, equipment_id, condition, tier, proposed_class, status, event_at, detected_at, last_seen_at,
+           cleared_at, detector, version, evidence, sentence_zh, sentence_en
+    FROM warnings, generate_series(1, %s) WHERE warning_id = %s RETURNING 1
+"""

@@ -169,7 +169,9 @@ def test_protected_minutes_of_a_building(world: World) -> None:
         (building,) = indicators.protected(conn, asked)
     assert building.unheard == pytest.approx(60)
     assert building.unprotected == pytest.approx(90)  # the two overlap by half an hour
-    assert figures(world, asked, "garden").rate("protected_rate") == pytest.approx(510 / 600)
+    found = figures(world, asked, "garden")
+    assert found.rate("protected_rate") == pytest.approx(510 / 600)
+    assert found.rate("online_rate") == pytest.approx(540 / 600)
 
 
 def finish_late(world: World, case: int, at: datetime) -> None:

@@ -177,6 +177,14 @@ def test_a_symptom_that_was_faster_goes_into_its_cause(
     assert told > 0
 
 
+def test_one_broken_sensor_seen_by_several_rules_is_one_case(world: World) -> None:
+    for condition in ("sensor_impossible_jump", "sensor_stuck_at_rail", "sensor_impossible_value", "abnormal_reading"):
+        world.warn("lift-1", condition)
+    world.file()
+    assert world.value("SELECT count(*) FROM cases WHERE closed_at IS NULL") == 1
+    assert world.value("SELECT count(DISTINCT case_id) FROM case_warnings") == 1
+
+
 def test_a_symptom_somebody_works_on_keeps_its_case(world: World) -> None:
     early = world.filed("lift-2", "door_close_fail")
     with world.connect() as conn:

@@ -6,7 +6,8 @@ import pytest
 
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import work_order
-from watchkeep_dispatch.actions import _GUARDS, ORDER_ENDS
+from watchkeep_dispatch.acting import ORDER_ENDS
+from watchkeep_dispatch.actions import _GUARDS
 from watchkeep_dispatch.lifecycle import (
     FINAL,
     GUARDS,

@@ -201,7 +201,9 @@ def test_channels_are_added_from_a_file_or_stdin_and_their_secrets_never_shown(
     assert cli.json("channels", "test", "--organisation", "lift-co")["notification_id"]
     assert len(outcomes(world)) == 2
     assert cli.json("channels", "remove", str(made["channel_id"])) == {"removed": made["channel_id"]}
-    trail = world.rows("SELECT action, detail::text FROM audit_entries WHERE object_kind = 'notification_channel'")
+    asked = "SELECT action, detail::text FROM audit_entries WHERE object_kind = 'notification_channel'"
+    asked += " ORDER BY audit_id"
+    trail = world.rows(asked)
     assert [action for action, _ in trail] == ["channel.add"] * 3 + ["channel.remove"]
     assert "secret" not in str(trail)
 

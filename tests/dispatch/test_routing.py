@@ -50,6 +50,25 @@ LAW = [
 ]
 
 
+NIGHT = [row(1, condition="entrapment"), row(2, condition="entrapment", working_time=False), row(3, contracted=False)]
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "winner"),
+    [
+        (facts("entrapment"), 1),
+        (facts("entrapment", working_time=False), 2),
+        (facts("entrapment", contracted=False), 1),  # the condition goes before any qualifier
+        (facts("noise_high", contracted=False), 3),
+    ],
+)
+def test_a_row_may_ask_for_working_time_and_for_a_contract(given_facts: Facts, winner: int) -> None:
+    found = choose(NIGHT, given_facts).winner
+    assert found is not None
+    assert found.row_no == winner
+    assert {gap.rows for gap in coverage(NIGHT, WORDS).no_owner} == {()}
+
+
 @pytest.mark.parametrize(
     ("given_facts", "winner"),
     [

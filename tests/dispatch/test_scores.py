@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,6 +15,7 @@ from tests.dispatch.test_indicators import PIECES
 from watchkeep_dispatch import (
     complaints,
     credit,
+    indicators,
     notice_board,
     order_sums,
     ranking,
@@ -25,7 +27,7 @@ from watchkeep_dispatch.actions import Request
 from watchkeep_dispatch.complaints import Complaint
 from watchkeep_dispatch.credit import CreditEvent, CreditRefused, Inspection
 from watchkeep_dispatch.errors import DispatchError
-from watchkeep_dispatch.indicators import Figures
+from watchkeep_dispatch.indicators import Figures, Scope
 from watchkeep_dispatch.lifecycle import TRANSITIONS, transition
 from watchkeep_dispatch.ranking import RankingRefused
 from watchkeep_dispatch.reports import to_html
@@ -302,14 +304,14 @@ def test_the_notice_board_keeps_what_was_taken_down(world: World) -> None:
 
 KINDS = (
     *("file", "file", "accept", "finish", "suspend", "resume", "rework", "close", "return", "raise", "extend"),
-    *("complain", "rate", "credit", "households", "count"),
+    *("complain", "rate", "credit", "households", "count", "dismiss"),
 )
 STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 40)), min_size=12, max_size=20)
 
 
 @pytest.mark.slow
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # examples go on from each other: there is nothing to shrink
@@ -343,14 +345,18 @@ def count(world: World, at: datetime) -> None:
                 return
 
 
-def all_scores(world: World, as_of: datetime) -> list[list[Score]]:
+def all_scores(world: World, as_of: datetime) -> list[Any]:
+    """And what is counted by community: complaints, opinions, false warnings."""
     periods = [
         ("maintainer_quality", as_of - timedelta(days=40)),
         ("property_quality", as_of - timedelta(days=40)),
         ("township", NOW),
     ]
+    until = as_of + timedelta(days=60)
+    places = Scope(since=NOW - timedelta(days=40), until=until, as_of=as_of, by="subdistrict")
     with world.connect() as conn:
-        return [scores.scores(conn, name, since, as_of + timedelta(days=60), as_of, ZONE) for name, since in periods]
+        found: list[Any] = [scores.scores(conn, name, since, until, as_of, ZONE) for name, since in periods]
+        return [*found, indicators.figures(conn, places)]
 
 
 def live(world: World, at: datetime, steps: list[tuple[str, int]]) -> datetime:
@@ -378,7 +384,7 @@ def fit(world: World, step: str, number: int) -> int:
 
 
 def one_step(world: World, step: str, case: int, at: datetime, hours: int) -> None:
-    who = {"rework": "qian", "close": "sun", "raise": "sun", "extend": "zhou"}.get(step, "li")
+    who = {"rework": "qian", "close": "sun", "raise": "sun", "extend": "zhou", "dismiss": "sun"}.get(step, "li")
     request = Request(
         person_id=world.people[who],
         now=at,

@@ -45,6 +45,11 @@ def running(world: World, **more) -> Iterator[threading.Thread]:
         assert not thread.is_alive()
 
 
+def scraped(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return str(answer.read().decode())
+
+
 @pytest.mark.slow
 def test_from_warning_to_notification_with_metrics_and_health(world: World, unused_port: int) -> None:
     before = metrics.CASES.labels("A")._value.get()
@@ -58,11 +63,10 @@ def test_from_warning_to_notification_with_metrics_and_health(world: World, unus
         )
         with urllib.request.urlopen(f"http://127.0.0.1:{unused_port}/health") as answer:
             assert json.load(answer) == {"status": "ok", "missing": []}
-        with urllib.request.urlopen(f"http://127.0.0.1:{unused_port}/metrics") as answer:
-            text = answer.read().decode()
+        eventually(lambda: "watchkeep_dispatch_oldest_unfiled_seconds 0.0" in scraped(unused_port))
+        text = scraped(unused_port)
     assert took < timedelta(seconds=5)
     assert metrics.CASES.labels("A")._value.get() == before + 1
-    assert "watchkeep_dispatch_oldest_unfiled_seconds 0.0" in text
     assert 'watchkeep_dispatch_verdicts_total{rule="at_once",verdict="filed"}' in text
 
 
@@ -142,6 +146,13 @@ def test_explain_says_who_and_why(world: World) -> None:
     assert found["parties"]["lead"] == {"party": "utility_water", "org_id": "water-co", "how": "hand-over of water"}
     assert "qualifiers" in found["why"]
     assert command(world, *about, "--at", "2026-05-31")["parties"]["lead"]["org_id"] == "property-co"
+
+
+def test_whoever_has_the_pumps_has_not_their_mains(world: World) -> None:
+    found = command(world, "explain", "--community", "lake", "--equipment", "pump", "--condition", "power_loss")
+    assert found["winner"]["responsible"] == "utility_power"
+    assert found["parties"]["responsible"]["org_id"] is None  # nobody here: not the water company
+    assert found["parties"]["lead"]["org_id"] == "property-co"
 
 
 def test_the_commands_of_the_list(world: World) -> None:

@@ -170,9 +170,10 @@ class Delivery:
             return cursor.execute(_sql("channel"), [channel_id]).fetchone()
 
     def _lease(self, channel_id: int, urgent: bool, at_most: int, now: datetime) -> list[Waiting]:
+        """Planned anew each time: the plan of a table that was empty reads all of it once it holds a burst."""
         row = {"channel": channel_id, "urgent": urgent, "at_most": at_most, "now": now, "until": now + LEASE}
         with self._pool.connection() as conn, conn.cursor(row_factory=class_row(Waiting)) as cursor:
-            return cursor.execute(_sql("lease"), row).fetchall()
+            return cursor.execute(_sql("lease"), row, prepare=False).fetchall()
 
     def _sent(self, batch: "_Batch", done: Sequence[tuple[Waiting, Text, datetime]]) -> None:
         if not done:
@@ -215,7 +216,7 @@ class Delivery:
 
     def _write(self, name: str, values: dict[str, Any]) -> None:
         with self._pool.connection() as conn:
-            conn.execute(_sql(name), values)
+            conn.execute(_sql(name), values, prepare=False)
 
 
 @dataclass(frozen=True, slots=True)

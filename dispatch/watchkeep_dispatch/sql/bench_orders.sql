@@ -1,4 +1,4 @@
--- 1,000,000 orders for `watchkeep bench orders`: two years, 300 communities, 60 organisations.
+-- 1,000,000 orders for `watchkeep bench orders`: two years, 300 communities, 61 organisations; a warning for each, and more.
 
 -- name: estate
 WITH city AS (
@@ -9,10 +9,17 @@ WITH city AS (
 ), companies AS (
     INSERT INTO organisations (org_id, kind, name) SELECT 'property-' || n, 'property_company', 'property ' || n FROM generate_series(0, 39) n
 ), maintainers AS (
-    INSERT INTO organisations (org_id, kind, name) SELECT 'lift-' || n, 'lift_maintainer', 'lift ' || n FROM generate_series(0, 19) n
+    INSERT INTO organisations (org_id, kind, name) SELECT 'lift-' || n, 'lift_maintainer', 'lift ' || n FROM generate_series(0, 20) n
 )
 INSERT INTO communities (community_id, name, area_id, property_org_id, households)
 SELECT 'c' || n, 'community ' || n, 'street-' || n %% 12, 'property-' || n %% 40, 1000 FROM generate_series(0, 299) n
+
+-- name: contracts
+-- The newcomer's firm has one, and no order yet.
+INSERT INTO contracts (community_id, contract_id, kind, provider_org_id, valid, equipment_kinds)
+SELECT 'c' || n, 'lift-' || n, 'lift_maintainer', CASE WHEN n = 0 THEN 'lift-20' ELSE 'lift-' || n %% 20 END, daterange('2020-01-01', '2100-01-01'),
+       '{elevator,escalator}'
+FROM generate_series(0, 299) n
 
 -- name: equipment
 INSERT INTO equipment (community_id, equipment_id, kind, name)
@@ -20,12 +27,14 @@ SELECT 'c' || c, 'lift-' || n, 'elevator', 'lift ' || n FROM generate_series(0, 
 
 -- name: people
 WITH made AS (
-    INSERT INTO people (login, name) VALUES ('city', 'city'), ('property', 'property'), ('technician', 'technician') RETURNING person_id, login
+    INSERT INTO people (login, name) SELECT login, login FROM unnest('{city,property,technician,newcomer}'::text[]) login
+    RETURNING person_id, login
 )
 INSERT INTO memberships (person_id, role, scope_kind, scope_id)
-SELECT person_id, CASE login WHEN 'city' THEN 'city_office' WHEN 'property' THEN 'property_manager' ELSE 'technician' END,
-       CASE login WHEN 'city' THEN 'area' ELSE 'organisation' END,
-       CASE login WHEN 'city' THEN 'city' WHEN 'property' THEN 'property-0' ELSE 'lift-0' END FROM made
+SELECT person_id, role, scope_kind, scope_id FROM made JOIN (VALUES
+    ('city', 'city_office', 'area', 'city'), ('property', 'property_manager', 'organisation', 'property-0'),
+    ('technician', 'technician', 'organisation', 'lift-1'), ('newcomer', 'technician', 'organisation', 'lift-20')
+) m (login, role, scope_kind, scope_id) USING (login)
 
 -- name: cases
 -- One in a hundred is still open; the snapshot has about the size of a real one.
@@ -56,3 +65,37 @@ ORDER BY order_id, after
 INSERT INTO deadline_changes (case_id, order_id, clock, kind, from_due, to_due, reason, at)
 SELECT case_id, order_id, 'finish', 'pause', finish_due - interval '1 h', finish_due, 'bench', dispatched_at + interval '2 h'
 FROM orders WHERE order_id %% 50 = 0
+
+-- name: warnings
+-- One for each case; the newest stand, no two of the same.
+INSERT INTO warnings (community_id, equipment_id, condition, tier, event_at, last_seen_at, detector, version, evidence, sentence_zh, sentence_en,
+                      proposed_class, detected_at, status, cleared_at)
+SELECT 'c' || n %% 300, 'lift-' || 1 + n / 300 %% 20,
+       (ARRAY['door_close_fail', 'vibration_high', 'levelling_poor', 'door_held_open'])[1 + n / 6000 %% 4], 'alarm', t, t, 'bench', '1',
+       '{"value": 1, "limit": 0}', repeat('读数', 20), repeat('reading ', 10), (ARRAY['C', 'C', 'B', 'A'])[1 + n %% 4], t,
+       CASE WHEN n >= %(orders)s - 10000 THEN 'open' ELSE 'cleared' END, CASE WHEN n < %(orders)s - 10000 THEN t + interval '20 min' END
+FROM (SELECT n, now() - interval '730 days' * (1 - n / %(orders)s::float8) AS t FROM generate_series(0, %(orders)s - 1) n) turn
+
+-- name: verdicts
+-- One in twenty was false after all.
+INSERT INTO verdicts (warning_id, verdict, rule, reason, at)
+SELECT warning_id, 'filed', 'at_once', 'bench', detected_at FROM warnings
+UNION ALL
+SELECT warning_id, 'dismissed', 'person', 'bench', detected_at + interval '1 h' FROM warnings WHERE warning_id %% 20 = 0
+
+-- name: case_warnings
+INSERT INTO case_warnings (warning_id, case_id, role)
+SELECT warning_id, case_id, 'cause'
+FROM (SELECT warning_id, row_number() OVER (ORDER BY warning_id) AS n FROM warnings) w
+JOIN (SELECT case_id, row_number() OVER (ORDER BY case_id) AS n FROM cases) c USING (n)
+
+-- name: complaints
+-- One to ten cases, most of them rated.
+INSERT INTO complaints (source, community_id, condition, description, property_org_id, received_at, case_id, answered_at, satisfied, rated_at)
+SELECT 'hotline_12345', community_id, 'resident_repair', repeat('电梯', 40), 'property-0', filed_at, case_id, closed_at, case_id %% 7 > 0,
+       CASE WHEN case_id %% 30 > 0 THEN closed_at + interval '1 h' END
+FROM cases WHERE case_id %% 10 = 0
+
+-- name: callbacks
+INSERT INTO case_callbacks (case_id, at, reached, satisfied) SELECT case_id, closed_at + interval '1 day', true, case_id %% 9 > 0
+FROM cases WHERE case_id %% 20 = 5 AND closed_at IS NOT NULL

@@ -1,6 +1,7 @@
 -- Cases, orders and their history. Every statement runs in the caller's transaction.
 
 -- name: case_for_update
+-- NO KEY: whoever merely writes a row about the case (a notification, another warning of it) does not wait.
 SELECT c.case_id, c.community_id, m.name AS community, c.equipment_id, c.condition, c.class AS case_class, c.life_safety,
        c.state, c.title_zh, c.duty_id, c.first_responder_id, c.responsible_org_id, c.supervising_org_id, c.event_at,
        c.closed_at, c.replay, c.version,
@@ -9,7 +10,7 @@ SELECT c.case_id, c.community_id, m.name AS community, c.equipment_id, c.conditi
             ELSE %(now)s::timestamptz END AS now
 FROM cases c JOIN communities m USING (community_id)
 WHERE c.case_id = %(case_id)s
-FOR UPDATE OF c
+FOR NO KEY UPDATE OF c
 
 -- name: open_orders
 INSERT INTO orders (case_id, community_id, equipment_id, org_id, lead, assignee_id, state, dispatched_at, responded_at,

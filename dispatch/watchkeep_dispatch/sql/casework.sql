@@ -9,7 +9,7 @@ LATERAL (
     WHERE c.community_id = a.community_id AND c.equipment_id = a.equipment_id AND c.condition = ANY (a.conditions)
       AND (c.closed_at IS NULL OR (c.state = 'closed' AND c.closed_at > a.since))
     ORDER BY c.closed_at IS NOT NULL, c.condition <> a.condition, c.closed_at DESC LIMIT 1
-    FOR UPDATE) k
+    FOR NO KEY UPDATE) k
 
 -- name: lock_event
 SELECT pg_advisory_xact_lock(hashtextextended('watchkeep.event/' || %s, 0))

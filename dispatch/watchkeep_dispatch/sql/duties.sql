@@ -50,12 +50,12 @@ SELECT l.list_id, l.name, l.status, lower(l.valid) AS since, upper(l.valid) AS u
 FROM duty_lists l LEFT JOIN duties d USING (list_id) GROUP BY l.list_id ORDER BY l.list_id
 
 -- name: save_duty
-INSERT INTO duties (list_id, row_no, title, title_en, domain, kind, condition, ownership, handed_over, in_warranty, area_id,
-                    urban, class, first_responder, responsible, supervising, copied, respond_in, respond_kind, arrive_in,
+INSERT INTO duties (list_id, row_no, title, title_en, domain, kind, condition, ownership, handed_over, in_warranty, contracted,
+                    area_id, urban, working_time, class, first_responder, responsible, supervising, copied, respond_in, respond_kind, arrive_in,
                     arrive_kind, finish_in, finish_kind, filing_condition, closing_condition, clear_for, evidence, basis,
                     mark)
 VALUES (%(list_id)s, %(row_no)s, %(title)s, %(title_en)s, %(domain)s, %(kind)s, %(condition)s, %(ownership)s, %(handed_over)s,
-        %(in_warranty)s, %(area_id)s, %(urban)s, %(class)s, %(first_responder)s, %(responsible)s, %(supervising)s, %(copied)s,
+        %(in_warranty)s, %(contracted)s, %(area_id)s, %(urban)s, %(working_time)s, %(class)s, %(first_responder)s, %(responsible)s, %(supervising)s, %(copied)s,
         %(respond_in)s, %(respond_kind)s, %(arrive_in)s, %(arrive_kind)s, %(finish_in)s, %(finish_kind)s,
         %(filing_condition)s, %(closing_condition)s, %(clear_for)s, %(evidence)s, %(basis)s, %(mark)s)
 

@@ -1,11 +1,11 @@
 -- Judging warnings.
 
 -- name: claim
--- The next warnings that wait, life safety first; other workers skip them.
+-- The next warnings that wait, life safety first (with `least` true: alone); other workers skip them.
 SELECT u.warning_id, w.community_id, w.equipment_id, w.condition, w.proposed_class, w.life_safety, w.status,
        w.event_at, w.detected_at
 FROM unjudged u JOIN warnings w USING (warning_id)
-WHERE u.not_before <= %(now)s
+WHERE u.life_safety >= %(least)s AND u.not_before <= %(now)s
 ORDER BY u.life_safety DESC, u.not_before, u.warning_id
 LIMIT %(at_most)s
 FOR UPDATE OF u SKIP LOCKED
@@ -59,7 +59,7 @@ WITH turn AS (
     JOIN cases c USING (community_id, equipment_id, condition)
     WHERE u.not_before <= %(now)s AND NOT u.life_safety AND NOT w.replay AND c.closed_at IS NULL AND w.proposed_class >= c.class
     ORDER BY u.warning_id LIMIT %(at_most)s
-    FOR UPDATE OF u, c SKIP LOCKED
+    FOR UPDATE OF u SKIP LOCKED FOR NO KEY UPDATE OF c SKIP LOCKED
 ), judged AS (
     DELETE FROM unjudged u USING turn t WHERE u.warning_id = t.warning_id
 ), verdict AS (
@@ -117,7 +117,7 @@ WHERE c.condition = ANY (a.conditions) AND c.state IN ('filed', 'dispatched')
       ELSE EXISTS (SELECT FROM equipment_links l WHERE l.community_id = c.community_id AND l.relation = a.relation
                        AND l.from_id = c.equipment_id AND l.to_id = a.parent) END
 ORDER BY a.n, c.case_id
-FOR UPDATE OF c
+FOR NO KEY UPDATE OF c
 
 -- name: attach
 INSERT INTO case_warnings (warning_id, case_id, role)

@@ -36,10 +36,7 @@ WITH moved AS (
     FROM picked o LEFT JOIN moved m USING (order_id)
 ), scored AS (
     SELECT k.*, p.took AS paused_for, r.recurs_order_id IS NOT NULL AS recurred,
-           k.ended = 'open' AND k.finished_at IS NULL AND coalesce((
-               SELECT t.action = 'suspend' FROM transitions t
-               WHERE t.order_id = k.order_id AND t.action IN ('suspend', 'resume') AND t.at <= %(as_of)s
-               ORDER BY t.transition_id DESC LIMIT 1), false) AS suspended
+           k.ended = 'open' AND k.finished_at IS NULL AND paused_at(k.order_id, %(as_of)s) AS suspended
     FROM known k LEFT JOIN pauses p USING (order_id) LEFT JOIN recurred r ON r.recurs_order_id = k.order_id
     WHERE k.due >= %(since)s AND k.due < least(%(until)s, %(as_of)s)
 ), counted AS MATERIALIZED (
@@ -123,8 +120,8 @@ WHERE (%(by)s <> 'company' OR g.kind = 'property_company') AND (%(by)s <> 'maint
     WHEN 'paused' THEN paused_for IS NOT NULL WHEN 'utility' THEN g.kind LIKE 'utility%%' END
 ORDER BY order_id LIMIT %(at_most)s
 
--- name: by_complaints
--- Complaints and opinions per subject; households and company as they were then (community_history).
+-- name: by_places
+-- What is counted by community (community_sums.py) per subject; households and company as they were then (community_history).
 WITH place AS (
     SELECT DISTINCT ON (h.community_id) h.community_id, h.property_org_id, h.area_id, h.households
     FROM community_history h JOIN communities c USING (community_id) WHERE c.mode = 'live'
@@ -137,14 +134,9 @@ WITH place AS (
                        WHERE a.area_id = p.area_id LIMIT 1) d ON %(by)s = 'subdistrict'
     WHERE (%(area)s::text IS NULL OR EXISTS (SELECT FROM areas a WHERE a.area_id = p.area_id AND %(area)s = ANY (a.path)))
       AND (%(community)s::text IS NULL OR p.community_id = %(community)s)
-), found AS (
-    SELECT x.community_id, count(*) AS complaints,
-           count(*) FILTER (WHERE x.rated_at <= %(as_of)s) AS rated_d, count(*) FILTER (WHERE x.rated_at <= %(as_of)s AND x.satisfied) AS rated_n
-    FROM complaints x WHERE x.received_at >= %(since)s AND x.received_at < least(%(until)s, %(as_of)s) GROUP BY 1
-), called AS (
-    SELECT c.community_id, count(*) AS rated_d, count(*) FILTER (WHERE b.satisfied) AS rated_n
-    FROM case_callbacks b JOIN cases c USING (case_id)
-    WHERE b.satisfied IS NOT NULL AND b.at >= %(since)s AND b.at < least(%(until)s, %(as_of)s) AND NOT c.replay GROUP BY 1
+), counted AS (
+    SELECT * FROM jsonb_to_recordset(%(counted)s) AS r (community_id text, warnings integer, dismissed integer, complaints integer,
+                                                        rated_d integer, rated_n integer)
 ), lifts AS (
     SELECT e.community_id, count(*) AS lifts FROM equipment e
     WHERE e.kind IN ('elevator', 'escalator') AND e.status = 'in_service' GROUP BY 1
@@ -156,25 +148,15 @@ WITH place AS (
 SELECT p.subject, coalesce(CASE %(by)s WHEN 'community' THEN min(m.name) WHEN 'subdistrict' THEN min(p.area_name) WHEN 'all' THEN 'all'
                                ELSE min(o.name) END, p.subject) AS name,
        sum(p.households)::integer AS households, coalesce(sum(f.complaints), 0)::integer AS complaints,
-       (coalesce(sum(f.rated_d), 0) + coalesce(sum(b.rated_d), 0))::integer AS rated_d,
-       (coalesce(sum(f.rated_n), 0) + coalesce(sum(b.rated_n), 0))::integer AS rated_n,
+       coalesce(sum(f.rated_d), 0)::integer AS rated_d, coalesce(sum(f.rated_n), 0)::integer AS rated_n,
+       -- A false warning is not a property company's doing: none by company.
+       CASE WHEN %(by)s = 'company' THEN 0 ELSE coalesce(sum(f.warnings), 0) END::integer AS false_d,
+       CASE WHEN %(by)s = 'company' THEN 0 ELSE coalesce(sum(f.dismissed), 0) END::integer AS false_n,
        coalesce(sum(l.lifts), 0)::integer AS maintained_d,
        greatest(0, coalesce(sum(l.lifts), 0) - coalesce(sum(v.overdue), 0))::integer AS maintained_n
-FROM placed p LEFT JOIN found f USING (community_id) LEFT JOIN called b USING (community_id) LEFT JOIN lifts l USING (community_id)
+FROM placed p LEFT JOIN counted f USING (community_id) LEFT JOIN lifts l USING (community_id)
 LEFT JOIN overdue v USING (community_id) LEFT JOIN communities m USING (community_id) LEFT JOIN organisations o ON o.org_id = p.subject
 WHERE p.subject IS NOT NULL GROUP BY p.subject ORDER BY p.subject
-
--- name: false_warnings
--- Warnings of the period, and those of them that were found false by then. Not a property company's doing: none by company.
-SELECT CASE %(by)s WHEN 'community' THEN w.community_id WHEN 'subdistrict' THEN d.area_id WHEN 'all' THEN 'all' END AS subject,
-       count(*) AS false_d,
-       count(*) FILTER (WHERE EXISTS (SELECT FROM verdicts v WHERE v.warning_id = w.warning_id AND v.verdict = 'dismissed'
-                                      AND v.at <= %(as_of)s)) AS false_n
-FROM warnings w JOIN communities m USING (community_id) JOIN areas a ON a.area_id = m.area_id
-LEFT JOIN LATERAL (SELECT x.area_id FROM areas x WHERE x.area_id = ANY (a.path) AND x.kind = 'subdistrict' LIMIT 1) d ON true
-WHERE NOT w.replay AND w.detected_at >= %(since)s AND w.detected_at < least(%(until)s, %(as_of)s)
-  AND (%(area)s::text IS NULL OR %(area)s = ANY (a.path)) AND (%(community)s::text IS NULL OR w.community_id = %(community)s)
-GROUP BY 1
 
 -- name: protected
 -- Protected minutes of a building: minutes of the period in which every watched piece of its equipment, and of the community's
