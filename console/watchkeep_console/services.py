@@ -19,9 +19,9 @@ from watchkeep_console.shared import Shared
 from watchkeep_core.clock import Clock, SystemClock
 from watchkeep_core.database import as_person, open_pool
 from watchkeep_core.vocabulary import load
-from watchkeep_dispatch.casework import Rules
 from watchkeep_dispatch.duties import Lists
 from watchkeep_dispatch.notify.guard import Egress
+from watchkeep_dispatch.planning import Rules
 
 LOGINS_PER_MINUTE = 10
 REPORTS_PER_HOUR = 20

@@ -132,7 +132,7 @@ def _of_organisation(conn: Connection, session: Session, org: str) -> None:
 
 def read_list(session: Session, conn: Connection, content: bytes) -> duty_excel.Sheet:
     """Rows of a workbook, or every cell that is wrong. Raises Forbidden, Invalid(`file`)."""
-    _edits_duties(session)
+    edits_duties(session)
     try:
         return duty_excel.read(content, load(), duties.areas(conn))
     except DutyListError as error:
@@ -153,7 +153,7 @@ def save_list(house: Services, session: Session, name: str, content: bytes) -> i
 
 def publish_list(house: Services, session: Session, list_id: int, since: datetime | None) -> None:
     """By a second person with an office's role. Raises Forbidden, Invalid."""
-    _edits_duties(session)
+    edits_duties(session)
     with asking(house, session) as conn:
         if not duties.may_publish(conn, session.person.person_id):
             raise Forbidden("duties:edit (published by the office or an authority)")
@@ -163,7 +163,7 @@ def publish_list(house: Services, session: Session, list_id: int, since: datetim
 
 def withdraw_list(house: Services, session: Session, list_id: int) -> None:
     """Raises Forbidden, Invalid."""
-    _edits_duties(session)
+    edits_duties(session)
     with asking(house, session) as conn:
         duties.withdraw(conn, list_id, person_id=session.person.person_id)
 
@@ -190,7 +190,7 @@ def replay_list(conn: Connection, list_id: int, since: datetime, until: datetime
     return duty_replay.replay(conn, now.rows if now else (), after.rows, since, until, load())
 
 
-def _edits_duties(session: Session) -> None:
+def edits_duties(session: Session) -> None:
     """A list decides for everybody: a role in an area. Raises Forbidden."""
     in_area: list[Any] = [one for one in session.person.memberships if one.scope_kind == "area"]
     if session.person.scopes is not None or not any("duties:edit" in ROLES.get(one.role, ()) for one in in_area):

@@ -209,6 +209,11 @@ def act_on_order(house: Services, session: Session, order_id: int, wanted: Act, 
     return done.model_copy(update={"kind": "order", "id": order_id})
 
 
+def happened(action: str, done: m.Done) -> str:
+    """What to tell of an act: a `suspend` that waits for a superior is only asked for, the clocks go on."""
+    return "ask_pause" if action == "suspend" and done.state != "suspended" else action
+
+
 def _help(house: Services, session: Session, order: m.Order, wanted: Act, key: str | None) -> m.Done:
     """A step of an organisation that helps: accept, arrive, finish, or end by who called it in."""
     if session.person.scopes is not None and "case:act" not in session.person.scopes:

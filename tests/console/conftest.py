@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from tests.conftest import Database
 from tests.console import world as w
-from tests.console.browser import browser, open_as  # noqa: F401  # fixtures of all tests of pages
+from tests.console.browser import _used, browser, open_as  # noqa: F401  # fixtures of all tests of pages
 from watchkeep_console import services
 from watchkeep_console.api.app import create_app
 from watchkeep_console.enrol import MemoryEnroller
@@ -65,9 +65,11 @@ def _services(estate: w.World) -> Iterator[Services]:
 
 @pytest.fixture
 def house(_services: Services, world: w.World) -> Services:
-    """Nobody has tried to log in yet."""
+    """Nobody has tried to log in yet, and the broker's twin knows nobody."""
     for limiter in (_services.logins_by_account, _services.logins_by_address):
         limiter.forget()
+    if isinstance(_services.enroller, MemoryEnroller):
+        _services.enroller.users.clear()
     return _services
 
 

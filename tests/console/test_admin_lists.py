@@ -7,13 +7,14 @@ import pytest
 
 from tests.console import world as w
 from tests.console.staff import session_of, staff
-from watchkeep_console import trail, tuning
+from watchkeep_console import duty_edits, trail, tuning
 from watchkeep_console.errors import Forbidden, Invalid, NotFound
 from watchkeep_console.services import Services
 from watchkeep_core import audit
 from watchkeep_core.database import as_person
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import duties, duty_excel
+from watchkeep_dispatch.duty_file import deadline
 
 __all__ = ["staff"]
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise imports it
@@ -158,3 +159,35 @@ def test_an_auditor_of_one_company_sees_no_more_than_others(
         trail.verify(house, duty)
     with as_person(house.pool, staff["duty"]) as conn:
         assert {row["person_id"] for row in trail.entries(conn, limit=500)} <= {staff["duty"]}
+
+
+def test_a_changed_row_is_a_new_draft(house: Services, world: w.World, staff: dict[str, str]) -> None:
+    """A published version stays; changing a draft puts that draft aside; what is wrong names its field."""
+    supervisor = session_of(house, "super")
+    ((packaged,),) = world.rows("SELECT list_id FROM duty_lists WHERE status = 'published'")
+    with as_person(house.pool, staff["super"]) as conn:
+        row = duties.read_list(conn, packaged).rows[0]
+    given = {name: getattr(row, name) for name in (*duty_edits.PARTIES, *duty_edits.TEXTS, "case_class")}
+    given |= {"respond": "20 min", "arrive": "", "finish": "3 wd"}
+    for wrong, field in (
+        ({"finish": "bald"}, "finish"),
+        ({"basis": " "}, "basis"),
+        ({"responsible": "x"}, "responsible"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            duty_edits.change_row(house, supervisor, packaged, row.row_no, given | wrong)
+        assert refused.value.field == field
+    with pytest.raises(Forbidden):
+        duty_edits.change_row(house, session_of(house, "manager"), packaged, row.row_no, given)
+    first = duty_edits.change_row(house, supervisor, packaged, row.row_no, given)
+    second = duty_edits.change_row(house, supervisor, first, row.row_no, given | {"respond": "25 min"})
+    states = dict(
+        world.rows(f"SELECT list_id, status FROM duty_lists WHERE list_id IN ({packaged}, {first}, {second})")
+    )
+    assert states == {packaged: "published", first: "withdrawn", second: "draft"}
+    with as_person(house.pool, staff["super"]) as conn:
+        found = duties.read_list(conn, second)
+        assert found.name.endswith("(3)")
+        assert found.rows[0].respond == deadline("25 min")
+        assert found.rows[0].arrive is None
+        assert duties.read_list(conn, packaged).rows[0].respond == row.respond

@@ -15,6 +15,7 @@ from tests.console.provider import CLIENT, SECRET, Provider
 from tests.console.test_isolation import _person
 from tests.console.world import PASSWORD, World
 from watchkeep_console import oidc, totp
+from watchkeep_console.plain import LANGUAGE_COOKIE
 from watchkeep_console.services import Services
 
 NEW = "another-horse-battery-7"
@@ -198,6 +199,45 @@ def test_the_account_page_does_all_of_it_without_a_script(as_: Login, client: ht
     unlike = duty.post("/account/password", data={"csrf": csrf, "old": PASSWORD, "new": NEW, "again": NEW + "x"})
     assert unlike.status_code == 400
     assert client.get("/account").headers["location"] == "/login?next=/account"
+
+
+def test_a_person_says_how_to_be_told(as_: Login, world: World) -> None:
+    """By the plain page: two ways in order, one switched off, one taken away; others' are out of reach."""
+    duty, manager = as_("duty"), as_("manager")
+    csrf = {"csrf": duty.headers["X-CSRF-Token"]}
+    assert "派单和升级都不会通知到您本人" in duty.get("/account").text
+    for kind, since, until in (("sms", "", ""), ("voice", "22:00", "07:00")):
+        made = duty.post("/account/channels", data=csrf | {"kind": kind, "since": since, "until": until})
+        assert made.status_code == 303, made.text
+    kept = "SELECT kind, rank, url, quiet_hours, enabled FROM notification_channels ORDER BY rank"
+    assert world.rows(kept) == [("sms", 1, "", None, True), ("voice", 2, "", "22:00-07:00", True)]
+    ((sms,), (voice,)) = world.rows("SELECT channel_id FROM notification_channels ORDER BY rank")
+    own = {"csrf": manager.headers["X-CSRF-Token"], "channel_id": str(sms), "to": "gone"}
+    assert manager.post("/account/channels/switch", data=own).status_code == 404
+    assert duty.post("/account/channels/switch", data=csrf | {"channel_id": str(voice), "to": "off"}).status_code == 303
+    assert duty.post("/account/channels/switch", data=csrf | {"channel_id": str(sms), "to": "gone"}).status_code == 303
+    assert world.rows(kept) == [("voice", 2, "", "22:00-07:00", False)]
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "zh", "en"),
+    [
+        ("channels", {"kind": "pigeon"}, "该通知方式已添加", "It is there already"),
+        ("channels", {"kind": "sms", "since": "22:00"}, "免打扰时段须填写", "Quiet hours need"),
+        ("tokens", {"name": "x", "scopes": "all"}, "请从列出的权限范围中选择", "Choose among the scopes"),
+        ("tokens/revoke", {"token_id": "9"}, "没有找到", "Not there"),
+        ("totp/confirm", {"code": "1"}, "没有待确认的动态口令", "No second factor waits"),
+        ("sessions/end", {"session_id": "999"}, "没有找到", "Not there"),
+    ],
+)
+def test_the_account_page_refuses_in_the_reader_s_language(
+    as_: Login, path: str, data: dict[str, str], zh: str, en: str
+) -> None:
+    duty = as_("duty")
+    given = data | {"csrf": duty.headers["X-CSRF-Token"]}
+    for language, said in (("zh", zh), ("en", en)):
+        duty.cookies.set(LANGUAGE_COOKIE, language)
+        assert said in duty.post(f"/account/{path}", data=given).text, language
 
 
 def test_who_is_logged_in_is_not_asked_again(as_: Login) -> None:

@@ -6,15 +6,16 @@ from typing import Any, cast
 import pytest
 
 from watchkeep_console.dossier import Told
+from watchkeep_console.models import Done
 from watchkeep_console.outlook import Running, Waiting, coming
 from watchkeep_console.pages import acting, live_chart
-from watchkeep_console.pages.board import Wanted
+from watchkeep_console.pages.board_picture import Wanted
 from watchkeep_console.pages.case_evidence import expected_of
 from watchkeep_console.pages.charts import Line, axes_of, line_of, with_gaps
 from watchkeep_console.pages.stack import stack
 from watchkeep_console.sites import Block, House, Standing
 from watchkeep_console.texts import ZONE, words
-from watchkeep_console.work import ACTIONS
+from watchkeep_console.work import ACTIONS, happened
 from watchkeep_core.storage.series import Bucket
 from watchkeep_dispatch.clocks import DEFAULT_CALENDAR
 from watchkeep_dispatch.escalation import LEVELS
@@ -137,3 +138,11 @@ def test_a_filter_stands_in_the_address() -> None:
     wanted = Wanted(community="sunshine", wall=True)
     assert wanted.path(of_class="A") == "/?community=sunshine&class=A&wall=1"
     assert wanted.path(community="", wall=False) == "/"
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "said"),
+    [("suspend", "on_site", "ask_pause"), ("suspend", "suspended", "suspend"), ("accept", "accepted", "accept")],
+)
+def test_a_pause_that_is_only_asked_for_is_not_told_as_done(action: str, state: str, said: str) -> None:
+    assert happened(action, Done(kind="case", id=1, state=state)) == said

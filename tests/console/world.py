@@ -33,6 +33,8 @@ class World:
     database: Database
     people: dict[str, str]
     series: dict[tuple[str, str, str], int]
+    organisations: list[str]
+    last_membership: int
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.admin() as conn:
@@ -56,7 +58,9 @@ def build(database: Database) -> World:
             for community in ("sunshine", "riverside")
             for key, number in estate.series_of(conn, community).items()
         }
-    return World(database, people, series)
+        organisations = [row[0] for row in conn.execute("SELECT org_id FROM organisations")]
+        ((last,),) = conn.execute("SELECT max(membership_id) FROM memberships").fetchall()
+    return World(database, people, series, organisations, last)
 
 
 _HAPPENED = (
@@ -65,6 +69,8 @@ _HAPPENED = (
     "ledger_entries", "readings", "events", "gateway_status", "batches", "sessions",
     "api_tokens", "idempotency_keys", "person_totp", "recovery_codes", "person_logins", "erasures",
     "webhook_deliveries", "webhooks", "data_shares",
+    "rota_swaps", "rota_shifts", "assignment_rules", "person_skills", "visits", "visit_plans", "complaints",
+    "duty_handovers", "notices", "appeals", "ranking_rows", "rankings", "ledger_studies",
 )  # fmt: skip
 _NUMBERED = {"warnings": "warning_id", "cases": "case_id", "orders": "order_id"}
 
@@ -78,10 +84,18 @@ def reset(world: World) -> None:
             conn.execute(f"DELETE FROM {table}")
         for table, column in _NUMBERED.items():
             conn.execute("SELECT setval(pg_get_serial_sequence(%s, %s), 1, false)", [table, column])
-        conn.execute("DELETE FROM points WHERE gateway_id <> 'gw-1'")
+        conn.execute("DELETE FROM points WHERE series_id <> ALL (%s)", [list(world.series.values())])
+        conn.execute("DELETE FROM point_limits WHERE series_id <> ALL (%s)", [list(world.series.values())])
         conn.execute("DELETE FROM gateways WHERE gateway_id <> 'gw-1'")
-        conn.execute("DELETE FROM equipment WHERE status = 'unclaimed'")
-        conn.execute("DELETE FROM memberships WHERE person_id <> ALL (%s::uuid[])", [list(world.people.values())])
+        conn.execute("DELETE FROM equipment WHERE equipment_id <> ALL (%s)", [[key[1] for key in world.series]])
+        conn.execute("DELETE FROM organisations WHERE org_id <> ALL (%s)", [world.organisations])
+        conn.execute(
+            "DELETE FROM duties WHERE list_id IN (SELECT list_id FROM duty_lists WHERE created_by IS NOT NULL)"
+        )
+        conn.execute("DELETE FROM duty_lists WHERE created_by IS NOT NULL")
+        conn.execute("UPDATE duty_lists SET valid = tstzrange(lower(valid), NULL) WHERE NOT upper_inf(valid)")
+        conn.execute("DELETE FROM memberships WHERE membership_id > %s", [world.last_membership])
+        conn.execute("UPDATE memberships SET valid = tstzrange(lower(valid), NULL) WHERE NOT upper_inf(valid)")
         conn.execute("DELETE FROM people WHERE person_id <> ALL (%s::uuid[])", [list(world.people.values())])
         conn.execute("UPDATE people SET failed_logins = 0, locked_until = NULL, active = true")
 
@@ -221,7 +235,7 @@ def clear(world: World, warning_id: int) -> None:
 def judge_all(world: World) -> None:
     """What dispatch does: every waiting warning becomes a case, or joins one."""
     from watchkeep_core.vocabulary import load
-    from watchkeep_dispatch.casework import Rules
+    from watchkeep_dispatch.planning import Rules
     from watchkeep_dispatch.rounds import file_waiting
 
     with psycopg.connect(world.database.url("watchkeep_dispatch"), autocommit=True) as conn:

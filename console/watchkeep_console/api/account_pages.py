@@ -1,22 +1,26 @@
 """`/account`: plain forms for the own password, second factor, sessions and tokens."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from watchkeep_console import accounts, plain
+from watchkeep_console import accounts, own_channels, plain
 from watchkeep_console.api.access import COOKIE, House, check_csrf
 from watchkeep_console.api.login import to_login
 from watchkeep_console.errors import ConsoleError, NotLoggedIn
 from watchkeep_console.identity import Session
 from watchkeep_console.permissions import SCOPES
+from watchkeep_console.refusals import told
 from watchkeep_console.services import Services
+from watchkeep_console.texts import catalogue
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 Csrf = Annotated[str, Form(max_length=200)]
 Secret = Annotated[str, Form(max_length=256)]
+Clock = Annotated[str, Form(max_length=5)]
+"""Such as 22:00."""
 Id = Annotated[int, Form(ge=1, le=2**63 - 1)]
 
 
@@ -82,6 +86,31 @@ def revoke_token(request: Request, house: House, token_id: Id, csrf: Csrf = "") 
     return _do(request, house, csrf, lambda session: accounts.revoke_token(house, session, token_id))
 
 
+@router.post("/channels")
+def add_channel(
+    request: Request,
+    house: House,
+    csrf: Csrf = "",
+    kind: Annotated[str, Form(max_length=20)] = "",
+    since: Clock = "",
+    until: Clock = "",
+) -> Response:
+    quiet = f"{since}-{until}" if since or until else ""
+    return _do(request, house, csrf, lambda session: own_channels.add(house, session, kind, quiet))
+
+
+@router.post("/channels/switch")
+def switch_channel(
+    request: Request,
+    house: House,
+    channel_id: Id,
+    to: Annotated[Literal["on", "off", "gone"], Form()],
+    csrf: Csrf = "",
+) -> Response:
+    enabled = {"on": True, "off": False}.get(to)
+    return _do(request, house, csrf, lambda session: own_channels.switch(house, session, channel_id, enabled=enabled))
+
+
 class _Unlike(ConsoleError):
     """The two new passwords differ."""
 
@@ -89,7 +118,7 @@ class _Unlike(ConsoleError):
         super().__init__("unlike", "the two new passwords differ", "again")
 
 
-def _do(request: Request, house: Services, csrf: str, act: Callable[[Session], None]) -> Response:
+def _do(request: Request, house: Services, csrf: str, act: Callable[[Session], object]) -> Response:
     """One act, then the page anew by a redirect."""
 
     def acted(session: Session) -> dict[str, Any]:
@@ -111,12 +140,10 @@ def _show(request: Request, house: Services, csrf: str, act: Callable[[Session],
         shown = act(session)
     except ConsoleError as error:
         t = plain.language(request, session.person.language)
-        text = (
-            t.maybe("account", f"wrong_{error.field}")
-            if error.field in ("old", "password", "again", "code")
-            else str(error)
+        own = f"account.wrong_{error.field}"
+        return _page(
+            request, house, session, status=error.status, error=t(own) if own in catalogue() else told(t, error)
         )
-        return _page(request, house, session, status=error.status, error=text)
     return _page(request, house, _session(request, house), **shown)
 
 
@@ -136,6 +163,8 @@ def _page(request: Request, house: Services, session: Session, status: int = 200
         sessions=accounts.sessions(house, session) if ready else [],
         tokens=accounts.tokens(house, session) if ready else [],
         scopes=SCOPES,
+        channels=own_channels.listing(house, session) if ready else [],
+        channel_kinds=own_channels.KINDS,
         **shown,
     )
 

@@ -51,7 +51,7 @@ class ComplaintBody(BaseModel):
     ] = None
     place: Annotated[str, Field(max_length=200)] = ""
     contact_name: Annotated[str, Field(max_length=100)] = ""
-    contact_phone: Annotated[str, Field(max_length=40)] = ""
+    contact_phone: Annotated[str, Field(max_length=254, description="number or mail address")] = ""
     received_at: Annotated[AwareDatetime | None, Field(description="default: now")] = None
 
 

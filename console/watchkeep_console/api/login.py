@@ -60,7 +60,7 @@ def login(
     try:
         opened = log_in(house, request, login, password)
     except TooMany as error:
-        return _page(request, house, target, login, t("login.too_many", seconds=error.retry_after_s), 429)
+        return _too_many(request, house, target, error, login)
     except CodeNeeded as error:
         return _code_page(request, house, target, error.ticket)
     return _outcome(request, house, opened, target, login, t("login.wrong"))
@@ -83,7 +83,7 @@ def code(
     try:
         limit(house, request, ticket.partition(".")[0])
     except TooMany as error:
-        return _page(request, house, target, error=t("login.too_many", seconds=error.retry_after_s), status=429)
+        return _too_many(request, house, target, error)
     agent = request.headers.get("user-agent", "")
     opened = house.identity.log_in_by_ticket(ticket, code, user_agent=agent, address=address(request))
     return _outcome(request, house, opened, target, "", t("second.wrong"))
@@ -126,7 +126,7 @@ def from_provider(
         who, target = house.oidc.finish(cookie, state, code, _return_url(request, house), now_s)
         opened = log_in_by_subject(house, who, request)
     except TooMany as error:
-        return _page(request, house, "/", error=t("login.too_many", seconds=error.retry_after_s), status=429)
+        return _too_many(request, house, "/", error)
     except OidcError as error:
         log.warning("oidc_failed", reason=str(error))
         return _page(request, house, "/", error=t("second.failed"), status=401)
@@ -208,6 +208,11 @@ def _page(
 ) -> Response:
     other = house.settings.oidc_label if house.oidc else None
     return _form(request, house, "login.html", status, next=target, login=login, error=error, other=other)
+
+
+def _too_many(request: Request, house: Services, target: str, error: TooMany, login: str = "") -> Response:
+    said = plain.language(request)("login.too_many", seconds=error.retry_after_s)
+    return _page(request, house, target, login, said, error.status)
 
 
 def _code_page(request: Request, house: Services, target: str, ticket: str) -> Response:

@@ -89,7 +89,7 @@ def report(
     description: Annotated[str, Form(max_length=4000)] = "",
     place: Short = "",
     contact_name: Annotated[str, Form(max_length=100)] = "",
-    contact_phone: Annotated[str, Form(max_length=40)] = "",
+    contact_phone: Annotated[str, Form(max_length=254)] = "",
     website: Short = "",
     photo: Photo = None,
 ) -> Response:

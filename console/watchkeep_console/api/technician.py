@@ -57,6 +57,7 @@ def one_order(
         return to_login(request.url.path)
     t = plain.language(request, session.person.language)
     notice = t("m.done", action=t.maybe("action", done)) if done in ACTIONS else ""
+    notice = t("case.pause_asked") if done == "ask_pause" else notice
     return _order_page(request, house, session, order_id, notice)
 
 
@@ -127,14 +128,14 @@ def _act(request: Request, house: Services, order_id: int, wanted: work.Act, key
         return to_login(f"/m/orders/{order_id}")
     check_csrf(session, csrf)
     try:
-        work.act_on_order(house, session, order_id, wanted, key or None)
+        done = work.act_on_order(house, session, order_id, wanted, key or None)
     except NotFound:
         raise
     except ConsoleError as error:
         t = plain.language(request, session.person.language)
         reason = t("m.stale") if error.status == 409 else t("m.not_done", reason=told(t, error))
         return _order_page(request, house, session, order_id, reason, "error", error.status)
-    return RedirectResponse(f"/m/orders/{order_id}?done={wanted.action}", 303)
+    return RedirectResponse(f"/m/orders/{order_id}?done={work.happened(wanted.action, done)}", 303)
 
 
 def _queued(request: Request, house: Services, order_id: int, wanted: work.Act, key: str, csrf: str) -> Response:

@@ -106,7 +106,8 @@ async def perform(tab: Tab, case: m.Case, action: str, zone: ZoneInfo = ZONE) ->
     act, key = _act(case, action, answer, zone), secrets.token_urlsafe(12)
     done = await tab.act(lambda who: work.act(tab.house, who, case.case_id, act, key))
     if done is not None:
-        said = t("duty.merged", id=act.into_case_id) if action == "merge" else None
+        happened = work.happened(action, done)
+        said = {"merge": t("duty.merged", id=act.into_case_id), "ask_pause": t("case.pause_asked")}.get(happened)
         ui.notify(said or t("case.done", action=t.maybe("action", action)), type="positive", position="top")
     return done
 

@@ -1,154 +1,41 @@
 """`/`: what the duty officer looks at all day. Open warnings and cases, what comes next, where; live, with sound."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Annotated, Literal
-from urllib.parse import urlencode
-
 import psycopg
-from fastapi import Query, Request, Response
-from nicegui import Client, events, ui
-from psycopg import Connection
+from nicegui import events, ui
 from psycopg_pool import PoolTimeout
 
 from watchkeep_console import models as m
-from watchkeep_console import outlook, reads, sites, work
-from watchkeep_console.identity import Session
+from watchkeep_console import outlook, work
 from watchkeep_console.pages import board_places
 from watchkeep_console.pages.acting import perform
+from watchkeep_console.pages.board_picture import CLASSES, SHOWN, Board, Wanted, read
 from watchkeep_console.pages.board_tools import Alarms, keys_dialog, legend, toolbar
 from watchkeep_console.pages.dialogs import ask
 from watchkeep_console.pages.frame import empty, frame, panel, text
-from watchkeep_console.pages.rows import CASE_ROW, WARNING_ROW, case_row, warning_row
+from watchkeep_console.pages.route import Asked, route
+from watchkeep_console.pages.rows import CASE_ROW, WARNING_ROW
 from watchkeep_console.pages.tables import rows_table, set_rows, set_text
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_console.pages.wording import said
 
-SHOWN = 100
-"""Rows of each class; the counts above tell the whole."""
-AHEAD = 8
-"""Things to come that are listed."""
-CLASSES = ("A", "B", "C")
 _KPIS = ("warnings_a", "warnings_b", "warnings_c", "cases", "overdue", "gateways", "rate")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the board is narrowed to; it stands in the address, so that it can be kept and sent."""
-
-    community: str = ""
-    of_class: str = ""
-    mine: bool = False
-    wall: bool = False
-
-    def path(self, **change: object) -> str:
-        wanted = replace(self, **change)  # type: ignore[arg-type]  # fields of its own
-        given = {"community": wanted.community, "class": wanted.of_class}
-        given |= {"mine": "1" if wanted.mine else "", "wall": "1" if wanted.wall else ""}
-        kept = {name: value for name, value in given.items() if value}
-        return f"/?{urlencode(kept)}" if kept else "/"
-
-    @property
-    def narrow(self) -> bool:
-        return bool(self.community or self.of_class or self.mine)
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """One picture of the board."""
-
-    warnings: list[m.Warning]
-    cases: list[m.Case]
-    summary: m.Summary
-    coming: list[outlook.Coming]
-    blocks: list[sites.Block]
-    sites: list[sites.Site]
-
-
 def register(tabs: Tabs) -> None:
-    @ui.page("/")
-    async def board(
-        request: Request,
-        client: Client,
-        community: Annotated[str, Query(max_length=64)] = "",
-        of_class: Annotated[Literal["", "A", "B", "C"], Query(alias="class")] = "",
-        mine: bool = False,
-        wall: bool = False,
-    ) -> Response | None:
-        tab = await tabs.enter(request, client)
-        if isinstance(tab, Response):
-            return tab
-        wanted = Wanted(community, of_class, mine, wall)
-        found = await tab.read(_read, tab, wanted)
+    async def build(tab: Tab, asked: Asked) -> None:
+        wanted = Wanted(
+            community=(asked.get("community") or "")[:64],
+            of_class=asked.one_of("class", CLASSES) or "",
+            mine=asked.get("mine") == "1",
+            wall=asked.get("wall") == "1",
+        )
+        found = await tab.read(read, tab, wanted)
         with frame(tab, "board", tab.t("board.title")):
             view = _View(tab, wanted, found)
         tabs.follow(tab, view.refresh)
         ui.timer(15.0, view.refresh, immediate=False)
-        return None
 
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """What everybody of one scope sees, before each takes what is theirs."""
-
-    warnings: list[m.Warning]
-    cases: list[m.Case]
-    summary: m.Summary
-    clocks: list[outlook.Running]
-    waits: list[outlook.Waiting]
-    blocks: list[sites.Block]
-    sites: list[sites.Site]
-
-
-def _picture(conn: Connection, community: str | None, classes: Iterable[str], now: datetime) -> _Picture:
-    """Worst class first, then the newest: the order people work in."""
-    warnings: list[m.Warning] = []
-    cases: list[m.Case] = []
-    for of_class in classes:  # each class by itself: a flood of one never hides another
-        warnings += reads.warnings(conn, status="open", of_class=of_class, community=community, limit=SHOWN).items
-        cases += reads.cases(conn, is_open=True, of_class=of_class, community=community, limit=SHOWN).items
-    warnings.sort(key=lambda item: (item.proposed_class, not item.life_safety, -item.detected_at.timestamp()))
-    cases.sort(key=lambda item: (item.case_class, item.due_at.timestamp() if item.due_at else float("inf")))
-    all_sites = sites.sites(conn)
-    chosen = community or (all_sites[0].community_id if len(all_sites) == 1 else None)
-    return _Picture(
-        warnings,
-        cases,
-        reads.summary(conn),
-        outlook.running(conn, community),
-        outlook.waiting(conn, now, community),
-        sites.blocks(conn, chosen) if chosen else [],
-        all_sites,
-    )
-
-
-def _read(conn: Connection, tab: Tab, wanted: Wanted, *, fresh: bool = False) -> Board:
-    """One picture for all boards of the same scope; `fresh` after an act of one's own."""
-    now, classes = tab.house.clock.now(), wanted.of_class or CLASSES
-    found = tab.house.shared.get(
-        conn,
-        ("board", wanted.community, wanted.of_class),
-        lambda: _picture(conn, wanted.community or None, classes, now),
-        fresh=fresh,
-    )
-    warnings, cases = found.warnings, found.cases
-    if wanted.mine:
-        cases = [case for case in cases if _is_mine(tab.session, case)]
-        kept = {case.case_id for case in cases}
-        warnings = [warning for warning in warnings if warning.case_id is None or warning.case_id in kept]
-    shown = {case.case_id for case in cases}
-    clocks = [c for c in found.clocks if not wanted.narrow or c.case_id in shown]
-    waits = [w for w in found.waits if wanted.of_class in ("", w.proposed_class)]
-    coming = outlook.coming(clocks, waits, now, tab.house.rules.calendar)[:AHEAD]
-    return Board(warnings, cases, found.summary, coming, found.blocks, found.sites)
-
-
-def _is_mine(session: Session, case: m.Case) -> bool:
-    """Whether one of my organisations has to do with it."""
-    mine = session.person.organisations | {session.person.org_id} - {None}
-    concerned = {case.first_responder_id, case.responsible_org_id, case.supervising_org_id, case.order_org_id}
-    return bool(mine & concerned)
+    route(tabs, "/", "board", build)
 
 
 class _View:
@@ -225,7 +112,7 @@ class _View:
     async def refresh(self, *, fresh: bool = False) -> None:
         """Without a database the last picture stays, and says how old it is."""
         try:
-            found = await self._tab.read(_read, self._tab, self._wanted, fresh=fresh)
+            found = await self._tab.read(read, self._tab, self._wanted, fresh=fresh)
         except (psycopg.OperationalError, PoolTimeout):
             if not self._stale._text:
                 at = self._tab.t.full(self._tab.house.clock.now())[11:]
@@ -235,12 +122,11 @@ class _View:
         self._show(found)
 
     def _show(self, found: Board) -> None:
-        t, may, before = self._tab.t, self._tab.session.person, self._drawn
+        t, before = self._tab.t, self._drawn
         self._drawn = found
         self._cases_by_id = {case.case_id: case for case in found.cases}
-        judges = {site: may.may("warning:judge", site) for site in {w.community_id for w in found.warnings}}
-        set_rows(self._warnings, [warning_row(t, item, judges[item.community_id]) for item in found.warnings])
-        set_rows(self._cases, [case_row(t, item, work.actions(may, item)) for item in found.cases])
+        set_rows(self._warnings, found.warning_rows)
+        set_rows(self._cases, found.case_rows)
         for count, number in ((self._warning_count, len(found.warnings)), (self._case_count, len(found.cases))):
             set_text(count, f"{number}{'+' if number >= SHOWN else ''}")
         self._warnings.set_visibility(bool(found.warnings))

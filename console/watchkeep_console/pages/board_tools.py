@@ -1,17 +1,14 @@
 """The board's bar: sound, filters, wall; the legend of the keys; what the browser has to sound the alarm for."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from nicegui import ui
 
 from watchkeep_console import models as m
+from watchkeep_console.pages.board_picture import Wanted
 from watchkeep_console.pages.frame import text
 from watchkeep_console.sites import Site
 from watchkeep_console.texts import Words
-
-if TYPE_CHECKING:
-    from watchkeep_console.pages.board import Wanted
 
 KEYS = (
     ("J / K", "move"), ("Enter", "open"), ("C", "confirm"), ("F", "false"), ("M", "merge"), ("N", "mute"),
@@ -56,7 +53,7 @@ def _open(warning: m.Warning) -> bool:
     return not warning.replay and warning.verdict not in ("dismissed", "merged", "suppressed")
 
 
-def toolbar(t: Words, wanted: "Wanted", found: Sequence[Site], alarms: Alarms) -> None:
+def toolbar(t: Words, wanted: Wanted, found: Sequence[Site], alarms: Alarms) -> None:
     """Filters are links: they work before the page is live, and the way back is the browser's own."""
     with ui.element("div").classes("wk-bar"):
         text("h1", t("board.title")).classes("wk-h1")

@@ -3,18 +3,16 @@
 from dataclasses import dataclass
 
 import psycopg
-from fastapi import Request, Response
-from nicegui import Client, ui
+from nicegui import ui
 from psycopg import Connection
 from psycopg_pool import PoolTimeout
 
 from watchkeep_console import dossier, outlook, work
 from watchkeep_console import models as m
-from watchkeep_console.errors import NotFound
 from watchkeep_console.pages import case_evidence, case_parts
 from watchkeep_console.pages.acting import DANGER, FORWARD, perform
 from watchkeep_console.pages.frame import badge, frame, panel, text
-from watchkeep_console.pages.missing import missing
+from watchkeep_console.pages.route import Asked, route
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_console.pages.wording import party_name
 
@@ -25,35 +23,20 @@ STEPS_AHEAD = 3
 
 
 def register(tabs: Tabs) -> None:
-    @ui.page("/cases/{case_id}")
-    async def case_page(request: Request, client: Client, case_id: int) -> Response | None:
-        tab = await tabs.enter(request, client)
-        if isinstance(tab, Response):
-            return tab
-        try:
-            found = await tab.read(_read, tab, case_id)
-        except NotFound:
-            missing(tab, "board")
-            return None
-        with frame(tab, "board", tab.t("case.title", id=case_id)):
+    async def case_page(tab: Tab, asked: Asked) -> None:
+        found = await tab.read(_read, tab, asked.number("case_id"))
+        with frame(tab, "board", tab.t("case.title", id=found.case.case_id)):
             view = _View(tab, found)
         tabs.follow(tab, view.refresh)
-        return None
 
-    @ui.page("/warnings/{warning_id}")
-    async def warning_page(request: Request, client: Client, warning_id: int) -> Response | None:
-        tab = await tabs.enter(request, client)
-        if isinstance(tab, Response):
-            return tab
-        try:
-            found = await tab.read(case_evidence.read, warning_id)
-        except NotFound:
-            missing(tab, "board")
-            return None
+    async def warning_page(tab: Tab, asked: Asked) -> None:
+        found = await tab.read(case_evidence.read, asked.number("warning_id"))
         with frame(tab, "board", tab.t.condition(found.warning.condition)):
             warning = _Warning(tab, found)
         tabs.follow(tab, warning.refresh)
-        return None
+
+    route(tabs, "/cases/{case_id}", "board", case_page)
+    route(tabs, "/warnings/{warning_id}", "board", warning_page)
 
 
 @dataclass(frozen=True, slots=True)

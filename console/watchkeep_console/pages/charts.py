@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from watchkeep_console.pages.tables import set_unwatched
 from watchkeep_core.clock import to_ms
 from watchkeep_core.storage.series import Bucket
 
@@ -105,6 +107,7 @@ def extremes(buckets: Sequence[Bucket]) -> list[tuple[datetime, float]]:
     return found
 
 
+@lru_cache(maxsize=8192)  # lines and bands of one chart ask for the same moments thirty times
 def local_ms(moment: datetime, zone: ZoneInfo) -> int:
     """Wall clock of the zone as milliseconds: charts show the community's time, whatever the browser's zone."""
     return to_ms(moment.astimezone(zone).replace(tzinfo=UTC))
@@ -122,7 +125,9 @@ def line_chart(
     zoom: bool = False,
 ) -> ui.echart:
     """`window` fixes the time axis; `event` is a vertical line with its name; `zoom` by wheel and fingers."""
-    return ui.echart(_options(theme, zone, lines, marks, window, event, expected, zoom)).classes("wk-chart")
+    chart = ui.echart({}).classes("wk-chart")
+    set_unwatched(chart, "options", _options(theme, zone, lines, marks, window, event, expected, zoom))
+    return chart
 
 
 def _options(

@@ -4,17 +4,15 @@ import re
 import shlex
 import time
 
-from fastapi import Request, Response
-from nicegui import Client, ui
+from nicegui import ui
 
 from watchkeep_console import gateways as service
 from watchkeep_console import models as m
 from watchkeep_console import reads, work
-from watchkeep_console.errors import NotFound
 from watchkeep_console.identity import Session
 from watchkeep_console.pages import kit
 from watchkeep_console.pages.frame import frame, text
-from watchkeep_console.pages.missing import missing
+from watchkeep_console.pages.route import Asked, route
 from watchkeep_console.pages.tables import set_text
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_core.topics import ID_PATTERN
@@ -25,42 +23,32 @@ GIVE_UP_S = 30 * 60
 
 
 def register(tabs: Tabs) -> None:
-    @ui.page("/connect")
-    async def connect(request: Request, client: Client) -> Response | None:
-        tab = await tabs.enter(request, client)
-        if isinstance(tab, Response):
-            return tab
-        communities = [
-            item
-            for item in await tab.read(reads.communities)
-            if tab.session.person.may("gateway:enrol", item.community_id)
-        ]
-        with frame(tab, "gateways", tab.t("connect.title")):
-            _Wizard(tab, communities)
-        return None
+    route(tabs, "/connect", "gateways", _connect)
+    route(tabs, "/connect/{community}/{gateway_id}", "gateways", _watch)
 
-    @ui.page("/connect/{community}/{gateway_id}")
-    async def watch(request: Request, client: Client, community: str, gateway_id: str) -> Response | None:
-        tab = await tabs.enter(request, client)
-        if isinstance(tab, Response):
-            return tab
-        try:
-            found = await tab.read(reads.gateway, community, gateway_id)
-        except NotFound:
-            missing(tab, "gateways")
-            return None
-        with frame(tab, "gateways", found.name or gateway_id), ui.element("div").classes("wk-wizard"):
-            with ui.element("div").classes("wk-title"):
-                text("h1", found.name or gateway_id)
-                text("span", f"{found.community} · {community}/{gateway_id}").classes("wk-sub")
-                ui.element("div").classes("wk-grow")
-                if found.revoked_at is not None:
-                    text("span", tab.t("gateways.revoked")).classes("wk-chip off")
-                elif tab.session.person.may("gateway:enrol", community):
-                    kit.button(tab.t("connect.revoke"), lambda: _revoke(tab, found), "danger")
-            with ui.element("section").classes("wk-panel"):
-                _Watch(tab, found, 1)
-        return None
+
+async def _connect(tab: Tab, asked: Asked) -> None:
+    communities = [
+        item for item in await tab.read(reads.communities) if tab.session.person.may("gateway:enrol", item.community_id)
+    ]
+    with frame(tab, "gateways", tab.t("connect.title")):
+        _Wizard(tab, communities)
+
+
+async def _watch(tab: Tab, asked: Asked) -> None:
+    community, gateway_id = asked["community"], asked["gateway_id"]
+    found = await tab.read(reads.gateway, community, gateway_id)
+    with frame(tab, "gateways", found.name or gateway_id), ui.element("div").classes("wk-wizard"):
+        with ui.element("div").classes("wk-title"):
+            text("h1", found.name or gateway_id)
+            text("span", f"{found.community} · {community}/{gateway_id}").classes("wk-sub")
+            ui.element("div").classes("wk-grow")
+            if found.revoked_at is not None:
+                text("span", tab.t("gateways.revoked")).classes("wk-chip off")
+            elif tab.session.person.may("gateway:enrol", community):
+                kit.button(tab.t("connect.revoke"), lambda: _revoke(tab, found), "danger")
+        with ui.element("section").classes("wk-panel"):
+            _Watch(tab, found, 1)
 
 
 async def _revoke(tab: Tab, found: m.GatewayDetail) -> None:

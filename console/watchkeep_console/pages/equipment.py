@@ -3,17 +3,15 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from fastapi import Request, Response
-from nicegui import Client, ui
+from nicegui import ui
 from psycopg import Connection
 
 from watchkeep_console import models as m
 from watchkeep_console import reads
-from watchkeep_console.errors import NotFound
 from watchkeep_console.pages.feeds import Feeds, Fresh, Wanted
 from watchkeep_console.pages.frame import badge, empty, frame, panel, text
 from watchkeep_console.pages.live_chart import LiveChart
-from watchkeep_console.pages.missing import missing
+from watchkeep_console.pages.route import Asked, route
 from watchkeep_console.pages.rows import CASE_ROW, WARNING_ROW, case_row, warning_row
 from watchkeep_console.pages.tables import rows_table, set_text
 from watchkeep_console.pages.tabs import Tab, Tabs
@@ -26,19 +24,12 @@ Found = tuple[m.EquipmentDetail, m.Community | None, list[m.Warning], list[m.Cas
 def register(tabs: Tabs) -> None:
     feeds = Feeds(tabs.house)
 
-    @ui.page("/equipment/{community}/{equipment_id}")
-    async def one_page(request: Request, client: Client, community: str, equipment_id: str) -> Response | None:
-        tab = await tabs.enter(request, client)
-        if isinstance(tab, Response):
-            return tab
-        try:
-            found = await tab.read(_one, community, equipment_id)
-        except NotFound:
-            missing(tab, "equipment")
-            return None
+    async def build(tab: Tab, asked: Asked) -> None:
+        found = await tab.read(_one, asked["community"], asked["equipment_id"])
         with frame(tab, "equipment", found[0].name):
             _One(tab, feeds, found)
-        return None
+
+    route(tabs, "/equipment/{community}/{equipment_id}", "equipment", build)
 
 
 def _one(conn: Connection, community: str, equipment_id: str) -> Found:

@@ -9,6 +9,7 @@ from watchkeep_console.pages.menu import menu
 from watchkeep_console.pages.tabs import Tab
 
 _STYLES = ("tokens", "console", "manage", "duty")
+_SCRIPTS = ("clocks", "charts", "menu", "rows")
 
 
 @contextmanager
@@ -18,7 +19,8 @@ def frame(tab: Tab, active: str, title: str) -> Iterator[ui.element]:
     ui.page_title(f"{title} · {t('app.name')}")
     for name in _STYLES:
         ui.add_head_html(f'<link rel="stylesheet" href="/static/{name}.css">')
-    ui.add_head_html('<script src="/static/clocks.js" defer></script><script src="/static/charts.js" defer></script>')
+    for name in _SCRIPTS:
+        ui.add_head_html(f'<script src="/static/{name}.js" defer></script>')
     language = "en-US" if t.language == "en" else "zh-CN"
     ui.add_head_html(f'<script>document.documentElement.dataset.lang = "{language}";</script>')
     ui.dark_mode(tab.theme == "dark")

@@ -1,5 +1,6 @@
 """Parts that the pages of lists and forms are made of: plain HTML forms, tables with typed cells, paging, dialogs."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from nicegui import ui
+from nicegui import events, ui
 
 from watchkeep_console.identity import Session
 from watchkeep_console.pages.frame import text
@@ -89,7 +90,9 @@ def tag(kind: str, content: str = "", classes: str = "", **attributes: object) -
     element = text(kind, content).classes(classes)
     for key, value in attributes.items():
         if value is not None and value is not False:
-            element.props[key.rstrip("_").replace("_", "-")] = value
+            name = key.rstrip("_").replace("_", "-")
+            # as a property, Vue would write it again at each redraw, over what somebody is typing
+            element.props["^value" if (kind, name) == ("input", "value") else name] = value
     return element
 
 
@@ -173,8 +176,15 @@ def chooser(
     label: str, accept: str, max_bytes: int, on_upload: Callable[..., Any], on_rejected: Callable[..., Any]
 ) -> ui.upload:
     """A button that asks for a file. Quasar's own box has no names for screen readers, so it stays out of sight."""
+
+    async def uploaded(event: events.UploadEventArguments) -> None:
+        upload.reset()  # else no second file could be chosen after one with mistakes
+        answer = on_upload(event)
+        if inspect.isawaitable(answer):
+            await answer
+
     upload = ui.upload(
-        auto_upload=True, max_files=1, max_file_size=max_bytes, on_upload=on_upload, on_rejected=on_rejected
+        auto_upload=True, max_files=1, max_file_size=max_bytes, on_upload=uploaded, on_rejected=on_rejected
     )
     upload.props(f"accept={accept}").style("display: none")
     made = button(label, lambda: None)

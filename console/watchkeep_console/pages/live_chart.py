@@ -29,6 +29,8 @@ WINDOWS = {
 }
 AHEAD = timedelta(minutes=5)
 """Ingest takes stamps up to 5 minutes ahead of its own clock."""
+FEW_LINES = 3
+"""More lines get half as many buckets each: a screen shows no more of them, and the browser has half the work."""
 LEAST = timedelta(seconds=10)
 """Nobody looks closer."""
 
@@ -110,7 +112,8 @@ class LiveChart:
         def read(conn: Connection) -> tuple[datetime, dict[int, list[Bucket]]]:
             now = reads.present(conn, self._detail.community_id)
             since, until = zoomed or (now - span, now + AHEAD)
-            return now, reads.curves(conn, [point.series_id for point in chosen], since, until, reads.CHART_POINTS)
+            points = reads.CHART_POINTS if len(chosen) <= FEW_LINES else reads.CHART_POINTS // 2
+            return now, reads.curves(conn, [point.series_id for point in chosen], since, until, points)
 
         t = self._tab.t
         try:

@@ -31,6 +31,11 @@ class Asked:
         """A part of the path."""
         return self.path[name]
 
+    def number(self, name: str) -> int:
+        """An id in the path; 0, which nothing has, for anything else."""
+        given = self.path[name]
+        return int(given) if given.isdecimal() and len(given) < 18 else 0
+
     def get(self, name: str) -> str | None:
         """A text of the query; empty ones are none. At most 200 characters."""
         return self.query.get(name, "").strip()[:200] or None

@@ -72,7 +72,18 @@ SELECT c.case_id, c.community_id, coalesce(m.name, c.community_id) AS community,
        c.equipment_id, coalesce(e.name, c.equipment_id) AS equipment, coalesce(e.name_en, '') AS equipment_en, c.condition, c.source, c.class, c.life_safety, c.state, c.title_zh,
        c.title_en, c.responsible_org_id, r.name AS responsible, coalesce(r.name_en, '') AS responsible_en, c.event_at, c.filed_at, c.closed_at, c.replay, c.version,
        c.first_responder_id, c.supervising_org_id, o.order_id, o.order_org_id, o.clock, o.due_at
-FROM cases c
+FROM (
+    -- The page first: a community's other thousands need no names and no orders.
+    SELECT * FROM cases c
+    WHERE (%(id)s::bigint IS NULL OR c.case_id = %(id)s)
+      AND (%(open)s::boolean IS NULL OR (c.closed_at IS NULL) = %(open)s)
+      AND (%(state)s::text IS NULL OR c.state = %(state)s)
+      AND (%(class)s::text IS NULL OR c.class = %(class)s)
+      AND (%(community)s::text IS NULL OR c.community_id = %(community)s)
+      AND (%(equipment)s::text IS NULL OR c.equipment_id = %(equipment)s)
+      AND (%(before)s::bigint IS NULL OR c.case_id < %(before)s)
+    ORDER BY c.case_id DESC LIMIT %(limit)s
+) c
 LEFT JOIN communities m USING (community_id)
 LEFT JOIN equipment e USING (community_id, equipment_id)
 LEFT JOIN organisations r ON r.org_id = c.responsible_org_id
@@ -83,14 +94,7 @@ LEFT JOIN LATERAL (
            CASE WHEN closed_at IS NOT NULL OR finished_at IS NOT NULL THEN NULL WHEN responded_at IS NULL THEN respond_due
                 WHEN arrived_at IS NULL AND arrive_due IS NOT NULL THEN arrive_due ELSE finish_due END AS due_at
     FROM orders WHERE orders.case_id = c.case_id AND orders.lead ORDER BY order_id DESC LIMIT 1) o ON true
-WHERE (%(id)s::bigint IS NULL OR c.case_id = %(id)s)
-  AND (%(open)s::boolean IS NULL OR (c.closed_at IS NULL) = %(open)s)
-  AND (%(state)s::text IS NULL OR c.state = %(state)s)
-  AND (%(class)s::text IS NULL OR c.class = %(class)s)
-  AND (%(community)s::text IS NULL OR c.community_id = %(community)s)
-  AND (%(equipment)s::text IS NULL OR c.equipment_id = %(equipment)s)
-  AND (%(before)s::bigint IS NULL OR c.case_id < %(before)s)
-ORDER BY c.case_id DESC LIMIT %(limit)s
+ORDER BY c.case_id DESC
 
 -- name: case_parties
 SELECT f.name AS first_responder, s.name AS supervising, c.duty_id
@@ -113,7 +117,7 @@ LEFT JOIN equipment e ON (e.community_id, e.equipment_id) = (o.community_id, o.e
 LEFT JOIN buildings b ON (b.community_id, b.building_id) = (e.community_id, e.building_id)
 WHERE (%(id)s::bigint IS NULL OR o.order_id = %(id)s)
   AND (%(case)s::bigint IS NULL OR o.case_id = %(case)s)
-  AND (NOT %(mine)s OR o.assignee_id = my_person() OR (o.assignee_id IS NULL AND o.org_id = ANY (my_organisations())))
+  AND (NOT %(mine)s OR o.assignee_id = my_person() OR (o.assignee_id IS NULL AND o.org_id = ANY ((SELECT my_organisations())::text[])))
   AND (%(open)s::boolean IS NULL OR (o.closed_at IS NULL) = %(open)s)
   AND (%(state)s::text IS NULL OR o.state = %(state)s)
   AND (%(before)s::bigint IS NULL OR o.order_id < %(before)s)

@@ -44,3 +44,7 @@ ORDER BY a.path
 SELECT DISTINCT o.org_id, o.name FROM organisations o
 LEFT JOIN contracts k ON k.provider_org_id = o.org_id LEFT JOIN communities c ON c.property_org_id = o.org_id
 WHERE o.area_id IS NOT NULL OR k.community_id IS NOT NULL OR c.community_id IS NOT NULL ORDER BY o.name LIMIT 500
+
+-- name: english_names
+SELECT org_id, name_en FROM organisations WHERE name_en <> ''
+UNION ALL SELECT community_id, name_en FROM communities WHERE name_en <> ''

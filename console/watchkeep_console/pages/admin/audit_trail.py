@@ -37,8 +37,8 @@ async def _page(tab: Tab, asked: Asked) -> None:
                 kit.Filter("person", t("audit.person")),
                 kit.Filter("action", t("audit.action"), {one: one for one in actions}),
                 kit.Filter("object", t("audit.object")),
-                kit.Filter("from", t("orders.from"), kind="date"),
-                kit.Filter("to", t("orders.to"), kind="date"),
+                kit.Filter("from", t("audit.from"), kind="date"),
+                kit.Filter("to", t("audit.to"), kind="date"),
             ]
             kit.filters(t, "/audit", fields, wanted)
             if not rows:

@@ -9,7 +9,7 @@ from nicegui import events, ui
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from watchkeep_console import tuning
+from watchkeep_console import duty_edits, tuning
 from watchkeep_console.errors import Invalid
 from watchkeep_console.identity import Session
 from watchkeep_console.pages import kit
@@ -22,6 +22,7 @@ from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import coverage, duty_excel, duty_replay
 from watchkeep_dispatch.duty_file import deadline_text
 from watchkeep_dispatch.routing import Duty
+from watchkeep_dispatch.work_order import CLASSES
 
 PER_PAGE = 50
 SHOWN_GAPS = 30
@@ -129,7 +130,7 @@ def _read(tab: Tab, who: Session, content: bytes) -> duty_excel.Sheet:
 
 async def _one(tab: Tab, asked: Asked) -> None:
     t = tab.t
-    number = int(asked["list_id"]) if asked["list_id"].isdecimal() and len(asked["list_id"]) < 9 else 0
+    number = asked.number("list_id")
     found, gaps = await tab.read(tuning.explain_list, number)
     fact = next(row for row in await tab.read(_lists) if row["list_id"] == number)
     wanted = {"q": asked.get("q") or ""}
@@ -146,7 +147,7 @@ async def _one(tab: Tab, asked: Asked) -> None:
         trial = ui.element("div")
         with trial:
             kit.button(t("duties.replay"), lambda: _replay(tab, number, trial))
-        _duties(tab, found.rows, wanted, asked.page, number)
+        _duties(tab, found.rows, wanted, asked.page, number, may=may)
 
 
 def _coverage(tab: Tab, found: coverage.Coverage) -> None:
@@ -174,20 +175,27 @@ def _coverage(tab: Tab, found: coverage.Coverage) -> None:
         kit.listing(columns, shown, name=t("duties.gaps"))
 
 
-def _duties(tab: Tab, rows: tuple[Duty, ...], wanted: dict[str, str], page: int, number: int) -> None:
+def _duties(tab: Tab, rows: tuple[Duty, ...], wanted: dict[str, str], page: int, number: int, *, may: bool) -> None:
     t = tab.t
     path = f"/duties/{number}"
     found = [row for row in rows if _matches(tab, row, wanted["q"])]
     with panel(t("duties.rows")):
         kit.filters(t, path, [kit.Filter("q", t("duties.search"))], wanted)
-        columns = {
-            name: t.maybe("duties", name) for name in ("row", "matter", "class", "parties", "deadlines", "basis")
-        }
-        shown = [_duty(tab, row) for row in found[(page - 1) * PER_PAGE : page * PER_PAGE]]
+        names = ("row", "matter", "class", "parties", "deadlines", "basis", *(("acts",) if may else ()))
+        columns = {name: t.maybe("duties", name) for name in names}
+        part = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+        shown = [_duty(tab, row) | {"acts": kit.act(t("duties.edit"), "edit", row.row_no)} for row in part]
         if not shown:
             empty(t("duties.no_rows"))
         else:
-            kit.listing(columns, shown, name=t("duties.rows"))
+            by_number = {row.row_no: row for row in part}
+
+            async def edit(event: events.GenericEventArguments) -> None:
+                row = by_number.get(int(event.args[1]))
+                if row is not None:
+                    await _edit(tab, number, row)
+
+            kit.listing(columns, shown, name=t("duties.rows"), on_act=edit)
         kit.pages(t, path, wanted, page, page * PER_PAGE < len(found), len(found))
 
 
@@ -219,6 +227,34 @@ def _duty(tab: Tab, row: Duty) -> dict[str, Any]:
         "deadlines": {"t": "", "sub": " · ".join(clocks) or "–"},
         "basis": {"t": "", "sub": f"{row.basis} [{row.mark}]"},
     }
+
+
+async def _edit(tab: Tab, number: int, row: Duty) -> None:
+    """A row of any version; what comes of it is a new draft."""
+    t = tab.t
+    parties = {one.id: t.of(one) for one in load().parties.values()}
+    classes = {name: t.class_name(name) for name in CLASSES}
+    fields = [
+        kit.Field("case_class", t("duties.class"), required=True, options=classes, value=row.case_class),
+        *(
+            kit.Field(name, t.maybe("duties", f"f_{name}"), required=True, options=parties, value=getattr(row, name))
+            for name in duty_edits.PARTIES
+        ),
+        *(
+            kit.Field(name, t.maybe("clock", name), value=deadline_text(due) if due else "", hint=t("duties.due_hint"))
+            for name, due in ((name, getattr(row, name)) for name in duty_edits.DEADLINES)
+        ),
+        kit.Field("closing_condition", t("case.closing"), "area", value=row.closing_condition),
+        kit.Field("basis", t("duties.basis"), "area", required=True, value=row.basis),
+    ]
+    made: list[int] = []
+
+    def send(who: Session, given: kit.Given) -> None:
+        made.append(duty_edits.change_row(tab.house, who, number, row.row_no, given))
+
+    title = f"{t('duties.edit')} · {t.name(row.title, row.title_en)}"
+    if await kit.form(tab, title, fields, send, t("duties.edit_hint")):
+        ui.navigate.to(f"/duties/{made[-1]}")
 
 
 async def _publish(tab: Tab, number: int) -> None:

@@ -166,8 +166,7 @@ def _state(tab: Tab, row: dict[str, Any], now: datetime) -> dict[str, str]:
 
 
 async def _visit(tab: Tab, asked: Asked) -> None:
-    number = asked["visit_id"]
-    row = await tab.read(_one, int(number) if number.isdecimal() and len(number) < 18 else 0)
+    row = await tab.read(_one, asked.number("visit_id"))
     t, zone = tab.t, ZoneInfo(row["timezone"])
     now = tab.house.clock.now()
     with frame(tab, "calendar", t.name(row["title_zh"], row["title_en"])), ui.element("div").classes("wk-wizard"):

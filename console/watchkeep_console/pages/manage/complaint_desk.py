@@ -171,7 +171,7 @@ class _Intake:
                     kinds, label=t("complaints.condition"), with_input=True, clearable=True
                 ).props(look)
                 self._name = ui.input(t("complaints.contact_name")).props("outlined dense maxlength=100")
-                self._phone = ui.input(t("complaints.contact_phone")).props("outlined dense type=tel maxlength=40")
+                self._phone = ui.input(t("complaints.contact_phone")).props("outlined dense maxlength=254")
             self._text = ui.textarea(t("complaints.description")).props("outlined dense autogrow maxlength=4000")
             self._text.style("width: 100%; margin-top: 12px")
             with ui.element("div").classes("wk-acts").style("margin-top: 12px"):

@@ -60,9 +60,7 @@ class _Wizard:
                     text("b", "2")
                     with ui.element("div"):
                         text("h2", t("manage.step_upload"))
-                        self._upload = kit.chooser(
-                            t("manage.choose_file"), ".xlsx", MAX_BYTES, self._uploaded, self._rejected
-                        )
+                        kit.chooser(t("manage.choose_file"), ".xlsx", MAX_BYTES, self._uploaded, self._rejected)
                         self._bar = _Bar(t("manage.progress"))
                         self._result = ui.element("div")
 
@@ -90,7 +88,6 @@ class _Wizard:
         finally:
             timer.delete()
             self._bar.hide()
-            self._upload.reset()
         if found is not None:
             with self._result:
                 self._say(found)

@@ -26,6 +26,7 @@ WORSE_WHEN_HIGH = frozenset({"rework_rate", "recurrence_rate", "false_rate", "co
 DIMENSIONS = ("company", "maintainer", "community", "subdistrict")
 MOST_BEHIND = 500
 _SQL = queries("watchkeep_console", "sql/manage.sql")
+_NAMES = queries("watchkeep_console", "sql/supervise.sql")["english_names"]
 
 
 def register(tabs: Tabs) -> None:
@@ -44,6 +45,9 @@ async def _page(tab: Tab, asked: Asked) -> None:
     }
     house, who = tab.house, tab.session
     found = await asyncio.to_thread(api.figures, house, who, wanted["period"], wanted["by"], area or None)
+    if t.language == "en":
+        english = await tab.read(_english)
+        found = [one | {"name": english.get(one["subject"], one["name"])} for one in found]
     with frame(tab, "indicators", t("indicators.title")):
         kit.headline(t("indicators.title"), sub=wanted["period"])
         with ui.element("section").classes("wk-panel"):
@@ -59,6 +63,11 @@ async def _page(tab: Tab, asked: Asked) -> None:
             _table(tab, found, wanted)
         kit.note(t("indicators.small_note", n=MIN_ORDERS), "plain")
         _left_out(tab, found, wanted)
+
+
+def _english(conn: Connection) -> dict[str, str]:
+    """Names of organisations and communities that have an English one, by id."""
+    return dict(conn.execute(_NAMES).fetchall())
 
 
 def _periods(tab: Tab) -> list[str]:

@@ -95,7 +95,7 @@ async def _draw(tab: Tab) -> None:
 
 async def _one(tab: Tab, asked: Asked) -> None:
     t = tab.t
-    number = int(asked["ranking_id"]) if asked["ranking_id"].isdecimal() and len(asked["ranking_id"]) < 18 else 0
+    number = asked.number("ranking_id")
     known = await asyncio.to_thread(api.rankings, tab.house, tab.session)
     if number not in [one["ranking_id"] for one in known]:
         raise NotFound("ranking", number)
