@@ -7,7 +7,8 @@ They hold no `$`: Grafana would take it for a variable in a provisioning file.
 from dataclasses import dataclass
 from typing import Any
 
-from watchkeep_dashboards.packaged import DATASOURCE_UID, FOLDER_TITLE, FOLDER_UID
+from watchkeep_dashboards.contents import FOLDER_TITLE, FOLDER_UID
+from watchkeep_dashboards.packaged import DATASOURCE_UID
 
 GROUP = "watchkeep platform"
 _SPAN = {"from": 3600, "to": 0}
@@ -43,8 +44,8 @@ RULES = (
         "wk-lag",
         "最新数据入库也迟于 5 分钟",
         "Even the freshest data is 5 minutes late",
-        "SELECT now() AS time, coalesce(min(lag_s), 0)::double precision AS value FROM wall.ingest_batch"
-        " WHERE lane = 'data' AND committed_at > now() - interval '10 minutes' AND lag_s >= 0",
+        "SELECT now() AS time, coalesce(min(least_lag_s), 0)::double precision AS value FROM wall.ingest_minute"
+        " WHERE lane = 'data' AND minute > now() - interval '10 minutes'",
         300,
         "10m",
         "warning",

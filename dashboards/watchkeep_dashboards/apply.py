@@ -2,21 +2,18 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
-from watchkeep_core.errors import SettingsError
-from watchkeep_dashboards import alerts, organisation, packaged, playlists
+from watchkeep_dashboards import alerts, contents, organisation, packaged, playlists
+from watchkeep_dashboards.contents import COMMUNITIES_TITLE, COMMUNITIES_UID, FOLDER_TITLE, FOLDER_UID, Community
 from watchkeep_dashboards.errors import GrafanaRefused
 from watchkeep_dashboards.grafana import Grafana
-from watchkeep_dashboards.packaged import FOLDER_TITLE, FOLDER_UID
-from watchkeep_dashboards.playlists import Playlist, title_of
-from watchkeep_dashboards.resources import AlertRule, Board, Datasource, Folder, Resource
+from watchkeep_dashboards.playlists import Playlist
+from watchkeep_dashboards.resources import Board, Datasource, Resource, alert_rule, folder
 from watchkeep_dashboards.settings import DashboardsSettings
 
-COMMUNITIES_UID = "watchkeep-communities"
 _MOST_DIFFERENCES = 8
 """Paths shown of one thing: who looks at it sees the rest there."""
 
@@ -29,12 +26,6 @@ class Change(msgspec.Struct, frozen=True):
     title: str
     action: Literal["create", "update", "delete"]
     differs: list[str] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Community:
-    community_id: str
-    name: str
 
 
 def datasource(settings: DashboardsSettings, plugin: str, *, renew: bool = False) -> Datasource:
@@ -57,56 +48,41 @@ def datasource(settings: DashboardsSettings, plugin: str, *, renew: bool = False
             "timeInterval": "1m",
         },
     }
-    return Datasource(body, settings.database_password.get_secret_value(), renew)
+    return Datasource(body, password=settings.database_password.get_secret_value(), renew=renew)
 
 
 def of_the_city(settings: DashboardsSettings, plugin: str) -> list[Resource]:
     """What does not depend on which communities there are; the data source is already there."""
-    language, console = settings.language, settings.console_url
-    boards = [packaged.board(name, language, console=console) for name in packaged.NAMES]
-    rules = [AlertRule(body) for body in alerts.documents()]
-    shown = tuple(packaged.uid_of(name, language) for name in packaged.OF_THE_CITY)
-    city = {"zh": "全市", "en": "city"}[language]
+    boards = contents.city_boards(settings.language, settings.console_url)
     return [
-        Folder(FOLDER_UID, FOLDER_TITLE),
-        *(Board(_typed(board, plugin), FOLDER_UID) for board in boards),
-        Playlist(title_of(language, city), shown),
-        *rules,
+        folder(FOLDER_UID, FOLDER_TITLE),
+        *(Board(_typed(board, plugin), folder_uid=FOLDER_UID) for board in boards),
+        Playlist(contents.city_playlist(settings.language)),
+        *(alert_rule(body) for body in alerts.documents()),
     ]
 
 
 def of_communities(settings: DashboardsSettings, plugin: str, communities: Sequence[Community]) -> list[Resource]:
     """Boards with the community in them, and a playlist of them, for each."""
-    found: list[Resource] = [Folder(COMMUNITIES_UID, f"{FOLDER_TITLE} 小区 / communities")] if communities else []
+    language = settings.language
+    found: list[Resource] = [folder(COMMUNITIES_UID, COMMUNITIES_TITLE)] if communities else []
     for one in communities:
-        fixed = (one.community_id, one.name)
-        boards = [
-            packaged.board(name, settings.language, console=settings.console_url, community=fixed)
-            for name in packaged.OF_ONE_COMMUNITY
-        ]
-        found += [Board(_typed(board, plugin), COMMUNITIES_UID) for board in boards]
-        found.append(
-            Playlist(
-                title_of(settings.language, f"{one.name} ({one.community_id})"), tuple(board["uid"] for board in boards)
-            )
-        )
+        boards = contents.community_boards(one, language, settings.console_url)
+        found += [Board(_typed(board, plugin), folder_uid=COMMUNITIES_UID) for board in boards]
+        found.append(Playlist(contents.community_playlist(one, language)))
     return found
 
 
 def communities(grafana: Grafana, settings: DashboardsSettings, only: Sequence[str] = ()) -> list[Community]:
     """Live communities, asked through Grafana itself: so its data source is known to work. Raises GrafanaRefused."""
-    name = f"name_{settings.language}"
-    sql = f"SELECT community_id, {name} FROM wall.community WHERE mode = 'live' ORDER BY community_id"  # noqa: S608
+    sql = contents.live_communities(settings.language)
     query = {"refId": "A", "datasource": {"uid": packaged.DATASOURCE_UID}, "rawSql": sql, "format": "table"}
     answer = grafana.ask("/ds/query", {"queries": [query], "from": "now-1h", "to": "now"})["results"]["A"]
     if answer.get("error"):
         raise GrafanaRefused(f"Grafana cannot ask the database: {answer['error']}")
     frames = answer.get("frames") or []
     values = frames[0]["data"]["values"] if frames else []
-    found = [Community(*row) for row in zip(*values, strict=True)]
-    if unknown := set(only) - {one.community_id for one in found}:
-        raise SettingsError(f"--community: {', '.join(sorted(unknown))} is no live community")
-    return [one for one in found if not only or one.community_id in only]
+    return contents.chosen(zip(*values, strict=True), only)
 
 
 def everything(grafana: Grafana, settings: DashboardsSettings, only: Sequence[str] | None) -> list[Resource]:
@@ -131,7 +107,7 @@ def addresses(grafana: Grafana, settings: DashboardsSettings) -> dict[str, str]:
     return {
         known.name: f"{grafana.url}/playlists/play/{known.uid}?kiosk&autofitpanels"
         for known in playlists.playlists(grafana)
-        if known.name.startswith(title_of(settings.language, ""))
+        if known.name.startswith(contents.playlist_title(settings.language))
     }
 
 
@@ -163,7 +139,7 @@ def strangers(grafana: Grafana, settings: DashboardsSettings, wanted: Sequence[R
     keep = {(resource.kind, resource.uid) for resource in wanted}
     boards = grafana.ask(f"/search?type=dash-db&tag=watchkeep&tag={settings.language}&limit=5000") or []
     rules = grafana.ask("/v1/provisioning/alert-rules") or []
-    mine = title_of(settings.language, "")
+    mine = contents.playlist_title(settings.language)
     found = [
         *(("dashboard", row["uid"], row["title"]) for row in boards if row["uid"].startswith(("wk-", "watchkeep-"))),
         *(("playlist", row.name, row.name) for row in playlists.playlists(grafana) if row.name.startswith(mine)),

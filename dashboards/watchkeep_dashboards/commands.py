@@ -1,5 +1,6 @@
 """`watchkeep dashboards …`: boards as code, into Grafana by its API or as files."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +11,10 @@ from watchkeep_core.commands import print_json
 from watchkeep_core.errors import PermanentError
 from watchkeep_core.settings import load
 from watchkeep_dashboards import packaged
+from watchkeep_dashboards.contents import Community, chosen, live_communities
 from watchkeep_dashboards.packaged import Language
 from watchkeep_dashboards.provisioning import export as export_tree
-from watchkeep_dashboards.settings import DashboardsSettings
+from watchkeep_dashboards.settings import DashboardsSettings, ExportSettings
 
 app = typer.Typer(help="Grafana dashboards as code, in Chinese and English.", no_args_is_help=True)
 
@@ -38,13 +40,19 @@ def export(
     console_url: Annotated[
         str, typer.Option(envvar="WATCHKEEP_DASHBOARDS_CONSOLE_URL", help="Where links lead: the console's address.")
     ] = "",
+    communities: Annotated[
+        bool, typer.Option("--communities", help="Boards and playlist of every live community too; asks the database.")
+    ] = False,
+    community: Annotated[list[str] | None, typer.Option(help="Likewise, of this one only; repeatable.")] = None,
 ) -> None:
-    """Write data source, provider, dashboards and alert rules as files that Grafana reads at start.
+    """Write data source, provider, dashboards, alert rules and playlists as files that Grafana reads at start.
 
-    Addresses and the password are not in them: Grafana puts in WATCHKEEP_GRAFANA_… from its own environment; the
-    head of each .yaml file says which.
+    Grafana reads playlists from no file: post them to its API. Addresses and the password are not in the files:
+    Grafana puts in WATCHKEEP_GRAFANA_… from its own environment; the head of each .yaml file says which.
+    Communities are asked from WATCHKEEP_DATABASE_URL, with the login grafana_ro.
     """
-    print_json([str(path) for path in export_tree(folder, language, console=console_url)])
+    there = _live(language, community or ()) if communities or community else None
+    print_json([str(path) for path in export_tree(folder, language, console=console_url, communities=there)])
 
 
 @app.command("apply")
@@ -130,6 +138,14 @@ def generate() -> None:
     for path, text in build().items():
         (Path(__file__).parent / path).write_text(text, encoding="utf-8")
     print_json(packaged.listing())
+
+
+def _live(language: Language, only: Sequence[str]) -> list[Community]:
+    """Live communities, asked from the database; the library for that is loaded only here."""
+    from watchkeep_core.database import connect
+
+    with connect(load(ExportSettings).database_url.get_secret_value(), "dashboards") as conn:
+        return chosen(conn.execute(live_communities(language).encode()).fetchall(), only)
 
 
 def _api() -> tuple[Any, Any]:

@@ -28,7 +28,6 @@ OF_THE_CITY = ("city-overview", "orders", "companies", "sensors")
 """Boards of the city's playlist."""
 CONSOLE = "console"
 """Name of the constant that holds the console's address."""
-FOLDER_UID, FOLDER_TITLE = "watchkeep", "Watchkeep"
 DATASOURCE_UID = "watchkeep"
 
 PACKAGE = files("watchkeep_dashboards")

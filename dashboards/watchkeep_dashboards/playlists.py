@@ -3,14 +3,13 @@
 Grafana 10 to 12 keep them under /api; a later one may have nothing but the newer /apis.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from watchkeep_dashboards.contents import playlist_resource
 from watchkeep_dashboards.errors import GrafanaRefused
 from watchkeep_dashboards.grafana import Grafana
-from watchkeep_dashboards.packaged import Language
 from watchkeep_dashboards.resources import differences
 
 
@@ -29,49 +28,39 @@ class Known:
 class Playlist:
     """Under /api Grafana chooses the uid, so the name tells which one it is."""
 
-    title: str
-    boards: tuple[str, ...]
-    interval: str = "30s"
+    spec: dict[str, Any]
     kind: str = "playlist"
 
     @property
     def uid(self) -> str:
         return self.title
 
+    @property
+    def title(self) -> str:
+        return str(self.spec["title"])
+
     def read(self, grafana: Grafana) -> Known | None:
         return next((_whole(grafana, known) for known in playlists(grafana) if known.name == self.title), None)
 
     def drift(self, grafana: Grafana, found: Known) -> list[str]:
-        known = {"name": found.name, "interval": found.interval, "items": found.items}
-        wanted = {"name": self.title, "interval": self.interval, "items": self._items()}
-        return list(differences(wanted, known, exactly=True))
+        known = {"title": found.name, "interval": found.interval, "items": found.items}
+        return list(differences(self.spec, known, exactly=True))
 
     def create(self, grafana: Grafana) -> None:
         if _old(grafana):
             grafana.write("POST", "/playlists", self._body())
         else:
-            grafana.write("POST", _root(grafana), self._resource({"generateName": "watchkeep-"}))
+            grafana.write("POST", _root(grafana), playlist_resource(self.spec, {"generateName": "watchkeep-"}))
 
     def update(self, grafana: Grafana, found: Known) -> None:
         if _old(grafana):
             grafana.write("PUT", f"/playlists/{quote(found.uid)}", self._body())
         else:
-            body = self._resource({"name": found.uid, "resourceVersion": found.version})
-            grafana.write("PUT", f"{_root(grafana)}/{quote(found.uid)}", body)
-
-    def _items(self) -> list[dict[str, Any]]:
-        return [{"type": "dashboard_by_uid", "value": uid} for uid in self.boards]
+            metadata = {"name": found.uid, "resourceVersion": found.version}
+            grafana.write("PUT", f"{_root(grafana)}/{quote(found.uid)}", playlist_resource(self.spec, metadata))
 
     def _body(self) -> dict[str, Any]:
-        return {"name": self.title, "interval": self.interval, "items": self._items()}
-
-    def _resource(self, metadata: Mapping[str, str]) -> dict[str, Any]:
-        return {
-            "apiVersion": "playlist.grafana.app/v1",
-            "kind": "Playlist",
-            "metadata": dict(metadata),
-            "spec": {"title": self.title, "interval": self.interval, "items": self._items()},
-        }
+        return {"name": self.title, "interval": self.spec["interval"], "items": self.spec["items"]}
 
 
 def playlists(grafana: Grafana) -> list[Known]:
@@ -94,11 +83,6 @@ def playlists(grafana: Grafana) -> list[Known]:
 def delete(grafana: Grafana, uid: str) -> None:
     """One playlist less."""
     grafana.write("DELETE", f"/playlists/{quote(uid)}" if _old(grafana) else f"{_root(grafana)}/{quote(uid)}")
-
-
-def title_of(language: Language, what: str) -> str:
-    """Name of a playlist of ours: `prune` knows them by its beginning."""
-    return f"Watchkeep {language} · {what}"
 
 
 def _whole(grafana: Grafana, known: Known) -> Known:

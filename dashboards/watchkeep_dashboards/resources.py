@@ -35,13 +35,15 @@ class Resource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Datasource:
-    """The read-only login of PostgreSQL. Its password cannot be read back, so it is sent at birth and when asked to."""
+class Document:
+    """A thing that is one body below one path; keys that Grafana adds are no drift."""
 
     body: Mapping[str, Any]
-    password: str
-    renew: bool = False
-    kind: str = "datasource"
+    kind: str
+    path: str
+    on_update: Mapping[str, Any] = field(default_factory=dict)
+    """What an update says beside the body."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def uid(self) -> str:
@@ -49,10 +51,43 @@ class Datasource:
 
     @property
     def title(self) -> str:
-        return str(self.body["name"])
+        return str(self.body["title"])
 
     def read(self, grafana: Grafana) -> Any:
-        return grafana.find(f"/datasources/uid/{self.uid}")
+        return grafana.find(f"{self.path}/{self.uid}")
+
+    def drift(self, grafana: Grafana, found: Any) -> list[str]:
+        return list(differences(self.body, found, exactly=False))
+
+    def create(self, grafana: Grafana) -> None:
+        grafana.write("POST", self.path, dict(self.body), **self.headers)
+
+    def update(self, grafana: Grafana, found: Any) -> None:
+        grafana.write("PUT", f"{self.path}/{self.uid}", {**self.body, **self.on_update}, **self.headers)
+
+
+def folder(uid: str, title: str) -> Document:
+    """A folder of boards and alert rules."""
+    return Document({"uid": uid, "title": title}, "folder", "/folders", on_update={"overwrite": True})
+
+
+def alert_rule(body: Mapping[str, Any]) -> Document:
+    """A rule that people may still edit."""
+    return Document(body, "alert rule", "/v1/provisioning/alert-rules", headers=_MUTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Datasource(Document):
+    """The read-only login of PostgreSQL. Its password cannot be read back, so it is sent at birth and when asked to."""
+
+    kind: str = "datasource"
+    path: str = "/datasources/uid"
+    password: str = ""
+    renew: bool = False
+
+    @property
+    def title(self) -> str:
+        return str(self.body["name"])
 
     def drift(self, grafana: Grafana, found: Any) -> list[str]:
         changes = list(differences(self.body, found, exactly=False))
@@ -65,54 +100,24 @@ class Datasource:
 
     def update(self, grafana: Grafana, found: Any) -> None:
         body = self._whole() if "password" in self.drift(grafana, found) else dict(self.body)
-        grafana.write("PUT", f"/datasources/uid/{self.uid}", body)
+        grafana.write("PUT", f"{self.path}/{self.uid}", body)
 
     def _whole(self) -> dict[str, Any]:
         return {**self.body, "secureJsonData": {"password": self.password}}
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    uid: str
-    title: str
-    kind: str = "folder"
-
-    def read(self, grafana: Grafana) -> Any:
-        return grafana.find(f"/folders/{self.uid}")
-
-    def drift(self, grafana: Grafana, found: Any) -> list[str]:
-        return list(differences({"title": self.title}, found, exactly=False))
-
-    def create(self, grafana: Grafana) -> None:
-        grafana.write("POST", "/folders", {"uid": self.uid, "title": self.title})
-
-    def update(self, grafana: Grafana, found: Any) -> None:
-        grafana.write("PUT", f"/folders/{self.uid}", {"title": self.title, "overwrite": True})
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(Document):
     """A dashboard. What Grafana adds by itself is no drift, and neither is a migration of what we saved last."""
 
-    body: Mapping[str, Any]
-    folder_uid: str
     kind: str = "dashboard"
-
-    @property
-    def uid(self) -> str:
-        return str(self.body["uid"])
-
-    @property
-    def title(self) -> str:
-        return str(self.body["title"])
+    path: str = "/dashboards/uid"
+    folder_uid: str = ""
 
     @property
     def mark(self) -> str:
         """The message each of our saves carries: says which content it was."""
         return "watchkeep " + hashlib.sha256(json.dumps(self.body, sort_keys=True).encode()).hexdigest()[:12]
-
-    def read(self, grafana: Grafana) -> Any:
-        return grafana.find(f"/dashboards/uid/{self.uid}")
 
     def drift(self, grafana: Grafana, found: Any) -> list[str]:
         moved = [] if found["meta"].get("folderUid", self.folder_uid) == self.folder_uid else ["folder"]
@@ -137,35 +142,9 @@ class Board:
 
     def _last_message(self, grafana: Grafana) -> str:
         """Grafana 10 answers a list, later ones an object around it."""
-        answer = grafana.find(f"/dashboards/uid/{self.uid}/versions?limit=1") or []
+        answer = grafana.find(f"{self.path}/{self.uid}/versions?limit=1") or []
         versions = answer.get("versions", []) if isinstance(answer, dict) else answer
         return str(versions[0].get("message", "")) if versions else ""
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRule:
-    body: Mapping[str, Any]
-    kind: str = field(default="alert rule")
-
-    @property
-    def uid(self) -> str:
-        return str(self.body["uid"])
-
-    @property
-    def title(self) -> str:
-        return str(self.body["title"])
-
-    def read(self, grafana: Grafana) -> Any:
-        return grafana.find(f"/v1/provisioning/alert-rules/{self.uid}")
-
-    def drift(self, grafana: Grafana, found: Any) -> list[str]:
-        return list(differences(self.body, found, exactly=False))
-
-    def create(self, grafana: Grafana) -> None:
-        grafana.write("POST", "/v1/provisioning/alert-rules", dict(self.body), **_MUTE)
-
-    def update(self, grafana: Grafana, found: Any) -> None:
-        grafana.write("PUT", f"/v1/provisioning/alert-rules/{self.uid}", dict(self.body), **_MUTE)
 
 
 def differences(wanted: Any, found: Any, *, exactly: bool, at: str = "") -> Iterator[str]:

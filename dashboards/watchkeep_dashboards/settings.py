@@ -1,11 +1,11 @@
-"""Settings of `watchkeep dashboards apply`, `diff` and `prune`; `list`, `export` and `generate` need none."""
+"""Settings of `watchkeep dashboards apply`, `diff` and `prune`, and of `export` with communities."""
 
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from watchkeep_core.settings import PartSettings
+from watchkeep_core.settings import DatabaseSettings, PartSettings
 
 
 class DashboardsSettings(PartSettings):
@@ -39,3 +39,9 @@ class DashboardsSettings(PartSettings):
     """How Grafana guards its connection to PostgreSQL."""
     database_password: SecretStr = SecretStr("")
     """Password of grafana_ro; sent when the data source is made, and again with `--renew-password`."""
+
+
+class ExportSettings(DatabaseSettings):
+    """Of `export --communities`: WATCHKEEP_DATABASE_URL; the login of Grafana is enough."""
+
+    part: ClassVar[str] = "dashboards_export"

@@ -37,5 +37,6 @@ def hours(document: dict[str, Any], panel: dict[str, Any]) -> int:
 
 
 def named_columns(panel: dict[str, Any]) -> set[str]:
-    """Columns (or lines) that a panel says how to show."""
-    return {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
+    """Columns (or lines) that a panel says by name how to show."""
+    matchers = [override["matcher"] for override in panel["fieldConfig"]["overrides"]]
+    return {matcher["options"] for matcher in matchers if matcher["id"] == "byName"}

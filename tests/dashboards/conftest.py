@@ -7,6 +7,7 @@ import pytest
 
 from tests.sample import sample_estate
 from watchkeep_core import estate
+from watchkeep_core.database import queries
 
 WARNING = """
 INSERT INTO warnings (community_id, equipment_id, condition, tier, proposed_class, status, event_at, detected_at,
@@ -94,6 +95,8 @@ def _ingest(conn):
         [("data", 600, ago(minutes=30)), ("data", 900, ago(minutes=60)), ("event", 3, ago(minutes=30))]
     ):
         conn.execute("INSERT INTO batches VALUES (%s, 0, %s, %s, %s, %s, NULL, %s)", [lane, number, count, at, at, at])
+    sums = queries("watchkeep_ingest", "sql/ledger.sql")["sum_minutes"]
+    conn.execute(sums, {"since": ago(days=1), "until": ago(minutes=2)})
     conn.execute(
         "INSERT INTO dead_letters (received_at, topic, payload, reason, detail, community_id, replayed_at) VALUES"
         " (%(new)s, 't', 'x', 'undecodable', 'x', 'c1', NULL), (%(old)s, 't', 'x', 'undecodable', 'x', NULL, NULL),"

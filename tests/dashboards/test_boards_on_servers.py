@@ -16,6 +16,8 @@ from tests import servers
 from tests.dashboards import boards
 from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_dashboards import alerts
+from watchkeep_dashboards.bench import measure
+from watchkeep_dashboards.generate.panels import SIGNS
 from watchkeep_dashboards.macros import expand
 from watchkeep_dashboards.packaged import NAMES
 from watchkeep_dashboards.seed import Size, seed
@@ -45,8 +47,7 @@ def seeded(url, database, *, timescaledb=False):
             conn.execute("CREATE EXTENSION timescaledb")
     migrate(admin)
     set_password(admin, "grafana_ro", PASSWORD)
-    with psycopg.connect(admin) as conn:
-        seed(conn, Size())
+    seed(admin, Size())
     yield make_conninfo(admin, user="grafana_ro", password=PASSWORD)
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
@@ -133,6 +134,11 @@ def check_bars(panel, target, columns, rows):
     assert columns == ["name", "value"]
     assert all(isinstance(row["name"], str) and isinstance(row["value"], NUMBERS) for row in rows)
     assert len({row["name"] for row in rows}) == len(rows)
+    steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    if len(steps) > 1:  # the colour judges: its sign stands before the name
+        for row in rows:
+            color = [step["color"] for step in steps if step["value"] is None or row["value"] >= step["value"]][-1]
+            assert row["name"].startswith(f"{SIGNS[color]} ")
 
 
 CHECKS = {
@@ -197,6 +203,15 @@ def test_no_temporary_tables(grafana_ro):
         conn.commit()
         with pytest.raises(errors.InsufficientPrivilege):
             conn.execute("CREATE TEMPORARY TABLE mine (x integer)")
+
+
+@pytest.mark.slow
+def test_the_bench_asks_every_panel(grafana_ro, postgres_url):
+    del grafana_ro  # its city is what is asked
+    measures = list(measure(make_conninfo(postgres_url, dbname=f"walls_{os.getpid()}"), Size(), runs=2))
+    asked = [one.name for one in measures if one.goal == 100]
+    assert len(asked) == sum(len(boards.board(name, "zh")["panels"]) for name in NAMES)
+    assert measures[-1].name.startswith("6 screens of 12 panels")
 
 
 def test_names_of_equipment_are_told_apart(grafana_ro):

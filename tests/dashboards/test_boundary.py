@@ -122,3 +122,16 @@ def test_views_hold_no_persons_and_no_free_text(city):
     assert {column for _, column in used} & NO_FREE_TEXT == set()
     told = {column for table, column in used if table == "notifications"}
     assert told == {"status", "created_at"}  # how many wait, never to whom or what
+
+
+def test_every_view_and_column_says_what_it_means(database):
+    """People write panels of their own: the data dictionary shows these words."""
+    silent = """
+        SELECT c.relname || coalesce('.' || a.attname, '')
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+        WHERE c.relnamespace = 'wall'::regnamespace
+          AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)"""
+    with psycopg.connect(database.admin_url) as conn:
+        assert conn.execute(silent).fetchall() == []
+        views = conn.execute("SELECT viewname FROM pg_views WHERE schemaname = 'wall'").fetchall()
+    assert len(views) >= 19

@@ -7,11 +7,15 @@ import sys
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from tests.dashboards import boards
+from watchkeep_core.errors import SettingsError
 from watchkeep_dashboards import alerts
+from watchkeep_dashboards.commands import app
+from watchkeep_dashboards.contents import Community
 from watchkeep_dashboards.errors import ExportFailed
-from watchkeep_dashboards.packaged import NAMES
+from watchkeep_dashboards.packaged import NAMES, OF_ONE_COMMUNITY, board, uid_of
 from watchkeep_dashboards.provisioning import export
 
 RUN = """
@@ -46,11 +50,44 @@ def test_export_writes_a_provisioning_tree(tmp_path):
         "dashboards/watchkeep.yaml",
         *sorted(f"dashboards/watchkeep/{name}.json" for name in NAMES),
         "datasources/watchkeep.yaml",
+        "playlists/watchkeep-city-en.json",
     ]
     assert sorted(json.loads(result.stdout)) == sorted(str(tmp_path / "grafana" / path) for path in written)
     for name in NAMES:
         exported = (tmp_path / "grafana" / "dashboards" / "watchkeep" / f"{name}.json").read_text()
         assert json.loads(exported) == boards.board(name, "en")
+
+
+def test_export_of_communities_is_whole_and_forgets_who_left(tmp_path):
+    """The boards that `apply` makes, a provider for their folder, a playlist of them for the newer API."""
+    both = [Community("c1", "碧海园"), Community("c2", "红山苑")]
+    export(tmp_path, "zh", communities=both)
+    folder = tmp_path / "dashboards/watchkeep-communities"
+    assert len(list(folder.iterdir())) == 2 * len(OF_ONE_COMMUNITY)
+    water = json.loads((folder / f"{uid_of('water', 'zh', 'c2')}.json").read_text())
+    assert water == board("water", "zh", community=("c2", "红山苑"))
+    (provider,) = yaml.safe_load(folder.with_suffix(".yaml").read_text())["providers"]
+    assert provider["options"]["path"].replace("${WATCHKEEP_GRAFANA_PROVISIONING}", str(tmp_path)) == str(folder)
+    export(tmp_path, "zh", communities=both[:1])
+    boards_left = {path.stem for path in folder.iterdir()}
+    assert boards_left == {uid_of(name, "zh", "c1") for name in OF_ONE_COMMUNITY}
+    lists = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "playlists").iterdir()}
+    assert lists.keys() == {"watchkeep-city-zh", uid_of("community", "zh", "c1")}
+    assert all(found["metadata"]["name"] == stem for stem, found in lists.items())
+    shown = {item["value"] for item in lists[uid_of("community", "zh", "c1")]["spec"]["items"]}
+    assert shown == boards_left
+    export(tmp_path, "zh")  # of the city alone: the others stay
+    assert len(list(folder.iterdir())) == len(OF_ONE_COMMUNITY)
+
+
+def test_export_asks_the_database_for_communities(city, tmp_path, monkeypatch):
+    monkeypatch.setenv("WATCHKEEP_DATABASE_URL", city.url("grafana_ro"))
+    result = CliRunner().invoke(app, ["export", str(tmp_path), "--communities"])
+    assert result.exit_code == 0, result.output
+    own = json.loads((tmp_path / f"dashboards/watchkeep-communities/{uid_of('fire', 'zh', 'c1')}.json").read_text())
+    assert own["title"].endswith(" · 消防")
+    with pytest.raises(SettingsError, match="c9 is no live community"):
+        CliRunner().invoke(app, ["export", str(tmp_path), "--community", "c9"], catch_exceptions=False)
 
 
 @pytest.mark.slow
@@ -103,5 +140,5 @@ def test_alert_rules_hold_nothing_that_grafana_would_replace(tmp_path):
 
 def test_the_console_is_put_into_exported_boards(tmp_path):
     export(tmp_path, "zh", console="https://console.example/")
-    board = json.loads((tmp_path / "dashboards/watchkeep/fire.json").read_text())
-    assert [v["query"] for v in board["templating"]["list"] if v["name"] == "console"] == ["https://console.example"]
+    fire = json.loads((tmp_path / "dashboards/watchkeep/fire.json").read_text())
+    assert [v["query"] for v in fire["templating"]["list"] if v["name"] == "console"] == ["https://console.example"]

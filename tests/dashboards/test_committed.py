@@ -11,6 +11,7 @@ from watchkeep_dashboards.generate import generate
 from watchkeep_dashboards.generate.board import Wall
 from watchkeep_dashboards.generate.equipment import case_states
 from watchkeep_dashboards.generate.lists import MIN_ORDERS
+from watchkeep_dashboards.generate.panels import SIGNS
 from watchkeep_dashboards.packaged import OF_ONE_COMMUNITY, path_of, text_of
 from watchkeep_dispatch import indicators, lifecycle
 
@@ -94,9 +95,13 @@ def test_colour_is_never_the_only_cue(name, language):
                         seen += 1
                         assert re.match(r"[▲◆●■○✕✓]+ ", result["text"])
             fixed = properties.get("color", {}).get("fixedColor", "blue")  # blue says nothing
-            if panel["type"] == "stat" and ("thresholds" in properties or fixed != "blue"):
+            if "thresholds" in properties or (panel["type"] == "stat" and fixed != "blue"):
                 seen += 1
                 assert re.match(r"[▲◆●■○✕✓] ", properties["displayName"])
+        steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
+        if panel["type"] == "bargauge" and len(steps) > 1:
+            seen += 1
+            assert all(f"'{SIGNS[step['color']]} '" in panel["targets"][0]["rawSql"] for step in steps)
         for mapping in panel["fieldConfig"]["defaults"].get("mappings", []):
             for result in mapping["options"].values():
                 seen += 1

@@ -89,6 +89,12 @@ def assemble(
     return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
+def assemble_equipment(wall: Wall, title: str, panels: Sequence[Panel]) -> str:
+    """A board of one community's equipment of one domain: half a day, its warnings on the charts."""
+    community = [choose_community(wall)]
+    return assemble(wall, title, panels, variables=community, annotations="warnings_on_charts", span="now-12h")
+
+
 def _link(title: str, url: str, icon: str) -> builders.DashboardLink:
     return builders.DashboardLink(title).url(url).type(dashboard.DashboardLinkType.LINK).icon(icon)
 

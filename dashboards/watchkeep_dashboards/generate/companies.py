@@ -1,7 +1,7 @@
 """Companies: their indicators of the last thirty days, and the red and grey lists as published."""
 
 from watchkeep_dashboards.generate.board import CONSOLE_URL, Wall, assemble
-from watchkeep_dashboards.generate.panels import CALM, Field, Panel, at, bars, figures, rows
+from watchkeep_dashboards.generate.panels import CALM, Field, Panel, at, bars, figures, rows, sign_of
 from watchkeep_dashboards.generate.words import parties
 from watchkeep_dashboards.packaged import Language
 
@@ -17,12 +17,13 @@ def companies(language: Language) -> str:
         Field("grey", wall.say("■ 灰榜", "■ Grey list"), color="semi-dark-purple"),
         Field("not_ranked", wall.say("○ 样本不足", "○ Not ranked"), color="blue"),
     ]
+    rates = wall.sql("on_time", sign=sign_of(_RATE, "value"))
     on_time = wall.say("物业企业按期完成率（近 30 天）", "Finished in time, 30 days")
     panels = [
         figures(
             wall.say("最近公示", "Newest published list"), wall.sql("figures"), lists, at(0, 0, 14, 5), CONSOLE_URL
         ),
-        bars(on_time, wall.sql("on_time"), at(14, 0, 10, 10), unit="percent", high=100, steps=_RATE, decimals=1),
+        bars(on_time, rates, at(14, 0, 10, 10), unit="percent", high=100, steps=_RATE, decimals=1),
         _indicators(wall),
         _list(wall, wall.say("● 红榜", "● Red list"), "red", 10),
         _list(wall, wall.say("■ 灰榜", "■ Grey list"), "grey", 17),

@@ -1,7 +1,7 @@
 """Elevators of a community: who is trapped, which car is out of service, whose ride has changed."""
 
 from watchkeep_core import vocabulary
-from watchkeep_dashboards.generate.board import Wall, assemble, choose_community
+from watchkeep_dashboards.generate.board import Wall, assemble_equipment
 from watchkeep_dashboards.generate.panels import CALM, Field, Mark, Panel, at, bars, figures, rows, timeline
 from watchkeep_dashboards.generate.words import TIME, WARNING_PAGE, conditions, keys, statuses
 from watchkeep_dashboards.packaged import Language
@@ -34,19 +34,12 @@ def elevators(language: Language) -> str:
         bars(doors, wall.sql("doors"), at(18, 8, 6, 8), decimals=0),
         _vibration(wall),
     ]
-    return assemble(
-        wall,
-        wall.say("电梯", "Elevators"),
-        panels,
-        variables=[choose_community(wall)],
-        annotations="warnings_on_charts",
-        span="now-12h",
-    )
+    return assemble_equipment(wall, wall.say("电梯", "Elevators"), panels)
 
 
 def _counts(wall: Wall) -> list[Field]:
     return [
-        Field("lifts", wall.say("台数", "Lifts"), color="blue"),
+        Field("lifts", wall.say("台数", "Number"), color="blue"),
         Field("trapped", wall.say("▲ 困人", "▲ Trapped"), alarm="red"),
         Field("urgent", wall.say("■ 其他紧急", "■ Other urgent"), alarm="red"),
         Field("other", wall.say("◆ 故障", "◆ Faults"), alarm="orange"),
@@ -68,7 +61,10 @@ def _entrapments(wall: Wall) -> Panel:
         Field("equipment", wall.say("电梯", "Elevator")),
         Field("condition", wall.say("情形", "What"), marks=conditions(wall), link=WARNING_PAGE),
         Field(
-            "minutes", wall.say("历时（分钟）", "Minutes"), steps=((None, CALM), (30, "orange"), (60, "red")), width=120
+            "minutes",
+            wall.say("▲ 历时（分钟）", "▲ Minutes"),
+            steps=((None, CALM), (30, "orange"), (60, "red")),
+            width=120,
         ),
         *keys("warning_id"),
     ]

@@ -30,10 +30,11 @@ _SIGNS = "●■▲◆○✕"
 def equipment(language: Language) -> str:
     """Classic JSON of the board of one piece of equipment."""
     wall = Wall("equipment", language)
-    values = wall.sql("values", limit=wall.say("限值", "limit"))
+    limit = wall.say("限值", "limit")
+    values = wall.sql("values", limit=limit)
     panels = [
         _facts(wall),
-        lines(wall.say("数值", "Values"), values, (), at(0, 4, 15, 8), from_zero=False),
+        lines(wall.say("数值", "Values"), values, (), at(0, 4, 15, 8), from_zero=False, dashed=limit),
         _latest(wall),
         timeline(wall.say("状态", "States"), wall.sql("states"), _states(wall), at(0, 12, 15, 6)),
         _warnings(wall),

@@ -1,12 +1,14 @@
 """Fire protection of a community: alarms, what hangs on the loops, pressure and water, who is on duty."""
 
-from watchkeep_dashboards.generate.board import Wall, assemble, choose_community
-from watchkeep_dashboards.generate.panels import CALM, Field, Mark, Panel, at, bars, figures, lines, rows
+from watchkeep_dashboards.generate.board import Wall, assemble_equipment
+from watchkeep_dashboards.generate.panels import CALM, Field, Mark, Panel, at, bars, figures, lines, rows, sign_of
 from watchkeep_dashboards.generate.words import TIME, keys, kinds, normal_or
 from watchkeep_dashboards.packaged import Language
 
 _LEVEL = ((None, "red"), (50, "orange"), (80, CALM))
 """Of a fire tank, in per cent of its effective depth; the wall's colours only, the limits judge."""
+_DUTY = ((None, "red"), (2, CALM))
+"""Two persons must be on duty."""
 
 
 def fire(language: Language) -> str:
@@ -18,32 +20,25 @@ def fire(language: Language) -> str:
         Field("shielded", wall.say("● 屏蔽", "● Disabled"), alarm="blue"),
     ]
     duty = wall.say("消控室在岗人数", "Persons on duty")
-    pressures = wall.sql("pressures", limit=wall.say("限值", "limit"))
+    limit = wall.say("限值", "limit")
     title = wall.say("管网静水压力（每十分钟最低值）", "Static pressure, lowest of ten minutes")
     panels = [
         figures(wall.say("未解除", "Open now"), wall.sql("state"), counts, at(0, 0, 12, 5)),
-        bars(duty, wall.sql("duty"), at(12, 0, 6, 5), high=4, steps=((None, "red"), (2, CALM)), decimals=0),
+        bars(duty, wall.sql("duty", sign=sign_of(_DUTY, "l.value")), at(12, 0, 6, 5), high=4, steps=_DUTY, decimals=0),
         bars(
             wall.say("消防水池（箱）液位", "Fire tanks"),
-            wall.sql("tanks"),
+            wall.sql("tanks", sign=sign_of(_LEVEL, "l.value")),
             at(18, 0, 6, 9),
             unit="percent",
             high=100,
             steps=_LEVEL,
         ),
         _panels(wall),
-        lines(title, pressures, (), at(0, 13, 12, 11), unit="pressurekpa"),
+        lines(title, wall.sql("pressures", limit=limit), (), at(0, 13, 12, 11), unit="pressurekpa", dashed=limit),
         _electrical(wall),
         _loops(wall),
     ]
-    return assemble(
-        wall,
-        wall.say("消防", "Fire protection"),
-        panels,
-        variables=[choose_community(wall)],
-        annotations="warnings_on_charts",
-        span="now-12h",
-    )
+    return assemble_equipment(wall, wall.say("消防", "Fire protection"), panels)
 
 
 def _panels(wall: Wall) -> Panel:

@@ -14,9 +14,18 @@ from grafana_foundation_sdk.models import common, dashboard
 DATASOURCE = common.DataSourceRef(type_val="grafana-postgresql-datasource", uid="watchkeep")
 """By its fixed uid, never by name or id; the same stands in provisioning/datasource.yaml."""
 CALM = "semi-dark-green"
+SIGNS = {"red": "■", "orange": "▲", CALM: "✓"}
+"""Sign of each colour that judges a number; where the number's text cannot carry it, its name does."""
 
 Panel = Builder[dashboard.Panel]
 Steps = Sequence[tuple[float | None, str]]
+
+
+def sign_of(steps: Steps, value: str) -> str:
+    """SQL: the sign of the colour that `steps` give to this value, for the name of a bar."""
+    first, *others = ((limit, SIGNS[color]) for limit, color in steps)
+    cases = "".join(f"WHEN {value} >= {limit:g} THEN '{sign} ' " for limit, sign in reversed(others))
+    return f"CASE {cases}ELSE '{first[1]} ' END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +142,12 @@ def lines(
     unit: str = "",
     from_zero: bool = True,
     time_from: str = "",
+    dashed: str = "",
 ) -> Panel:
-    """Lines over time, one per value of the column `metric`; `time_from` (`30d`) instead of the board's span."""
+    """Lines over time, one per value of the column `metric`; `time_from` (`30d`) instead of the board's span.
+
+    `dashed`: lines whose names have this word in them are no measured values.
+    """
     panel = (
         timeseries.Panel()
         .legend(common_builders.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.BOTTOM))
@@ -148,6 +161,9 @@ def lines(
         panel.unit(unit)
     if time_from:
         panel.time_from(time_from)
+    if dashed:
+        style = dashboard.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [12, 8]})
+        panel.override_by_regexp(f"/{dashed}/", [style])
     return _filled(panel, title, PostgresQuery(sql, "time_series"), fields, place)
 
 

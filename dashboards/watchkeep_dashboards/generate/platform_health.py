@@ -45,12 +45,12 @@ def _ingest(wall: Wall) -> list[Panel]:
         Field("processed", wall.say("已处理", "Processed")),
         Field("duplicate", wall.say("重复", "Duplicate")),
         Field("dead_lettered", wall.say("死信", "Dead-lettered")),
-        Field("messages_difference", wall.say("消息差额", "Messages unaccounted"), alarm="red"),
+        Field("messages_difference", wall.say("■ 消息差额", "■ Messages unaccounted"), alarm="red"),
         Field("decoded", wall.say("解码记录", "Records decoded")),
         Field("stored", wall.say("入库", "Stored")),
         Field("quarantined", wall.say("隔离", "Quarantined")),
         Field("parked", wall.say("暂存", "Parked")),
-        Field("readings_difference", wall.say("记录差额", "Records unaccounted"), alarm="red"),
+        Field("readings_difference", wall.say("■ 记录差额", "■ Records unaccounted"), alarm="red"),
     ]
     lanes = [
         Field(lane, mark.text, color=color)

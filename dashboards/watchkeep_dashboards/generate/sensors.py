@@ -1,7 +1,7 @@
 """Health of the sensor fleet: who is silent, whose clock is wrong, whose battery runs down, what is missing."""
 
 from watchkeep_dashboards.generate.board import CONSOLE_URL, Wall, assemble, choose_community
-from watchkeep_dashboards.generate.panels import CALM, Field, Mark, Panel, at, bars, figures, rows
+from watchkeep_dashboards.generate.panels import CALM, Field, Mark, Panel, at, bars, figures, rows, sign_of
 from watchkeep_dashboards.generate.words import (
     TIME,
     WARNING_PAGE,
@@ -26,6 +26,7 @@ def sensors(language: Language) -> str:
         Field("unconnected", wall.say("○ 未接入", "○ Unconnected"), color="semi-dark-purple"),
     ]
     batteries, spools = wall.say("电量最低", "Lowest batteries"), wall.say("网关待传报文", "Waiting in gateways")
+    lowest = wall.sql("batteries", sign=sign_of(_BATTERY, "l.value"))
     problems = wall.say("传感器问题", "Troubles of sensors")
     panels = [
         figures(wall.say("网关", "Gateways"), wall.sql("gateways"), gateway_counts(wall), at(0, 0, 6, 5)),
@@ -33,7 +34,7 @@ def sensors(language: Language) -> str:
         figures(wall.say("消息缺口", "Gaps"), wall.sql("gaps"), gap_counts(wall), at(15, 0, 9, 5)),
         _gateways(wall),
         bars(problems, wall.sql("problems"), at(12, 5, 6, 10), steps=((None, "orange"),), decimals=0),
-        bars(batteries, wall.sql("batteries"), at(18, 5, 6, 10), unit="percent", high=100, steps=_BATTERY),
+        bars(batteries, lowest, at(18, 5, 6, 10), unit="percent", high=100, steps=_BATTERY),
         _clocks(wall),
         _latest(wall),
         bars(spools, wall.sql("spools"), at(18, 15, 6, 9), decimals=0),

@@ -1,7 +1,7 @@
 """Water supply and drainage of a community: pressure, quality, pumps, what flows at night, how high the sumps stand."""
 
-from watchkeep_dashboards.generate.board import Wall, assemble, choose_community
-from watchkeep_dashboards.generate.panels import CALM, Field, Mark, Panel, at, bars, figures, lines, rows
+from watchkeep_dashboards.generate.board import Wall, assemble_equipment
+from watchkeep_dashboards.generate.panels import CALM, Field, Mark, Panel, at, bars, figures, lines, rows, sign_of
 from watchkeep_dashboards.generate.words import TIME, keys, normal_or
 from watchkeep_dashboards.packaged import Language
 
@@ -14,27 +14,23 @@ def water(language: Language) -> str:
     """Classic JSON of the water board."""
     wall = Wall("water", language)
     pressure = wall.say("出水压力（每十分钟最低值）", "Outlet pressure, lowest of ten minutes")
-    asked = wall.sql("pressure", setpoint=wall.say("设定", "set point"))
+    setpoint = wall.say("设定", "set point")
+    asked = wall.sql("pressure", setpoint=setpoint)
     night = wall.say("夜间最小流量（近 30 天）", "Night minimum flow, 30 days")
     sumps, tanks = wall.say("集水坑液位", "Sump levels"), wall.say("生活水箱液位", "Water tanks")
+    sump_levels = wall.sql("levels", sign=sign_of(_SUMP, "l.value"))
+    tank_levels = wall.sql("tanks", sign=sign_of(_TANK, "l.value"))
     panels = [
         figures(wall.say("未解除", "Open now"), wall.sql("state"), _counts(wall), at(0, 0, 12, 5)),
         figures(wall.say("水泵", "Pumps"), wall.sql("pump_figures"), _pump_counts(wall), at(12, 0, 12, 5)),
-        lines(pressure, asked, (), at(0, 5, 12, 9), unit="pressurekpa"),
+        lines(pressure, asked, (), at(0, 5, 12, 9), unit="pressurekpa", dashed=setpoint),
         _quality(wall),
         lines(night, wall.sql("night_flow"), (), at(0, 14, 8, 10), unit="m3/h", time_from="30d"),
-        bars(sumps, wall.sql("levels"), at(8, 14, 4, 10), unit="percent", high=100, steps=_SUMP),
-        bars(tanks, wall.sql("tanks"), at(12, 14, 4, 10), unit="percent", high=100, steps=_TANK),
+        bars(sumps, sump_levels, at(8, 14, 4, 10), unit="percent", high=100, steps=_SUMP),
+        bars(tanks, tank_levels, at(12, 14, 4, 10), unit="percent", high=100, steps=_TANK),
         _pumps(wall),
     ]
-    return assemble(
-        wall,
-        wall.say("供水排水", "Water supply and drainage"),
-        panels,
-        variables=[choose_community(wall)],
-        annotations="warnings_on_charts",
-        span="now-12h",
-    )
+    return assemble_equipment(wall, wall.say("供水排水", "Water supply and drainage"), panels)
 
 
 def _counts(wall: Wall) -> list[Field]:

@@ -22,11 +22,12 @@ ORDER BY on_time_percent, organisation
 LIMIT 13
 
 -- name: on_time
-SELECT o.organisation_{language} AS name, 100.0 * count(*) FILTER (WHERE o.on_time) / count(*) AS value
-FROM wall.order_fact o
-WHERE o.counts AND o.due_at >= now() - interval '30 days' AND o.due_at < now() AND o.party = 'property_company'
-GROUP BY o.org_id, 1
-HAVING count(*) >= {min_orders}
+SELECT {sign} || organisation AS name, value
+FROM (SELECT o.organisation_{language} AS organisation, 100.0 * count(*) FILTER (WHERE o.on_time) / count(*) AS value
+      FROM wall.order_fact o
+      WHERE o.counts AND o.due_at >= now() - interval '30 days' AND o.due_at < now() AND o.party = 'property_company'
+      GROUP BY o.org_id, 1
+      HAVING count(*) >= {min_orders}) AS r
 ORDER BY 2 DESC, 1
 LIMIT 8
 

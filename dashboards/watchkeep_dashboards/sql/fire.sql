@@ -8,7 +8,7 @@ FROM wall.warning w
 WHERE w.status = 'open' AND w.condition IN ({fire_conditions}) AND w.community_id IN (${community:sqlstring})
 
 -- name: duty
-SELECT l.equipment_{language} AS name, l.value
+SELECT {sign} || l.equipment_{language} AS name, l.value
 FROM wall.point_latest l
 WHERE l.metric = 'persons_on_duty' AND l.community_id IN (${community:sqlstring}) AND l.ts > now() - interval '1 hour'
 ORDER BY 2, 1
@@ -63,7 +63,7 @@ GROUP BY 1
 ORDER BY 1, 2
 
 -- name: tanks
-SELECT l.equipment_{language} AS name, l.value
+SELECT {sign} || l.equipment_{language} AS name, l.value
 FROM wall.point_latest l
 WHERE l.kind = 'fire_tank' AND l.metric = 'water_level' AND l.value IS NOT NULL AND l.community_id IN (${community:sqlstring})
 ORDER BY 2, 1

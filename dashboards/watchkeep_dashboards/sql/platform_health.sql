@@ -28,18 +28,16 @@ ORDER BY lane
 
 -- name: committed
 -- The minute that still runs is left out, so that the line does not end in a drop; a minute without a commit is 0.
-SELECT $__timeGroupAlias(committed_at, 1m, 0), lane AS metric, sum(row_count) / 60.0 AS value
-FROM wall.ingest_batch
-WHERE $__timeFilter(committed_at) AND committed_at < date_trunc('minute', now())
-GROUP BY 1, 2
+SELECT $__timeGroupAlias(minute, 1m, 0), lane AS metric, row_count / 60.0 AS value
+FROM wall.ingest_minute
+WHERE $__timeFilter(minute) AND minute < date_trunc('minute', now())
 ORDER BY 1
 
 -- name: lag
--- From the newest reading of a batch to its commit; batches of recorded data say nothing and are left out with a day's bound.
-SELECT $__timeGroupAlias(committed_at, 1m), lane AS metric, max(lag_s) AS value
-FROM wall.ingest_batch
-WHERE $__timeFilter(committed_at) AND lag_s BETWEEN 0 AND 86400
-GROUP BY 1, 2
+-- From the newest reading of a batch to its commit.
+SELECT $__timeGroupAlias(minute, 1m), lane AS metric, most_lag_s AS value
+FROM wall.ingest_minute
+WHERE $__timeFilter(minute) AND most_lag_s IS NOT NULL
 ORDER BY 1
 
 -- name: commits

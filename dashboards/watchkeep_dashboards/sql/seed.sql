@@ -190,9 +190,15 @@ WITH status AS (
 )
 INSERT INTO batches (lane, partition, batch, row_count, min_ts, max_ts, committed_at)
 SELECT l.lane, p, n, 800, t.at - interval '12 s', t.at - interval '2 s', t.at
-FROM generate_series(1, %(batches)s) AS n, generate_series(0, 15) AS p, (VALUES ('data'), ('event')) AS l (lane),
-     LATERAL (SELECT now() - (%(batches)s - n) * (interval '24 hours' / %(batches)s) AS at) AS t
+FROM (VALUES ('data', %(batches)s), ('event', 1 + %(batches)s / 10)) AS l (lane, number), generate_series(0, 15) AS p, generate_series(1, l.number) AS n,
+     LATERAL (SELECT now() - (l.number - n) * (interval '6 minutes' / l.number) AS at) AS t
+ORDER BY t.at
+
+-- name: minutes_of_ingest
+INSERT INTO ingest_minutes (minute, lane, row_count, least_lag_s, most_lag_s)
+SELECT t, lane, 60000, 1, 2 FROM (VALUES ('data'), ('event')) AS l (lane),
+       generate_series(date_trunc('minute', now()) - interval '1 day', date_trunc('minute', now()) - interval '7 minutes', '1 minute') AS t
 
 -- name: worth
--- Readings that went into the rollups: each point's finest level.
-SELECT (SELECT coalesce(sum(h.count), 0) FROM readings_hour h)::bigint
+-- Readings that the hours of the rollups stand for, at the period of each point.
+SELECT coalesce(sum(3600 / p.period_s), 0)::bigint FROM readings_hour h JOIN points p USING (series_id)

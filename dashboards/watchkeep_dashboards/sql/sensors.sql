@@ -39,7 +39,7 @@ ORDER BY abs(d.skew_ms) DESC, 2
 LIMIT 6
 
 -- name: batteries
-SELECT l.equipment_{language} AS name, l.value
+SELECT {sign} || l.equipment_{language} AS name, l.value
 FROM wall.point_latest l
 WHERE l.metric = 'battery_level' AND l.value IS NOT NULL AND l.community_id IN (${community:sqlstring})
 ORDER BY 2, 1

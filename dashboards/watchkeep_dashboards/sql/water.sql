@@ -52,14 +52,14 @@ FROM wall.series(ARRAY[${community:sqlstring}], ARRAY['dma_meter'], ARRAY['night
 ORDER BY 1, 2
 
 -- name: levels
-SELECT l.equipment_{language} AS name, l.value
+SELECT {sign} || l.equipment_{language} AS name, l.value
 FROM wall.point_latest l
 WHERE l.kind = 'sump' AND l.metric = 'water_level' AND l.value IS NOT NULL AND l.community_id IN (${community:sqlstring})
 ORDER BY 2 DESC, 1
 LIMIT 6
 
 -- name: tanks
-SELECT l.equipment_{language} AS name, l.value
+SELECT {sign} || l.equipment_{language} AS name, l.value
 FROM wall.point_latest l
 WHERE l.kind = 'water_tank' AND l.metric = 'water_level' AND l.value IS NOT NULL AND l.community_id IN (${community:sqlstring})
 ORDER BY 2, 1
