@@ -13,8 +13,14 @@ from watchkeep_firmware_sim.models.typical import typical
 from watchkeep_firmware_sim.scenario import Effect, Scenario, ScenarioEvent
 from watchkeep_firmware_sim.signals import Bools, Floats
 
+_COUNTED = ("count", "persons", "h", "year")
+"""Units of what no sensor measures."""
+
 _SPIKE_WIDTHS = 6.0
-"""A spike leaves the usual range by this many of its widths."""
+"""A spike leaves the usual range by this many of its widths …"""
+
+_SPIKE_REACH = 0.9
+"""… and stays within what the sensor can say: of the way to its upper end."""
 
 
 @dataclass(slots=True)
@@ -35,7 +41,11 @@ class Fault:
     """Number of the fault that brought it about."""
     failed_at: float | None = None
     """When a reading first broke the limit of an expected condition."""
+    qualified_at: float | None = None
+    """When readings had first broken such a limit for all of its delay: from here on a rule has no excuse."""
     _held: Values = field(default_factory=dict)
+    _broken_since: dict[str, float] = field(default_factory=dict)
+    """Limit → when the readings at hand began to break it without a pause."""
 
     def over(self, t: float) -> bool:
         """Whether nothing of it is left."""
@@ -101,7 +111,9 @@ class Fault:
         scenario, active = self.scenario, (t >= self.begins) & (t < self.ends)
         if not active.any():
             return
-        numbers = [row for name in sorted(values) if (row := vocabulary.metrics[name]).value == "number"]
+        rows = [vocabulary.metrics[name] for name in sorted(values)]
+        numbers = [row for row in rows if row.value == "number"]
+        numbers.sort(key=lambda row: row.period_s == 0 or row.unit in _COUNTED)  # what is measured all the time first
         if scenario.frozen or scenario.missing:
             for row in numbers:
                 self._hold(row.id, values, active)
@@ -129,22 +141,31 @@ class Fault:
             turn = np.floor((t - self.begins) / scenario.spike_every_s)
             last = np.concatenate([[self._held.get("spike", -1.0)], turn[:-1]])
             self._held["spike"] = float(turn[-1])
-            value = np.where(active & (turn > last), value + _SPIKE_WIDTHS * width, value)
+            jump = np.minimum(_SPIKE_WIDTHS * width, _SPIKE_REACH * (row.max - value))
+            value = np.where(active & (turn > last), value + jump, value)
         values[row.id] = value
 
     def _watch(self, t: Floats, values: Mapping[str, Floats], vocabulary: Vocabulary, kind: str) -> None:
-        """Keep the first moment at which a reading breaks a limit of what is expected: the failure of a slow fault."""
-        if self.failed_at is not None:
+        """Keep when a limit of what is expected is first broken (the failure of a slow fault), and lastingly broken."""
+        if self.qualified_at is not None:
             return
-        broken = np.zeros(len(t), np.bool_)
+        during = (t >= self.begins) & (t < self.ends)
         for effect in self.scenario.effect:
-            if effect.metric in values:
-                for limit in _limits(kind, effect.metric, vocabulary):
-                    if limit.condition in self.scenario.expects:
-                        broken |= _breaks(limit, values)
-        broken &= (t >= self.begins) & (t < self.ends)
-        if broken.any():
-            self.failed_at = float(t[np.argmax(broken)])
+            for limit in _limits(kind, effect.metric, vocabulary) if effect.metric in values else ():
+                if limit.condition in self.scenario.expects:
+                    broken = _breaks(limit, values) & during
+                    if broken.any():
+                        self.failed_at = _earlier(self.failed_at, float(t[np.argmax(broken)]))
+                    self.qualified_at = _earlier(self.qualified_at, self._lasting(limit, t, broken))
+
+    def _lasting(self, limit: Limit, t: Floats, broken: Bools) -> float | None:
+        """The first reading that is at least the limit's delay after the first of its run; None = none yet."""
+        for moment, bad in zip(t.tolist(), broken.tolist(), strict=True):
+            if not bad:
+                self._broken_since.pop(limit.id, None)
+            elif moment - self._broken_since.setdefault(limit.id, moment) >= limit.for_s:
+                return float(moment)
+        return None
 
 
 def impossible(metric: Metric) -> float:
@@ -177,9 +198,14 @@ def _breaks(limit: Limit, readings: Mapping[str, Floats]) -> Bools:
     broken: Bools = values == limit.value
     if limit.side != "equals":
         broken = values > limit.value if limit.side == "above" else values < limit.value
-    if limit.when and limit.when.metric in readings:
-        broken = broken & (readings[limit.when.metric] == limit.when.equals)
+    if limit.when:  # where its interlock is not measured, the limit never counts
+        held = readings.get(limit.when.metric)
+        broken = np.zeros(len(values), np.bool_) if held is None else broken & (held == limit.when.equals)
     return broken
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((t for t in (one, other) if t is not None), default=None)
 
 
 def _width(kind: str, row: Metric, vocabulary: Vocabulary) -> float:

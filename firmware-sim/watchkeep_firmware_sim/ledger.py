@@ -48,6 +48,7 @@ def describe(note: FaultNote) -> dict[str, Any]:
         "ends_at": utc(fault.ends),
         "recovered_at": utc(fault.ends + scenario.recovered_after_s()),
         "failed_at": None if fault.failed_at is None else utc(fault.failed_at),
+        "qualified_at": None if fault.qualified_at is None else utc(fault.qualified_at),
         "class": duties[scenario.expects[0]].case_class if duties else None,
         "party": duties[scenario.expects[0]].party if duties else None,
         "duties": duties,

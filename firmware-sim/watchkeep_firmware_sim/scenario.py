@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from watchkeep_core.vocabulary import ANY, Vocabulary
+from watchkeep_core.vocabulary import ANY, Vocabulary, load
 from watchkeep_firmware_sim.errors import ScenarioError
 from watchkeep_firmware_sim.gbt26875_fleet import Wire
 
@@ -104,7 +104,7 @@ class Scenario(_Row, frozen=True, kw_only=True):
     frozen: bool = False
     """All numbers keep the value they had, with fresh stamps."""
     impossible: bool = False
-    """The first number metric leaves what is physically possible."""
+    """The first number metric (of those measured all the time, if any) leaves what is physically possible."""
     rail: bool = False
     """The first number metric stays at the upper end of its range."""
     missing: bool = False
@@ -128,6 +128,11 @@ class Scenario(_Row, frozen=True, kw_only=True):
     effect: list[Effect] = []
     event: list[ScenarioEvent] = []
     spread: list[Spread] = []
+
+    def breaks_a_sensor(self) -> bool:
+        """Whether it shows in numbers, whatever they measure."""
+        broken = self.frozen or self.impossible or self.rail or self.missing
+        return broken or bool(self.drift_per_h or self.spike_every_s)
 
     def recovered_after_s(self) -> float:
         """Time from the end of the fault until nothing of it is left."""
@@ -169,8 +174,11 @@ def find(name: str) -> Scenario:
 
 def require_fit(scenario: Scenario, kind: str, metrics: Collection[str], *, sends_events: bool) -> None:
     """Raise ScenarioError unless this can happen to, and be seen at, equipment of this kind with these metrics."""
+    known = load().metrics
     if not {kind, ANY} & set(scenario.kinds):
         raise ScenarioError(f"{scenario.id} happens to {', '.join(scenario.kinds)}, not to {kind}")
+    if scenario.breaks_a_sensor() and not any(known[name].value == "number" for name in metrics if name in known):
+        raise ScenarioError(f"{scenario.id} needs a metric that is a number")
     told = scenario.event and sends_events
     if scenario.needs_any and not told and not set(scenario.needs_any) & set(metrics):
         raise ScenarioError(f"{scenario.id} needs one of the metrics {', '.join(scenario.needs_any)}")

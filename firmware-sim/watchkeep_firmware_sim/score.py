@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from watchkeep_firmware_sim.score_ledger import Run, Truth
+from watchkeep_firmware_sim.score_rows import Row, finished, total
 
 EARLY_S = 300.0
 """A warning may be dated this long before the fault: silence is dated from the last reading."""
@@ -65,30 +66,6 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Equipment of the same community that it is powered by, served by, part of, or read by."""
     parties: frozenset[str] = frozenset()
     """Parties that somebody is in this community."""
-
-
-class Row(msgspec.Struct, kw_only=True):
-    """Figures of one condition (the first that a scenario expects), or of all."""
-
-    condition: str
-    faults: int = 0
-    detected: int = 0
-    pending: int = 0
-    """Still going on and not found yet: counted neither way."""
-    recall: float | None = None
-    delay_median_s: float | None = None
-    """From the beginning, of growing faults from the broken limit; negative = before it."""
-    delay_p95_s: float | None = None
-    false_warnings: int = 0
-    duplicates: int = 0
-    """The same warning again during one fault."""
-    missing_orders: int = 0
-    waiting_orders: int = 0
-    """Warnings that still wait for a verdict."""
-    extra_orders: int = 0
-    """Further orders for the same fault."""
-    wrong_party: int = 0
-    wrong_class: int = 0
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,8 +147,9 @@ def score(
     ]
     point_days = sum(run.point_days() for run in runs)
     good = sum(map(len, hits.values())) + len(symptoms)
+    conditions = finished(scorer.rows.values(), scorer.delays)
     return Report(
-        total=_total(scorer),
+        total=total(conditions, scorer.delays),
         precision=good / (good + len(false)) if good + len(false) else None,
         warnings=good + len(false),
         hits=good - len(symptoms),
@@ -179,7 +157,7 @@ def score(
         symptoms_folded=len(folded),
         point_days=round(point_days, 3),
         false_per_1000_point_days=1000 * len(false) / point_days if point_days else None,
-        conditions=sorted((_finished(scorer, row) for row in scorer.rows.values()), key=lambda row: row.condition),
+        conditions=conditions,
         findings=scorer.findings,
     )
 
@@ -285,32 +263,3 @@ def _party_and_class(scorer: _Scorer, truth: Truth, order: Order, row: Row, plac
     if order.case_class != duty.case_class and not higher:
         row.wrong_class += 1
         scorer.find("wrong_class", place, order.condition, f"expected {duty.case_class}, got {order.case_class}")
-
-
-def _finished(scorer: _Scorer, row: Row) -> Row:
-    return _with_shares(row, scorer.delays[row.condition])
-
-
-def _total(scorer: _Scorer) -> Row:
-    total = Row(condition="")
-    counted = [field for field in Row.__struct_fields__ if isinstance(getattr(total, field), int)]
-    for row in scorer.rows.values():
-        for field in counted:
-            setattr(total, field, getattr(total, field) + getattr(row, field))
-    return _with_shares(total, [delay for delays in scorer.delays.values() for delay in delays])
-
-
-def _with_shares(row: Row, delays: Sequence[float]) -> Row:
-    row.recall = row.detected / row.faults if row.faults else None
-    if delays:
-        row.delay_median_s, row.delay_p95_s = _quantile(delays, 0.5), _quantile(delays, 0.95)
-    return row
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    """By straight lines between the sorted values."""
-    ranked = sorted(values)
-    place = share * (len(ranked) - 1)
-    low = int(place)
-    high = min(low + 1, len(ranked) - 1)
-    return ranked[low] + (ranked[high] - ranked[low]) * (place - low)

@@ -5,7 +5,8 @@ from rich.table import Table
 
 from watchkeep_core.errors import SettingsError
 from watchkeep_firmware_sim.errors import ScoreTooLow
-from watchkeep_firmware_sim.score import Report, Row
+from watchkeep_firmware_sim.score import Report
+from watchkeep_firmware_sim.score_rows import Row
 
 AT_LEAST = ("recall", "precision")
 AT_MOST = (

@@ -139,13 +139,13 @@ def differences_are_found(database: Database, ledger: Path) -> None:
 @pytest.mark.slow
 def test_a_full_spool_drops_the_oldest_and_tells_exactly_what(registered, ledger, tmp_path):
     options = FleetOptions(
-        points=2000, gateways=20, communities=4, rate=40_000, for_s=6, spool_mib=1, readings_per_message=50
+        points=2000, gateways=20, communities=4, rate=40_000, for_s=8, spool_mib=1, readings_per_message=50
     )
     with world.broker(tmp_path / "b", options) as first:
         port = first.address.port
         run = Running(options, first.address, ledger)
         until(lambda: run.made > 5_000, 30)
-    until(lambda: run.made > 180_000, 30)
+    until(lambda: run.made > 120_000, 60)
     with world.broker(tmp_path / "b", options, port=port) as again, world.ingest(registered, again.url, options):
         totals = run.join()
     assert totals["readings_dropped"] > 1_000

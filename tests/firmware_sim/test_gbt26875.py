@@ -33,12 +33,12 @@ from watchkeep_core.gbt26875.objects import DEVICE_OPERATION, DUTY_CHECK, SYNC_C
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
 from watchkeep_core.vocabulary import load as load_vocabulary
-from watchkeep_firmware_sim import gbt26875 as module
 from watchkeep_firmware_sim import service
 from watchkeep_firmware_sim.errors import FleetError, ScenarioError
 from watchkeep_firmware_sim.fleet import Fleet, checked, scenario_for
 from watchkeep_firmware_sim.fleet import load as load_fleet
 from watchkeep_firmware_sim.gbt26875 import BURST, TransmissionDevices
+from watchkeep_firmware_sim.gbt26875_device import TransmissionDevice
 from watchkeep_firmware_sim.gbt26875_fleet import Component, FireAddress, Transmission
 from watchkeep_firmware_sim.ledger import Ledger, describe, run_record
 from watchkeep_firmware_sim.score import Warning, score
@@ -290,9 +290,9 @@ def test_a_device_that_is_off_says_nothing_and_comes_back(centre: Centre, device
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_KEPT", 5)
+    monkeypatch.setattr("watchkeep_firmware_sim.gbt26875_device.MAX_KEPT", 5)
     spec = Transmission(community="c1", gateway="g1", equipment="utd-1", address=1, to="127.0.0.1:1")
-    client = module.TransmissionDevice(spec, PLAIN, lambda: datetime.now(UTC))
+    client = TransmissionDevice(spec, PLAIN, lambda: datetime.now(UTC))
     for _ in range(8):
         client.tell(Unit(25, (Object(),)))
     assert (client.kept, client.dropped) == (5, 3)
