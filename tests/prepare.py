@@ -16,6 +16,8 @@ PACKAGES = {
     "postgresql-15": lambda: Path("/usr/lib/postgresql/15/bin/postgres").exists(),
     "nats-server": lambda: shutil.which("nats-server") or Path("/usr/sbin/nats-server").exists(),
     "mmdebstrap": lambda: shutil.which("mmdebstrap"),
+    "iproute2": lambda: shutil.which("tc") or Path("/usr/sbin/tc").exists(),
+    "libfaketime": lambda: sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")),
 }
 
 

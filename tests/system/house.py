@@ -7,9 +7,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from tests.brokers import Proxy
 from tests.sample import sample_estate
@@ -77,16 +80,28 @@ class House:
         return os.environ | values
 
     @contextmanager
-    def up(self, mqtt_url: str = "") -> "Iterator[subprocess.Popen[bytes]]":
-        """`watchkeep up`; stopped by SIGTERM unless it has ended."""
+    def up(self, mqtt_url: str = "", more: Mapping[str, str] | None = None) -> "Iterator[subprocess.Popen[bytes]]":
+        """`watchkeep up` with `more` in its environment; stopped by SIGTERM unless it has ended."""
         command = [sys.executable, "-m", "watchkeep_cli", "up"]
-        process = subprocess.Popen(command, env=self.environment(mqtt_url), stderr=subprocess.DEVNULL)
+        environ = self.environment(mqtt_url) | dict(more or {})
+        process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
         try:
             yield process
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.wait(60)
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.admin_url, connect_timeout=5) as conn:
+            return conn.execute(statement, values).fetchall()
+
+    def answers(self) -> bool:
+        """Whether the database does."""
+        try:
+            return self.query("SELECT 1") == [(1,)]
+        except psycopg.OperationalError:
+            return False
 
     def green(self) -> bool:
         return all(missing(port) == [] for port in self.health.values())

@@ -91,7 +91,7 @@ listen: "{HOST}:-1"
 http: "{HOST}:{node.monitor}"
 jetstream {{ store_dir: "{folder / node.name}" }}
 cluster {{ name: watchkeep, listen: "{HOST}:{route}", routes: {json.dumps(routes)} }}
-mqtt {{ listen: "{HOST}:{node.mqtt}", max_ack_pending: 2000, ack_wait: "60s", stream_replicas: 3 }}
+mqtt {{ listen: "{HOST}:{node.mqtt}", max_ack_pending: 2000, ack_wait: "15s", stream_replicas: 3 }}
 authorization {{ users: {accounts} }}
 """,
             encoding="utf-8",

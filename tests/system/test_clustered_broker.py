@@ -52,18 +52,18 @@ def test_a_server_killed_under_load_costs_nothing(tmp_path: Path) -> None:
             "WATCHKEEP_SIM_DATABASE_URL": postgres.admin_url,
         }
         log = stack.enter_context((tmp_path / "ingest.log").open("w"))
+        told = stack.enter_context((tmp_path / "sender.log").open("w"))
         ingest = subprocess.Popen(_command("ingest", "run"), env=environment, stderr=log)
         try:
             until(lambda: any(user.startswith("ingest-") for user in cluster.connections(cluster.nodes[0])), 60)
             load = _command("sim", "fleet", "--points", "2000", "--gateways", "20", "--communities", "2", "--register")
             load += ["--rate", "2000", "--for", f"{RUN_S}s", "--drain", "120s", "--ledger", str(ledger)]
-            sender = subprocess.Popen(load, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            sender = subprocess.Popen(load, env=environment, stdout=told, stderr=told)
             until(lambda: _stored(postgres.admin_url) > 2_000, 90)
             before = _stored(postgres.admin_url)
             cluster.nodes[0].stop(signal.SIGKILL)  # the one that serves ingest
             until(lambda: _stored(postgres.admin_url) > before + 4_000, 90)
-            _, error = sender.communicate(timeout=200)
-            assert sender.returncode == 0, error
+            assert sender.wait(200) == 0, _last_lines(tmp_path)
             compared = subprocess.run(
                 _command("sim", "compare", "--ledger", str(ledger), "--json"),
                 env=environment,
@@ -71,11 +71,17 @@ def test_a_server_killed_under_load_costs_nothing(tmp_path: Path) -> None:
                 text=True,
                 check=False,
             )
-            assert compared.returncode == 0, compared.stdout + compared.stderr
+            assert compared.returncode == 0, compared.stdout + compared.stderr + _last_lines(tmp_path)
             assert ingest.poll() is None, "ingest survived the loss of its server"
         finally:
             ingest.terminate()
             ingest.wait(30)
+
+
+def _last_lines(folder: Path) -> str:
+    """Of all logs: who stalled?"""
+    logs = {log.name: log.read_text(errors="replace").splitlines()[-12:] for log in sorted(folder.glob("*.log"))}
+    return "".join(f"\n--- {name}\n" + "\n".join(lines) for name, lines in logs.items())
 
 
 def _stored(url: str) -> int:
