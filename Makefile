@@ -5,7 +5,7 @@ BIN := .venv/bin
 export WATCHKEEP_TEST_DATA ?= $(abspath ../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test quick chaos soak check format schema clean
+.PHONY: demo test quick chaos soak coverage check format schema clean
 
 demo: .venv ## the whole system on this machine, with simulated equipment that fails
 	$(BIN)/watchkeep demo $(ARGS)
@@ -24,6 +24,12 @@ chaos: .venv ## everything fails for an hour or so: FAULTS=100 SEED=1
 
 soak: .venv ## the demo for HOURS=2: no process may grow by 5 MB an hour or keep files open
 	$(BIN)/python -m tests.system.soak --hours $(or $(HOURS),2)
+
+coverage: .venv ## lines that no test runs, of one part or of all: PART=ingest; CONTRIBUTING.md has what is known
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/$(subst -,_,$(PART))
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report $(and $(PART),--include='*/watchkeep_$(subst -,_,$(PART))/*')
 
 check: .venv ## format, ruff, mypy --strict, import rules
 	$(BIN)/ruff format --check .

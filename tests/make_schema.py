@@ -1,11 +1,11 @@
-"""Write anew what is generated: schema.sql, data dictionary, messages.schema.json, settings, acl: `make schema`."""
+"""Write anew what is generated: schema, data dictionary, message schema, settings, metrics, acl: `make schema`."""
 
 import tempfile
 from pathlib import Path
 
 import msgspec
 
-from tests import servers
+from tests import metrics_table, servers
 from watchkeep_cli.acl import site_acl
 from watchkeep_cli.broker import mosquitto_acl
 from watchkeep_cli.postgres import start_postgres
@@ -18,10 +18,20 @@ from watchkeep_core.schema.migrate import migrate
 
 def operate(text: str) -> str:
     """docs/operate.md with its table of settings as the code has them."""
-    before, _, rest = text.partition("<!-- settings:")
+    return _between(text, "settings", table())
+
+
+def runbook(text: str) -> str:
+    """docs/runbook.md with its table of metrics as the code has them."""
+    return _between(text, "metrics", f"{metrics_table.table()}\n")
+
+
+def _between(text: str, name: str, fresh: str) -> str:
+    """The page with what stands between the comments of that name replaced."""
+    before, _, rest = text.partition(f"<!-- {name}:")
     heading, _, rest = rest.partition("\n")
-    _, _, after = rest.partition("<!-- end of settings -->")
-    return f"{before}<!-- settings:{heading}\n\n{table()}\n<!-- end of settings -->{after}"
+    _, _, after = rest.partition(f"<!-- end of {name} -->")
+    return f"{before}<!-- {name}:{heading}\n\n{fresh}\n<!-- end of {name} -->{after}"
 
 
 def deployed_acl() -> str:
@@ -34,8 +44,9 @@ def main() -> None:
     schema = msgspec.json.format(msgspec.json.encode(json_schema(), order="sorted"), indent=2)
     (root / "docs" / "messages.schema.json").write_bytes(schema + b"\n")
     (root / "deploy" / "mosquitto.acl").write_text(deployed_acl(), encoding="utf-8")
-    page = root / "docs" / "operate.md"
-    page.write_text(operate(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, fresh in (("operate", operate), ("runbook", runbook)):
+        page = root / "docs" / f"{name}.md"
+        page.write_text(fresh(page.read_text(encoding="utf-8")), encoding="utf-8")
     target = root / "core" / "watchkeep_core" / "schema" / "schema.sql"
     with tempfile.TemporaryDirectory() as folder, start_postgres(Path(folder)) as server:
         migrate(server.admin_url)

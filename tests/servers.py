@@ -23,7 +23,7 @@ from watchkeep_cli.ports import free_port
 EMBEDDED_MAJOR = 18
 OTHER_SERVERS = ("postgresql-15", "timescaledb-apache", "timescaledb-given")
 
-_TREE = Path.home() / ".cache" / "watchkeep" / "trixie-postgresql-17"
+TIMESCALE_TREE = Path.home() / ".cache" / "watchkeep" / "trixie-postgresql-17"
 _PACKAGES = "postgresql-17,postgresql-17-timescaledb"
 _SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "timezone": "UTC", "shared_buffers": "64MB"}
 
@@ -72,11 +72,11 @@ def _postgresql_15(folder: Path) -> Iterator[str]:
 def _timescaledb() -> Iterator[str]:
     _build_tree()
     data = f"/var/lib/postgresql/watchkeep-test-{os.getpid()}"
-    shutil.rmtree(_TREE / data.lstrip("/"), ignore_errors=True)
-    (_TREE / "run" / "postgresql").mkdir(exist_ok=True)
-    run_as = ["chroot", f"--userspec={_owner()}", str(_TREE)]
-    subprocess.run(["chown", _owner(), _TREE / "run" / "postgresql"], check=True)
-    subprocess.run(["mount", "--rbind", "--make-rslave", "/dev", _TREE / "dev"], check=True)
+    shutil.rmtree(TIMESCALE_TREE / data.lstrip("/"), ignore_errors=True)
+    (TIMESCALE_TREE / "run" / "postgresql").mkdir(exist_ok=True)
+    run_as = ["chroot", f"--userspec={_owner()}", str(TIMESCALE_TREE)]
+    subprocess.run(["chown", _owner(), TIMESCALE_TREE / "run" / "postgresql"], check=True)
+    subprocess.run(["mount", "--rbind", "--make-rslave", "/dev", TIMESCALE_TREE / "dev"], check=True)
     try:
         program = "/usr/lib/postgresql/17/bin"
         subprocess.run([*run_as, f"{program}/initdb", "-D", data, "-A", "trust"], check=True, capture_output=True)
@@ -84,8 +84,8 @@ def _timescaledb() -> Iterator[str]:
         with _serve(command, {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}) as url:
             yield url
     finally:
-        subprocess.run(["umount", "-l", _TREE / "dev"], check=True)
-        shutil.rmtree(_TREE / data.lstrip("/"), ignore_errors=True)
+        subprocess.run(["umount", "-l", TIMESCALE_TREE / "dev"], check=True)
+        shutil.rmtree(TIMESCALE_TREE / data.lstrip("/"), ignore_errors=True)
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
 
 def _owner() -> str:
     """uid:gid of `postgres` inside the tree."""
-    for line in (_TREE / "etc" / "passwd").read_text().splitlines():
+    for line in (TIMESCALE_TREE / "etc" / "passwd").read_text().splitlines():
         name, _, uid, gid, *_rest = line.split(":")
         if name == "postgres":
             return f"{uid}:{gid}"
@@ -124,15 +124,15 @@ def _owner() -> str:
 
 
 def _build_tree() -> None:
-    if (_TREE / "usr/lib/postgresql/17/bin/postgres").exists():
+    if (TIMESCALE_TREE / "usr/lib/postgresql/17/bin/postgres").exists():
         return
     if not shutil.which("mmdebstrap"):
         pytest.skip("TimescaleDB: mmdebstrap is not installed")
-    fresh = _TREE.with_suffix(f".{os.getpid()}")
+    fresh = TIMESCALE_TREE.with_suffix(f".{os.getpid()}")
     fresh.parent.mkdir(parents=True, exist_ok=True)
     command = ["mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "trixie", str(fresh)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
         shutil.rmtree(fresh, ignore_errors=True)
         pytest.skip(f"TimescaleDB: the Debian 13 tree cannot be built: {built.stderr.strip()[-300:]}")
-    fresh.rename(_TREE)
+    fresh.rename(TIMESCALE_TREE)

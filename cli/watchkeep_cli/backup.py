@@ -10,9 +10,10 @@ from watchkeep_core.database import connect
 from watchkeep_core.errors import PermanentError
 from watchkeep_core.schema.migrate import pending, storage
 
+NOT_IN_IT = "Not in it: settings of the server, the broker's accounts and queues, the site's secrets, gateways' spools."
 NOTES = (
     "Roles are made by restore; their passwords are not in the backup: set them with `watchkeep db password`.",
-    "Not in it: settings of the server, the broker's accounts and queues, photos of the console, gateways' spools.",
+    NOT_IN_IT,
 )
 """What whoever restores must know."""
 

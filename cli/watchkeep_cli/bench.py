@@ -3,7 +3,8 @@
 import importlib
 import secrets
 import tempfile
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from watchkeep_cli.bench_gateway import server_side
 from watchkeep_cli.bench_page import page
 from watchkeep_cli.broker import start_broker
 from watchkeep_cli.ports import free_port
-from watchkeep_cli.postgres import start_postgres
+from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
 from watchkeep_core.bench import Result
 from watchkeep_core.commands import print_json
 from watchkeep_core.database import queries
@@ -47,17 +48,14 @@ def ingest(
         for name, group in module.GROUPS.items():
             typer.echo(f"{name}: {group.__doc__}")
         return
-    password, login = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    password = secrets.token_urlsafe(24)
     rules = [AclRule(module.USER, "readwrite", "wk/1/#"), AclRule(module.PAHO, "read", "wk/1/#")]
     with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        start_postgres(Path(folder, "postgres")) as postgres,
-        start_broker(Path(folder, "broker"), module.users(password), [*default_acl(), *rules]) as broker,
+        _folder() as folder,
+        _server() as postgres,
+        start_broker(folder / "broker", module.users(password), [*default_acl(), *rules]) as broker,
     ):
-        migrate(postgres.admin_url)
-        set_password(postgres.admin_url, "watchkeep_ingest", login)
-        url = postgres.url("watchkeep_ingest", login)
-        target = module.Target(postgres.admin_url, url, broker.address, password)
+        target = module.Target(postgres.admin_url, _login(postgres, "ingest"), broker.address, password)
         wanted = only or list(module.DEFAULT)
         result: Result = module.run_bench(target, rows=rows, runs=runs, groups=wanted, fill=fill, peer=peer)
     show(result, json=json)
@@ -73,19 +71,10 @@ def dispatch(
     """From warnings to orders and notifications: a burst, a steady stream, a storm; life safety among them."""
     module = importlib.import_module("watchkeep_dispatch.bench")
     jobs = importlib.import_module("watchkeep_dispatch.notify.jobs")
-    logins = {name: secrets.token_urlsafe(24) for name in ("watchkeep_dispatch", "watchkeep_analytics")}
-    with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        start_postgres(Path(folder, "postgres")) as postgres,
-    ):
-        migrate(postgres.admin_url)
+    with _server() as postgres:
         jobs.install_jobs(postgres.admin_url)
-        for name, password in logins.items():
-            set_password(postgres.admin_url, name, password)
-        urls = [postgres.url(name, password) for name, password in logins.items()]
-        result: Result = module.run_bench(
-            module.Target(postgres.admin_url, *urls), burst=burst, seconds=seconds, crossings=crossings
-        )
+        target = module.Target(postgres.admin_url, _login(postgres, "dispatch"), _login(postgres, "analytics"))
+        result: Result = module.run_bench(target, burst=burst, seconds=seconds, crossings=crossings)
     show(result, json=json)
 
 
@@ -97,7 +86,7 @@ def detect(
     pieces: Annotated[int, typer.Option(min=7, help="Fleet: pieces of equipment.")] = 1_000,
     days: Annotated[int, typer.Option(min=21, max=365, help="Fleet: days; two weeks of them are warm-up.")] = 45,
     seed: Annotated[int, typer.Option(help="Of the fleet, its faults, and the half-splits.")] = 20_261_122,
-    only: Annotated[list[str] | None, typer.Option(help="Only nab, skab, batadal, fleet, cost, events.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only nab, skab, batadal, fleet, rules, cost, events.")] = None,
     json: Json = False,
 ) -> None:
     """Warnings against labels: NAB, SKAB, BATADAL by their own rules; a simulated fleet; cost; delay of events."""
@@ -107,8 +96,11 @@ def detect(
         raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(module.GROUPS)}")
     wanted = only or list(module.GROUPS)
     fleet = made.fleet(pieces, days, seed) if "fleet" in wanted else {}
+    rules = made.every_rule(seed) if "rules" in wanted else {}
     with made.servers() if "events" in wanted else nullcontext() as target:
-        result: Result = module.run_bench(data, fleet, made.learnt(), seed=seed, groups=wanted, say=_say, target=target)
+        result: Result = module.run_bench(
+            data, fleet, made.learnt(), every_rule=rules, seed=seed, groups=wanted, say=_say, target=target
+        )
     show(result, json=json)
 
 
@@ -125,15 +117,17 @@ def orders(
     """Lists and indicators over a million orders, as people under row-level security."""
     module = importlib.import_module("watchkeep_dispatch.bench_orders")
     lists = queries("watchkeep_console", "sql/reads.sql")
-    with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        start_postgres(Path(folder, "postgres")) as postgres,
-    ):
-        migrate(postgres.admin_url)
-        login = secrets.token_urlsafe(24)
-        set_password(postgres.admin_url, "watchkeep_console", login)
-        console = postgres.url("watchkeep_console", login)
-        result: Result = module.run_bench(module.Target(postgres.admin_url, console, lists), orders=count, runs=runs)
+    with _server() as postgres:
+        target = module.Target(postgres.admin_url, _login(postgres, "console"), lists)
+        result: Result = module.run_bench(target, orders=count, runs=runs)
+    show(result, json=json)
+
+
+@app.command()
+def faults(json: Json = False) -> None:
+    """Every fault of the simulator at every kind of equipment: one order, at the right party, of the right class."""
+    module = importlib.import_module("watchkeep_cli.bench_faults")
+    result: Result = module.run_bench(_say)
     show(result, json=json)
 
 
@@ -146,21 +140,52 @@ def walls(
     days: Annotated[int, typer.Option(min=2, help="Of rollups.")] = 29,
     orders: Annotated[int, typer.Option(min=100, help="Orders of the last 60 days.")] = 50_000,
     runs: Annotated[int, typer.Option(min=5, help="How often each panel is asked; its 95th percentile counts.")] = 24,
+    admin_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Administrator's libpq URL of a server on this machine to measure; absent = an embedded one."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Every panel of every Grafana board over 100 million readings' worth of rollups; what six screens cost."""
     module = importlib.import_module("watchkeep_dashboards.bench")
-    with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        start_postgres(Path(folder, "postgres")) as postgres,
-    ):
-        migrate(postgres.admin_url)
-        login = secrets.token_urlsafe(24)
-        set_password(postgres.admin_url, "grafana_ro", login)
-        size = module.Size(communities, lifts, days, raw_hours=26, orders=orders, open=orders // 100, batches=17280)
-        wall = postgres.url("grafana_ro", login)
-        result: Result = module.run_bench(postgres.admin_url, wall, size=size, runs=runs)
+    size = module.Size(communities, lifts, days, raw_hours=26, orders=orders, open=orders // 100, batches=3600)
+    with _database(admin_url) as url:
+        result: Result = module.run_bench(url, size=size, runs=runs)
     show(result, json=json)
+
+
+@contextmanager
+def _database(admin_url: str | None) -> Iterator[str]:
+    """A migrated database: one of its own on that server, dropped at the end, else that of an embedded server."""
+    if admin_url is not None:
+        with importlib.import_module("watchkeep_ingest.bench.lab").scratch_database(admin_url) as url:
+            yield url
+        return
+    with _server() as postgres:
+        yield postgres.admin_url
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as name:
+        yield Path(name)
+
+
+@contextmanager
+def _server() -> Iterator[EmbeddedPostgres]:
+    """An embedded server with a migrated database."""
+    with _folder() as folder, start_postgres(folder / "postgres") as postgres:
+        migrate(postgres.admin_url)
+        yield postgres
+
+
+def _login(postgres: EmbeddedPostgres, part: str) -> str:
+    """libpq URL of a part's login, which gets a password of its own."""
+    password = secrets.token_urlsafe(24)
+    set_password(postgres.admin_url, f"watchkeep_{part}", password)
+    return postgres.url(f"watchkeep_{part}", password)
 
 
 @app.command()
@@ -178,8 +203,8 @@ def gateway(
         raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(module.GROUPS)}")
     password = secrets.token_urlsafe(24)
     with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        start_broker(Path(folder, "broker"), module.users(password), default_acl()) as broker,
+        _folder() as folder,
+        start_broker(folder / "broker", module.users(password), default_acl()) as broker,
     ):
         ingest = server_side(broker.address, password, module.REF)
         target = module.Target(broker.address, password, lambda: free_port("127.0.0.1"), ingest)
@@ -191,7 +216,7 @@ def gateway(
 
 @app.command()
 def console(
-    boards: Annotated[int, typer.Option(min=1, help="Open boards: streams of live changes.")] = 50,
+    boards: Annotated[int, typer.Option(min=1, help="Open boards: pages, each with its WebSocket and a person.")] = 50,
     clients: Annotated[int, typer.Option(min=1, help="Clients that read and look.")] = 20,
     rate: Annotated[float, typer.Option(min=1, help="Readings/s that come in meanwhile.")] = 20_000,
     seconds: Annotated[float, typer.Option(min=2, help="How long it is measured.")] = 60.0,
@@ -199,11 +224,21 @@ def console(
 ) -> None:
     """What people wait for while 50 boards are open, 20 clients look and 20,000 readings/s are stored."""
     module = importlib.import_module("watchkeep_console.bench")
-    with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        bench_console.scene(Path(folder), rate=rate, points=20_000) as made,
-    ):
+    with _folder() as folder, bench_console.scene(folder, rate=rate, points=20_000) as made:
         result: Result = module.run_bench(module.Target(**made), boards=boards, clients=clients, seconds=seconds)
+    show(result, json=json)
+
+
+@app.command()
+def demo(
+    points: Annotated[int, typer.Option(help="Of the crowd beside the demo's own equipment.")] = 100_000,
+    rate: Annotated[float, typer.Option(min=1, help="Readings/s of the crowd.")] = 10_000,
+    seconds: Annotated[float, typer.Option(min=20, help="How long it is measured.")] = 300.0,
+    json: Json = False,
+) -> None:
+    """The whole demo with a crowd beside it: whether it holds, what people wait for, and the score of its faults."""
+    module = importlib.import_module("watchkeep_cli.bench_demo")
+    result: Result = module.run_bench(_say, points=points, rate=rate, seconds=seconds)
     show(result, json=json)
 
 
@@ -217,8 +252,8 @@ def sim(
     module = importlib.import_module("watchkeep_firmware_sim.fleet_load.bench")
     password = secrets.token_urlsafe(24)
     with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        start_broker(Path(folder), {LOAD_USER: password}, load_acl(module.communities())) as broker,
+        _folder() as folder,
+        start_broker(folder, {LOAD_USER: password}, load_acl(module.communities())) as broker,
     ):
         result: Result = module.run_bench(module.Login(broker.address, password), seconds=seconds, runs=runs)
     show(result, json=json)
@@ -238,10 +273,7 @@ def storage(
     if admin_url is not None:
         show(module.run_bench(admin_url, rows=rows, runs=runs), json=json)
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        start_postgres(Path(folder, "postgres")) as postgres,
-    ):
+    with _folder() as folder, start_postgres(folder / "postgres") as postgres:
         show(module.run_bench(postgres.admin_url, rows=rows, runs=runs), json=json)
 
 

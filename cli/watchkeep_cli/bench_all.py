@@ -22,9 +22,11 @@ BENCHES: Mapping[str, Sequence[str]] = {
     "detect": (),
     "dispatch": (),
     "orders": (),
+    "faults": (),
     "sim": (),
     "walls": (),
     "console": (),
+    "demo": (),
 }
 """Name of the bench → its options."""
 
@@ -35,9 +37,11 @@ QUICK: Mapping[str, Sequence[str]] = {
     "detect": ("--only", "cost", "--only", "events"),
     "dispatch": ("--burst", "500", "--seconds", "3", "--crossings", "2000"),
     "orders": ("--orders", "50000", "--runs", "5"),
+    "faults": (),
     "sim": ("--seconds", "1", "--runs", "1"),
     "walls": (),
     "console": (),
+    "demo": ("--points", "2000", "--rate", "200", "--seconds", "40"),
 }
 """The same, in minutes instead of hours: shows that each runs, not what it can."""
 

@@ -18,7 +18,7 @@ from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_core.vocabulary import load
 from watchkeep_firmware_sim.errors import ScenarioError
 from watchkeep_firmware_sim.generate import Generated, Wish, blocks, metrics_of
-from watchkeep_firmware_sim.scenario import GRADUAL, find, scenarios
+from watchkeep_firmware_sim.scenario import GRADUAL, Scenario, find, scenarios
 
 KINDS = ("elevator", "supply_pump", "supply_pump_set", "dma_meter", "water_quality_station", "sump", "water_tank")
 """Shares of the fleet are equal; 11 points apiece on average."""
@@ -39,6 +39,13 @@ FIRST_FAULT_S = 14.5 * 86_400
 SHORTEST_S = 3600.0
 """Of a fault: on a grid of 5 min what lasts two readings is not seen by rules that want three."""
 
+SEVERITIES = (0.0, 0.05, 0.4, 1.0)
+"""With which every rule is tried; 0 is just beyond the limit."""
+
+NOT_HERE = {"gateway_silent"}
+"""All of a community have one gateway here."""
+
+_LONGEST_S = 4 * 86_400.0  # what takes longer is left to the fleet
 FAULTY = 0.6
 """Share of the devices that something happens to."""
 
@@ -54,6 +61,19 @@ def fleet(pieces: int, days: int, seed: int) -> dict[str, Callable[[], Iterator[
         wishes = _wishes(kind, count, days * _DAY_S, seed)
         end = _START + days * _DAY_S
         made[kind] = partial(blocks, kind, count, _START, end, STEP_S, seed, metrics=_metrics(kind), faults=wishes)
+    return made
+
+
+def every_rule(seed: int) -> dict[str, Callable[[], Iterator[Generated]]]:
+    """Kind → a few days of a device for each severity of each scenario that no learning is needed for."""
+    made: dict[str, Callable[[], Iterator[Generated]]] = {}
+    for kind in load().kinds:
+        wishes = _all_wishes(kind) if _metrics(kind) else []
+        if wishes:
+            end = _START + max(wish.at_s + (wish.for_s or 0.0) for wish in wishes) + 8 * 3600
+            made[kind] = partial(
+                blocks, kind, len(wishes), _START, end, STEP_S, seed, metrics=_metrics(kind), faults=wishes
+            )
     return made
 
 
@@ -93,7 +113,7 @@ def _wishes(kind: str, count: int, length_s: float, seed: int) -> list[Wish]:
     for device in range(count):
         if rng.random() < FAULTY:
             scenario = find(rng.choice(fitting))
-            for_s = max(scenario.for_s, SHORTEST_S)
+            for_s = _long_enough(scenario, kind)
             room = length_s - FIRST_FAULT_S - for_s - 6 * 3600
             at_s, severity = FIRST_FAULT_S + rng.random() * max(room, 0.0), rng.random()
             if room > 0:
@@ -101,10 +121,34 @@ def _wishes(kind: str, count: int, length_s: float, seed: int) -> list[Wish]:
     return found
 
 
+def _all_wishes(kind: str) -> list[Wish]:
+    found: list[Wish] = []
+    for id in _fitting(kind):
+        scenario = find(id)
+        for_s = _long_enough(scenario, kind)
+        if id.removesuffix(GRADUAL) in learnt() | NOT_HERE or for_s > _LONGEST_S:
+            continue
+        for nth, severity in enumerate(SEVERITIES):
+            found.append(Wish(len(found), id, _DAY_S + 7_777.0 * nth, for_s, severity))
+    return found
+
+
+def _long_enough(scenario: Scenario, kind: str) -> float:
+    """Of a fault, in s: what is silent is noticed only when three of its own intervals are over."""
+    return max(scenario.for_s, SHORTEST_S, 4 * min(_periods(kind)) if scenario.silent or scenario.missing else 0.0)
+
+
+def _periods(kind: str) -> list[float]:
+    """Of what is sent without an occasion, in s."""
+    return [period for name in _metrics(kind) if (period := load().metrics[name].period_s) > 0]
+
+
 def _fitting(kind: str) -> list[str]:
     """Scenarios that readings of this kind can show, slow variants included; drawn alike."""
     found = []
     for scenario in scenarios().values():
+        if (scenario.silent or scenario.missing) and not _periods(kind):
+            continue  # nobody waits for what comes on occasion only
         for id in (scenario.id, scenario.id + GRADUAL) if scenario.gradual_s else (scenario.id,):
             try:
                 next(blocks(kind, 1, _START, _START + 1, 1.0, 1, metrics=_metrics(kind), faults=[Wish(0, id, 0)]))

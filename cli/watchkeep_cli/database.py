@@ -1,5 +1,6 @@
 """`watchkeep db`: schema, logins and estate. The service logins are told their passwords by whoever runs this."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -7,26 +8,33 @@ import typer
 
 from watchkeep_cli import storage as storage_verbs
 from watchkeep_cli.admin import AdminUrl, admin
+from watchkeep_cli.upgrade import upgrade
 from watchkeep_core.commands import print_json
 from watchkeep_core.database import OWNER, SERVICE_LOGINS, connect
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.estate import read_estate, save
 from watchkeep_core.schema.dictionary import page
-from watchkeep_core.schema.migrate import migrate, set_password, storage
+from watchkeep_core.schema.migrate import set_password, storage
 
 app = typer.Typer(no_args_is_help=True)
 storage_verbs.register(app)
 
 
-@app.command("migrate")
-def migrate_command(admin_url: AdminUrl = None) -> None:
+@app.command()
+def migrate(
+    backup_dir: Annotated[
+        Path | None, typer.Option(help="Folder for a backup, made before anything is applied to a database in use.")
+    ] = None,
+    tools: storage_verbs.Tools = None,
+    admin_url: AdminUrl = None,
+) -> None:
     """Bring the database to the present schema; a second run changes nothing."""
     from watchkeep_dispatch.notify.jobs import install_jobs
 
     url = admin(admin_url)
-    applied = migrate(url)
+    done = upgrade(url, backup_dir, datetime.now(UTC), tools)
     install_jobs(url)
-    print_json({"applied": applied, "storage": storage(url)})
+    print_json({"applied": done.applied, "backup": done.backup and str(done.backup), "storage": storage(url)})
 
 
 @app.command()

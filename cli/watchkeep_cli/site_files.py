@@ -1,7 +1,8 @@
-"""What a new site needs on disk before its first start: secrets, certificates, the broker's users.
+"""What a site needs on disk before its start: secrets, certificates, the broker's users, the boards of its walls.
 
 `deploy/compose.yaml` mounts each file into the one container that needs it. Nothing that exists is ever overwritten, so
-a second run completes the folder, and files of one's own (a bought certificate) may be put there before the first.
+a second run completes the folder, and files of one's own (a bought certificate) may be put there before the first. The
+boards alone are written anew each time: they belong to the version, not to the site.
 """
 
 import os
@@ -18,12 +19,25 @@ from watchkeep_cli.tls import make
 from watchkeep_core import topics
 from watchkeep_core.database import SERVICE_LOGINS
 from watchkeep_core.errors import SettingsError
+from watchkeep_dashboards.packaged import Language
+from watchkeep_dashboards.provisioning import export
 
-OURS, POSTGRES, GRAFANA = 10001, 70, 472
-"""Users inside the containers: our images, TimescaleDB's on Alpine, Grafana's."""
+OURS, POSTGRES, GRAFANA, PROMETHEUS = 10001, 70, 472, 65534
+"""Users inside the containers: our images, TimescaleDB's on Alpine, Grafana's, Prometheus' (nobody)."""
 
 DATABASE = "watchkeep"
-FOLDERS = {"secrets": OURS, "broker": OURS, "broker-data": OURS, "broker-run": OURS, "enrol": OURS, "backups": OURS}
+BACKUPS, WALLS = "backups", "grafana"
+FOLDERS = {
+    "secrets": OURS,
+    "broker": OURS,
+    "broker-data": OURS,
+    "broker-run": OURS,
+    "enrol": OURS,
+    BACKUPS: OURS,
+    WALLS: GRAFANA,
+    "prometheus/gateways": PROMETHEUS,
+    "prometheus/alertmanagers": PROMETHEUS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,17 @@ def prepare(site: Site) -> list[Path]:
     except OSError as error:
         raise SettingsError(f"{site.folder}: {error.strerror}") from None
     return made
+
+
+def write_walls(site: Site, language: Language) -> int:
+    """The tree of boards, data source and alert rules that Grafana reads at its start; returns how many files.
+
+    Raises ExportFailed.
+    """
+    files = export(site.folder / WALLS, language, console=f"https://{site.host}")
+    for path in {folder for file in files for folder in (file, *file.parents) if site.folder / WALLS in folder.parents}:
+        _give(path, GRAFANA)
+    return len(files)
 
 
 def broker_users(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`watchkeep db status|export|backup|restore`: what is stored, and ways in and out for it."""
+"""`watchkeep db status|export|backup|restore|rollback`: what is stored, and ways in and out for it."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from rich.table import Table
 
 from watchkeep_cli import backup as backups
+from watchkeep_cli import upgrade
 from watchkeep_cli.admin import AdminUrl, admin
 from watchkeep_core.commands import print_json
 from watchkeep_core.database import OWNER, connect
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command("export")(export_readings)
     app.command("backup")(backup)
     app.command("restore")(restore)
+    app.command("rollback")(rollback)
 
 
 def status(admin_url: AdminUrl = None, json: Json = False) -> None:
@@ -106,6 +108,18 @@ def restore(
     """Fill an empty database from a backup; roles, grants and TimescaleDB's own steps included."""
     with _spinner(f"restore from {source}"):
         answer = backups.restore(admin(admin_url), source, jobs, tools)
+    print_json(answer)
+
+
+def rollback(
+    source: Annotated[Path, typer.Argument(help="The backup to go back to: `db migrate --backup-dir` made one.")],
+    jobs: Jobs = 1,
+    tools: Tools = None,
+    admin_url: AdminUrl = None,
+) -> None:
+    """Back to a backup: the database gets another name and is kept, the backup takes its place. Stop services first."""
+    with _spinner(f"rollback to {source}"):
+        answer = upgrade.rollback(admin(admin_url), source, jobs, datetime.now(UTC), tools)
     print_json(answer)
 
 

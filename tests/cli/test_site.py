@@ -1,18 +1,26 @@
 """A new site: its files, its database, and the compose and systemd files that use them."""
 
+import ast
 import json
 import re
 import shutil
 import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typer.testing import CliRunner
 
+from tests.gateway.test_packaging import closure
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_cli.admin import AdminSettings
 from watchkeep_cli.deploy import app
@@ -94,7 +102,7 @@ def test_the_database_gets_schema_logins_and_list_and_a_second_run_changes_nothi
         arguments = ("database", str(tmp_path / "site"), "--admin-url", server.admin_url)
         assert _run(*arguments)["applied"]
         again = _run(*arguments)
-        assert again["applied"] == []
+        assert (again["applied"], again["backup"]) == ([], None)
         assert again["responsibility_list"]
         for login in SERVICE_LOGINS:
             url = conninfo_to_dict((tmp_path / "site" / "secrets" / f"{login}_url").read_text())
@@ -113,7 +121,7 @@ def test_compose_names_settings_secrets_and_files_that_exist(tmp_path: Path) -> 
     document = _compose()
     for name, service in document["services"].items():
         for key in service.get("environment", {}):
-            if key.startswith("WATCHKEEP_"):
+            if key.startswith("WATCHKEEP_") and name != "grafana":
                 assert {key, key.removesuffix("_FILE")} & (known | OF_COMMANDS), f"{name}: {key} is no setting"
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
@@ -125,11 +133,95 @@ def test_compose_names_settings_secrets_and_files_that_exist(tmp_path: Path) -> 
         assert (tmp_path / secret["file"].removeprefix("./site/")).exists(), secret
 
 
+def test_grafana_is_given_what_the_tree_of_walls_asks_for(tmp_path: Path) -> None:
+    assert _run("prepare", str(tmp_path), "--host", "watch.example", "--language", "en")["walls"] >= 13
+    tree = [path for path in (tmp_path / "grafana").rglob("*") if path.is_file()]
+    wanted = {name for path in tree for name in re.findall(r"\$\{(WATCHKEEP_\w+)\}", path.read_text(encoding="utf-8"))}
+    grafana = _compose()["services"]["grafana"]
+    given = {name for name in grafana["environment"] if name.startswith("WATCHKEEP_")}
+    given |= set(re.findall(r"(WATCHKEEP_\w+)=\$\$\(cat ", " ".join(grafana["entrypoint"])))
+    assert given == wanted
+    assert "https://watch.example" in (tmp_path / "grafana" / "dashboards" / "watchkeep" / "fire.json").read_text(
+        "utf-8"
+    )
+    assert grafana["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "${WATCHKEEP_WALLS_FOR_ALL:-false}"
+
+
+def test_prometheus_asks_every_service_that_has_metrics_where_they_are() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    services = _compose()["services"]
+    asked = {
+        target
+        for job in config["scrape_configs"]
+        for group in job.get("static_configs", [])
+        for target in group["targets"]
+    }
+    inside = {
+        f"{name}:{service['environment'].get('WATCHKEEP_HEALTH_PORT', 8080)}"
+        for name, service in services.items()
+        if "/health/live" in str(service.get("healthcheck"))
+    }
+    assert asked == inside
+    assert all(job["job_name"].startswith("watchkeep") for job in config["scrape_configs"])
+    mounted = [volume.split(":")[1].removeprefix("/etc/prometheus/") for volume in services["prometheus"]["volumes"]]
+    used = [
+        *config["rule_files"],
+        *(str(path).partition("/")[0] for path in re.findall(r"'(\w+/\*\.json)'", str(config))),
+    ]
+    assert set(used) <= set(mounted)
+    if tool := shutil.which("promtool"):
+        command = [tool, "check", "config", "--syntax-only", str(DEPLOY / "prometheus" / "prometheus.yml")]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_every_image_is_built_with_what_its_command_imports() -> None:
+    """Without a container engine: the part's modules need no distribution that its extra does not bring."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    extras = dict(re.findall(r"FROM build AS build-(\w+)\nRUN /build/install (\S+)", text))
+    commands = dict(re.findall(r'FROM base AS (\w+)\n(?:.*\n)*?CMD \["(\S+?)"', text))
+    built = {service["build"]["target"] for service in _compose()["services"].values() if "build" in service}
+    assert built == set(extras) == set(commands) == set(re.findall(r"COPY --from=build-(\w+)", text))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {"tools": {"cli", "core", "gateway", "ingest", "dispatch", "console", "dashboards"}}
+    for target, parts in extras.items():
+        allowed = set().union(*(closure(project, extra) for extra in parts.split(",")))
+        packages = needed.get(target, {"core", target} | ({"dispatch"} if target == "console" else set()))
+        assert not (missing := {m: d for p in packages for m, d in _imported(p) if not allowed & d}), (target, missing)
+
+
+@cache
+def _carriers(module: str) -> set[str]:
+    """Distributions that have this module."""
+    return {canonicalize_name(name) for name in _installed().get(module, ())}
+
+
+@cache
+def _installed() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
+def _imported(part: str) -> Iterator[tuple[str, set[str]]]:
+    """Third-party modules that a part imports at the top of its modules, with the distributions that have them."""
+    folder = ROOT / part / f"watchkeep_{part}"
+    for path in sorted(folder.rglob("*.py")):
+        if any(word in str(path.relative_to(ROOT)) for word in ("bench", "generate", "demo", "amqtt")):
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names):
+                if not name.startswith("watchkeep"):
+                    yield f"{path.name}: {name}", _carriers(name)
+
+
 def test_every_service_of_ours_is_confined_watched_and_told_its_secrets_by_files() -> None:
     services = _compose()["services"]
     for name, service in services.items():
-        if name in ("ingest", "analytics", "dispatch", "console"):
-            assert service["healthcheck"]["test"], name
+        lasting = service.get("restart") == "unless-stopped"
+        assert "healthcheck" in service or not lasting or name == "enroller", name
+        assert "mem_limit" in service or name == "prepare", name
+        if name in ("ingest", "analytics", "dispatch", "console", "grafana", "prometheus", "broker"):
             assert service["read_only"], name
             assert service["cap_drop"] == ["ALL"], name
         secret = [key for key in service.get("environment", {}) if re.search("PASSWORD|SECRET|_URL_|DATABASE_URL", key)]
@@ -153,14 +245,18 @@ def test_compose_is_accepted_by_compose_itself() -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_the_systemd_unit_is_valid_and_confined(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(path.name for path in (DEPLOY / "systemd").glob("*.service")))
+def test_each_systemd_unit_is_valid_and_confined(name: str, tmp_path: Path) -> None:
     tool = shutil.which("systemd-analyze")
     if not tool:
         pytest.skip("systemd-analyze is not installed")
-    text = (DEPLOY / "systemd" / "watchkeep@.service").read_text(encoding="utf-8")
-    unit = tmp_path / "watchkeep-ingest.service"
+    text = (DEPLOY / "systemd" / name).read_text(encoding="utf-8")
+    for timer in (DEPLOY / "systemd").glob("*.timer"):
+        shutil.copy(timer, tmp_path)
+    unit = tmp_path / name.replace("@", "-ingest")
     unit.write_text(text.replace("%i", "ingest").replace("/opt/watchkeep/bin/watchkeep", "/bin/true"), encoding="utf-8")
-    verified = subprocess.run([tool, "verify", str(unit)], capture_output=True, text=True, check=False)
+    files = [str(path) for path in tmp_path.iterdir()]
+    verified = subprocess.run([tool, "verify", *files], capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stderr
     judged = subprocess.run(
         [tool, "security", "--offline=true", "--threshold=25", str(unit)], capture_output=True, text=True, check=False

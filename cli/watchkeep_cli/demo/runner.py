@@ -134,6 +134,7 @@ class Demo:
             (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(f"--data: cannot use {folder}: {error.strerror}") from None
+        free_port(self.options.listen, self.options.port, setting="--listen")  # told before anything is started
         self._folder = folder
         self._secrets = SecretStore(folder / "secrets.json")
         self._enrol_dir = folder / "enrol"

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -14,8 +15,12 @@ from tests import make_schema
 from watchkeep_core import estate
 from watchkeep_core.messages import json_schema
 from watchkeep_gateway.config_file import read as read_config
+from watchkeep_ingest.settings import IngestSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
+STEPS = ("connect-an-elevator", "connect-a-fire-panel", "connect-a-pump-room")
+FOR_PEOPLE = ("index", "quick-start", "responsibility-list", "faq", "comparison", "connect-a-device", *STEPS)
+"""Pages that exist in both languages; the others are for engineers."""
 
 
 def test_the_published_json_schema_is_the_code():
@@ -42,7 +47,18 @@ def test_the_estate_of_the_documentation_loads(database, tmp_path):
         assert estate.save(conn, estate.read_estate(path)).points == 3
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.glob("adr/*.md")), ids=lambda path: path.stem)
+def test_every_decision_is_in_the_index():
+    listed = re.findall(
+        r"^\| \[(\d{4})\]\((.*?)\) \| (.*) \|$", (DOCS / "adr" / "index.md").read_text("utf-8"), re.MULTILINE
+    )
+    there = sorted(path.name for path in DOCS.glob("adr/0*.md"))
+    assert [name for _, name, _ in listed] == there
+    for number, name, title in listed:
+        assert name.startswith(number)
+        assert title in (DOCS / "adr" / name).read_text("utf-8").splitlines()[0]
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("adr/0*.md")), ids=lambda path: path.stem)
 def test_an_adr_has_its_four_sections(path):
     text = path.read_text()
     for section in ("Status:", "## Context", "## Decision", "## Consequences"):
@@ -74,8 +90,13 @@ def test_the_gateway_of_the_documentation_is_accepted(tmp_path):
         assert read_config(path).ref.user == "harbour/gw-2", tables
 
 
-FOR_PEOPLE = ("index", "responsibility-list", "faq", "comparison", "connect-a-device")
-"""Pages that exist in both languages; the others are for engineers."""
+@pytest.mark.parametrize("suffix", ["", ".zh"])
+@pytest.mark.parametrize("page", STEPS)
+def test_the_gateway_of_each_step_by_step_page_is_accepted(page, suffix, tmp_path):
+    (example,) = re.findall(r"```toml\n(.*?)```", (DOCS / f"{page}{suffix}.md").read_text("utf-8"), flags=re.DOTALL)
+    (tmp_path / "gateway.toml").write_text(example, encoding="utf-8")
+    config = read_config(tmp_path / "gateway.toml")
+    assert config.ref.community == "harbour"
 
 
 @pytest.mark.slow
@@ -101,3 +122,21 @@ def test_a_page_for_people_is_there_in_both_languages(name):
     shape = [[line.count("|") for line in text.splitlines() if line.startswith("|")] for text in (english, chinese)]
     assert shape[0] == shape[1]
     assert len(re.findall(r"[\u4e00-\u9fff]", chinese)) > 0.2 * len(chinese.split())
+
+
+def test_the_settings_file_of_the_guide_has_settings_of_its_part():
+    (example,) = re.findall(r"```toml\n(.*?)```", (DOCS / "deploy.md").read_text("utf-8"), flags=re.DOTALL)
+    (table,) = tomllib.loads(example).values()
+    assert set(table) <= set(IngestSettings.model_fields)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(DOCS.parent))
+
+
+@pytest.mark.parametrize("path", sorted([*DOCS.parent.glob("*.md"), *DOCS.parent.glob("*/README.md")]), ids=_short)
+def test_what_a_page_outside_the_site_links_to_is_there(path):
+    text = path.read_text(encoding="utf-8")
+    targets = re.findall(r'\]\(([^)#\s]+)|src="([^"]+)"', text)
+    local = [one or other for one, other in targets if "://" not in (one or other)]
+    assert [target for target in local if not (path.parent / target).exists()] == []
