@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.system.demo import until
+
 _CLONE_NEWNET = 0x4000_0000
 """From <linux/sched.h>."""
 
@@ -32,14 +34,18 @@ class Disk:
     place: Path
 
     def fill(self) -> None:
-        state = os.statvfs(self.place)
-        self._resize(str((state.f_blocks - state.f_bfree) * state.f_frsize))
+        """Again while more is written than there was when it was measured: nothing can be made smaller than it is."""
+        until(lambda: self._resize(str(self._used())), 10, poll_s=0.0)
 
     def free(self) -> None:
-        self._resize(_DISK)
+        assert self._resize(_DISK)
 
-    def _resize(self, size: str) -> None:
-        _run("mount", "-o", f"remount,size={size}", str(self.place))
+    def _used(self) -> int:
+        state = os.statvfs(self.place)
+        return (state.f_blocks - state.f_bfree) * state.f_frsize
+
+    def _resize(self, size: str) -> bool:
+        return _run("mount", "-o", f"remount,size={size}", str(self.place))
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _survive(house: House, fault: Fault) -> str:
     """Do it, see it shown, undo it, see everything green and data flowing again; one line about it."""
     began = time.monotonic()
     fault.begin()
-    shown = _shown(fault)
+    shown = _shown(house, fault)
     time.sleep(max(0.0, fault.lasts_s - (time.monotonic() - began)))
     fault.end()
     ended = time.monotonic()
@@ -96,10 +96,13 @@ def _state(house: House) -> dict[str, object]:
     return {part: (missing(port), logs[part]) for part, port in house.health.items()}
 
 
-def _shown(fault: Fault) -> float:
+def _shown(house: House, fault: Fault) -> float:
     began = time.monotonic()
-    for shown in fault.shown:
-        until(shown, SHOWN_S)
+    for number, shown in enumerate(fault.shown):
+        while not shown():
+            waited_s = time.monotonic() - began
+            assert waited_s < SHOWN_S, f"{fault.name}: sign {number} is not shown: {_state(house)}"
+            time.sleep(0.2)
     return time.monotonic() - began
 
 
@@ -107,19 +110,8 @@ def _fleet(house: House, stack: ExitStack) -> "subprocess.Popen[bytes]":
     troubles = house.folder / "troubles.toml"
     troubles.write_text("\n".join(_troubles()))
     arguments = ["sim", "fleet", "--points", "2000", "--gateways", str(GATEWAYS), "--communities", "2"]
-    arguments += [
-        "--rate",
-        "1000",
-        "--faults",
-        str(troubles),
-        "--duplicate",
-        "0.02",
-        "--shuffle",
-        "10",
-        "--lose",
-        "0.001",
-        "--register",
-    ]
+    arguments += ["--rate", "1000", "--faults", str(troubles), "--register"]
+    arguments += ["--duplicate", "0.02", "--shuffle", "10", "--lose", "0.001"]
     arguments += ["--drain", "120s", "--ledger", str(house.folder / "ledger")]
     log = stack.enter_context((house.folder / "fleet.log").open("w"))
     fleet = subprocess.Popen(_command(*arguments), env=_sim_environment(house), stdout=log, stderr=log)
