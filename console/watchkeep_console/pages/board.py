@@ -5,15 +5,16 @@ from nicegui import events, ui
 from psycopg_pool import PoolTimeout
 
 from watchkeep_console import models as m
-from watchkeep_console import outlook, work
-from watchkeep_console.pages import board_places
+from watchkeep_console import work
 from watchkeep_console.pages.acting import perform
 from watchkeep_console.pages.board_picture import CLASSES, SHOWN, Board, Wanted, read
+from watchkeep_console.pages.board_places import Places
 from watchkeep_console.pages.board_tools import Alarms, keys_dialog, legend, toolbar
 from watchkeep_console.pages.dialogs import ask
 from watchkeep_console.pages.frame import empty, frame, panel, text
 from watchkeep_console.pages.route import Asked, route
 from watchkeep_console.pages.rows import CASE_ROW, WARNING_ROW
+from watchkeep_console.pages.snippets import Snippet
 from watchkeep_console.pages.tables import rows_table, set_rows, set_text
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_console.pages.wording import said
@@ -55,14 +56,13 @@ class _View:
             self._draw_warnings()
             with ui.element("div"):
                 with panel(tab.t("duty.next"), "wk-next"):
-                    self._next = ui.element("div")
+                    self._next = Snippet("board_next.html")
                 self._draw_cases()
-            with panel(tab.t("duty.sites"), "wk-places"):
-                self._places = ui.element("div").classes("wk-body")
+            with panel(tab.t("duty.sites"), "wk-places"), ui.element("div").classes("wk-body"):
+                self._places = Places(tab.t, wanted)
         if not wanted.wall:
             legend(tab.t)
         keys_dialog(tab.t)
-        self._drawn: Board | None = None
         self._show(found)
 
     def _draw_figures(self) -> None:
@@ -122,8 +122,7 @@ class _View:
         self._show(found)
 
     def _show(self, found: Board) -> None:
-        t, before = self._tab.t, self._drawn
-        self._drawn = found
+        t = self._tab.t
         self._cases_by_id = {case.case_id: case for case in found.cases}
         set_rows(self._warnings, found.warning_rows)
         set_rows(self._cases, found.case_rows)
@@ -134,30 +133,9 @@ class _View:
         self._cases.set_visibility(bool(found.cases))
         self._no_cases.set_visibility(not found.cases)
         self._alarms.show(found.warnings, found.cases)
-        if before is None or before.coming != found.coming:
-            self._show_next(found.coming)
-        if before is None or (before.sites, before.blocks) != (found.sites, found.blocks):
-            self._places.clear()
-            with self._places:
-                board_places.draw(t, found.sites, found.blocks, self._wanted.community, self._wanted.path)
+        self._next.show(t=t, coming=found.coming, said=said)
+        self._places.show(found.sites, found.blocks)
         self._show_counts(found.summary)
-
-    def _show_next(self, coming: list[outlook.Coming]) -> None:
-        t = self._tab.t
-        self._next.clear()
-        with self._next:
-            if not coming:
-                empty(t("duty.next_none"), t("duty.next_hint"))
-                return
-            with ui.element("ol").classes("wk-coming"):
-                for item in coming:
-                    with ui.element("li").classes(f"class-{item.of_class}"):
-                        text("time", t.full(item.at)[11:16]).props(f'datetime="{item.at.isoformat()}"')
-                        with ui.element("div"):
-                            named = f"{t.condition(item.condition)} · {t.name(item.equipment, item.equipment_en)}"
-                            text("a", named).props(f'href="{item.href}"')
-                            text("span", said(t, item)).classes("wk-two")
-                        text("span", "").classes("wk-clock").props(f'data-due="{item.at.isoformat()}"')
 
     def _show_counts(self, summary: m.Summary) -> None:
         values = {f"warnings_{name.lower()}": str(summary.warnings[name]) for name in "ABC"} | {
