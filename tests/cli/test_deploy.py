@@ -61,14 +61,25 @@ def test_the_deployed_configuration_lets_an_enrolled_gateway_in(tmp_path: Path) 
         pid_file = tmp_path / "mosquitto.pid"
         until(lambda: pid_file.exists() and pid_file.read_text(encoding="ascii").strip())
         assert broker_pid(pid_file) == process.pid
+        address = BrokerAddress("127.0.0.1", port, True, place / "ca.crt")
+        until(lambda: _refuses(address), 30)  # only then it hears signals: before, one would end it
         files.require_rules([])
         files.put(REF.user, PASSWORD)
         reload_broker(pid_file)
-        address = BrokerAddress("127.0.0.1", port, True, place / "ca.crt")
-        until(lambda: _publishes(address))
+        until(lambda: _publishes(address), 30)
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _refuses(address: BrokerAddress) -> bool:
+    try:
+        with connect(address, client_id=REF.user, user=REF.user, password=PASSWORD, on_message=print):
+            return False
+    except BrokerUnreachable:
+        return False
+    except BrokerRefused:
+        return True
 
 
 def _publishes(address: BrokerAddress) -> bool:
