@@ -104,17 +104,18 @@ def main(
     stayed = {name: samples for name, samples in whole.items() if len(samples) >= 10}  # the rest were helpers
     judged = [judge(name, samples) for name, samples in stayed.items()]
     gone = [name for name, samples in stayed.items() if samples[-1].at_h < end - 2 * EVERY_S / 3600]
+    told = json.loads(out)
     report = {
         "hours": round(end, 2),
         "points": points,
         "rate": rate,
         "demo_exit": code,
-        "demo": json.loads(out),
+        "demo": told,
         "ended_early": gone,
         "processes": [asdict(each) for each in judged],
     }
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
-    if code or gone or not all(each.steady for each in judged):
+    if code or gone or told["restarts"] or not all(each.steady for each in judged):
         raise typer.Exit(1)
 
 
