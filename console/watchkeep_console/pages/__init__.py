@@ -14,6 +14,11 @@ from watchkeep_console.services import Services
 RECONNECT_S = 30.0
 """Lifts and basements cut connections; a tab that comes back within this time has lost nothing."""
 
+_UNDRAWN = """
+app.mixin({ beforeUnmount() { if (this.update_chart && !this.chart) this.chart = { dispose() {} }; } });
+"""
+"""NiceGUI draws a chart a moment after it is mounted, and fails when it is taken away before: there is nothing to free."""
+
 
 def mount(app: FastAPI, house: Services) -> None:
     """Once per process, after every other route: what is registered later than `run_with` is never reached."""
@@ -34,3 +39,4 @@ def mount(app: FastAPI, house: Services) -> None:
     )
     # Quasar's bar over every upload has no name for screen readers; the pages show how far they are themselves.
     nicegui_app.config.quasar_config["loadingBar"]["skipHijack"] = True
+    nicegui_app.config.vue_config_script += _UNDRAWN
