@@ -6,6 +6,7 @@ DatabaseError (WatchkeepError)
 """
 
 import re
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -27,6 +28,8 @@ SERVICE_LOGINS = (
     "watchkeep_console",
     "grafana_ro",
 )
+
+_AS_PERSON = sql.SQL("BEGIN; SELECT set_config('watchkeep.person_id', {}, true)")
 
 
 class DatabaseUnavailable(TransientError):
@@ -57,7 +60,9 @@ def connect(url: str, application: str, *, autocommit: bool = False, role: str |
         raise DatabaseRefused("the database URL is not a libpq URL: postgresql://login@host:port/database") from None
 
 
-def open_pool(url: str, application: str, *, min_size: int = 1, max_size: int = 4) -> ConnectionPool[Connection]:
+def open_pool(
+    url: str, application: str, *, min_size: int = 1, max_size: int = 4, autocommit: bool = False
+) -> ConnectionPool[Connection]:
     """A pool that has proven it can connect. Raises as `connect` does."""
     connect(url, application).close()
     return ConnectionPool(
@@ -66,13 +71,26 @@ def open_pool(url: str, application: str, *, min_size: int = 1, max_size: int = 
             "application_name": f"watchkeep-{application}",
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": _options(None),
+            "autocommit": autocommit,
         },
         min_size=min_size,
         max_size=max_size,
-        check=ConnectionPool.check_connection,
+        check=_alive,
         name=application,
         open=True,
     )
+
+
+def _alive(conn: Connection) -> None:
+    """Refuse a connection that the server has ended, before it is used; raises psycopg.OperationalError.
+
+    The server says so on the wire when it ends one, so a connection on which nothing waits to be read is taken as it
+    is: asking the server each time was one round trip of four in every read of the console.
+    """
+    ready = select.poll()  # select.select ends at descriptor 1024
+    ready.register(conn.fileno(), select.POLLIN)
+    if ready.poll(0):
+        ConnectionPool.check_connection(conn)
 
 
 def reachable(url: str, application: str) -> bool:
@@ -86,9 +104,12 @@ def reachable(url: str, application: str) -> bool:
 
 @contextmanager
 def as_person(pool: ConnectionPool[Connection], person_id: str) -> Iterator[Connection]:
-    """A transaction under the identity of one person: row-level security shows what that person may see."""
-    with pool.connection() as conn, conn.transaction():
-        conn.execute("SELECT set_config('watchkeep.person_id', %s, true)", [person_id])
+    """A transaction under the identity of one person: row-level security shows what that person may see.
+
+    `pool` is one with autocommit, where psycopg begins no transaction of its own.
+    """
+    with pool.connection() as conn:  # which ends the transaction, too
+        conn.execute(_AS_PERSON.format(person_id), prepare=False)  # two statements in one round trip
         yield conn
 
 

@@ -19,7 +19,8 @@ from watchkeep_core.broker import (
     Will,
 )
 from watchkeep_core.errors import SettingsError
-from watchkeep_core.mqtt import MAX_PACKET_BYTES, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import MAX_PACKET_BYTES
 
 pytestmark = pytest.mark.slow  # waits for brokers to notice things
 

@@ -1,5 +1,8 @@
 """The receive path takes PUBLISH packets out of any stream, however it is cut, and passes the rest on untouched."""
 
+import socket
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,13 +43,14 @@ class Line:
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces
 
-    def recv(self, _size: int) -> bytes:
+    def recv_into(self, room: memoryview) -> int:
         if not self._pieces:
-            return b""
+            return 0
         piece = self._pieces.pop(0)
         if not piece:
             raise BlockingIOError
-        return piece
+        room[: len(piece)] = piece
+        return len(piece)
 
 
 def read_as_paho(reader: PublishReader) -> bytes:
@@ -101,6 +105,22 @@ def test_a_malformed_packet_ends_the_connection(stream: bytes):
     reader = PublishReader(Line([stream]), lambda *_: None, five=False)
     with pytest.raises(ConnectionError):
         reader.recv(1)
+
+
+def test_reading_takes_as_much_memory_as_came_not_as_could_have_come():
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        reader = PublishReader(near, lambda *_: None, five=True)
+        far.sendall(publish("t", b"x" * 1000, 1, False, True))
+        tracemalloc.start()
+        try:
+            with pytest.raises(BlockingIOError):
+                reader.recv(1)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert most < 50_000
 
 
 def test_pubacks_are_packets_of_four_bytes_in_order():

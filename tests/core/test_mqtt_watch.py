@@ -11,7 +11,8 @@ from paho.mqtt.client import Client
 
 from tests.brokers import until
 from watchkeep_core.broker import BrokerAddress
-from watchkeep_core.mqtt import Connection, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_core.mqtt_watch import AnswerWatch
 
 CONNECT, PUBLISH, SUBSCRIBE, PINGREQ = 1, 3, 8, 12

@@ -50,7 +50,9 @@ class World:
         with connect(self.url, "test", autocommit=True, role=role) as conn:
             yield conn
 
-    def points(self, *periods: float | None, mode: str = "live", metric: str = "speed") -> list[int]:
+    def points(
+        self, *periods: float | None, mode: str = "live", metric: str = "speed", enrolled: bool = True
+    ) -> list[int]:
         """Points of a community of their own; returns their series."""
         name = f"c{time.monotonic_ns()}"
         with self.connect() as conn:
@@ -74,7 +76,8 @@ class World:
                 ).fetchone()
                 assert row is not None
                 found.append(row[0])
-        self.enrol()
+        if enrolled:
+            self.enrol()
         return found
 
     def enrol(self) -> None:
@@ -102,7 +105,8 @@ class World:
         """A pass of the upkeep; on the community edition what its job does."""
         with self.connect("watchkeep_ingest") as conn:
             backend = backend_of(conn)
-            done = backend.roll(conn, now, rollups.Budget(Stop(), seconds))
+            backend.seal(conn, now)
+            done = backend.roll(conn, rollups.Budget(Stop(), seconds))
         if backend.name == "timescaledb-community":
             self._refresh()
         return done
@@ -283,6 +287,22 @@ def test_recorded_data_of_years_ago_is_rolled_up_too(world):
     assert world.stored_rows("readings_hour", old) == 3
 
 
+def test_a_backlog_that_comes_before_its_point_is_enrolled_is_rolled_up(world):
+    """A gateway that was offline for days is born, and sends what it kept, between two passes."""
+    now = datetime.now(UTC)
+    (other,) = world.points(1)
+    world.store(series_of(other, floor(now - 3 * HOUR, HOUR), 1, 200))
+    (series,) = world.points(1, enrolled=False)
+    rows = series_of(series, floor(now - 3 * DAY, HOUR), 1, 200)
+    world.store(rows)
+    world.roll(now)
+    world.enrol()
+    world.roll(now)
+    for level, width in (("minute", MINUTE), ("hour", HOUR)):
+        assert world.rolled(level, series) == brute_force(rows, series, width)
+        assert world.stored_rows(f"readings_{level}", series) == len(brute_force(rows, series, width))
+
+
 def test_a_pass_that_runs_out_of_time_is_taken_up_by_the_next(world):
     (fast,) = world.points(10)
     now = datetime.now(UTC)
@@ -400,6 +420,16 @@ def test_charts_get_few_points_and_never_lose_an_extreme(world):
     assert [(bucket.at, bucket.last, bucket.bucket_s) for bucket in few] == [
         (at, value if quality < 2 else None, 0) for _, at, value, quality in rows[-30:]
     ]
+
+
+def test_the_latest_value_is_that_of_event_time_whenever_it_came(world):
+    first, second = world.points(10, 10)
+    now = floor(datetime.now(UTC), MINUTE)
+    world.store([(first, now, 1.0, 0), (second, now - 2 * HOUR, 1.0, 0)])
+    world.store([(first, now - MINUTE, 2.0, 0)])
+    with as_supervisor(world) as conn:
+        query = "SELECT series_id, ts, value FROM visible_latest(%s, %s)"
+        assert conn.execute(query, [[first, second], HOUR]).fetchall() == [(first, now, 1.0)]
 
 
 @pytest.mark.parametrize("points", [2000, 100, 10, 2])

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from tests.ingest.world import LIVE, TAPE, World, birth, data, now_ms
+from tests.ingest.world import LIVE, POINTS, TAPE, World, birth, data, now_ms
 from watchkeep_core.database import connect
 from watchkeep_core.service import Stop
+from watchkeep_core.storage.enrolment import enrol
 from watchkeep_core.storage.levels import Level, read_levels
 from watchkeep_ingest.upkeep import Upkeep
 
@@ -87,6 +88,51 @@ def test_readings_of_a_day_that_retention_dropped_are_stored_all_the_same(world)
     world.feed(world.message(LIVE, data([2.0], t0=week_ago), 1))
     assert world.values() == [2.0]
     assert world.dead() == []
+
+
+def test_what_comes_late_for_a_dropped_day_leaves_its_rollups_as_they_were(world):
+    series = fast_point(world)
+    work(world)
+    week_ago = (now_ms() - 7 * 24 * HOUR_MS) // HOUR_MS * HOUR_MS
+    world.feed(world.message(LIVE, data([1.0] * 50, t0=week_ago), 0))
+    work(world)
+    with psycopg.connect(world.admin_url) as conn:
+        conn.execute("SELECT drop_expired('raw', now() - interval '2 days', 99)")
+    world.feed(world.message(LIVE, data([9.0], t0=week_ago), 1))
+    work(world)
+    for level in ("minute", "hour"):
+        assert world.rows(f"SELECT count, max FROM readings_{level} WHERE series_id = %s", series) == [(50, 1.0)]
+
+
+def test_a_point_that_is_born_during_a_pass_misses_no_minute(world, monkeypatch):
+    """Between enrolment and the windows, with a reading that the windows already pass over."""
+
+    def enrol_then_born(conn, counters, *, wide_marks):
+        found = enrol(conn, counters, wide_marks=wide_marks)
+        point = ("pump-1", "new", "x")
+        world.feed(world.message(LIVE, birth([*POINTS, point])))
+        world.rows("UPDATE points SET period_s = 1 WHERE metric = 'new' RETURNING 1")
+        world.feed(world.message(LIVE, data([1.0, 2.0], alias=2, t0=now_ms() - 91_000), 0))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("watchkeep_ingest.upkeep.enrol", enrol_then_born)
+        assert work(world)
+    assert work(world)
+    assert world.rows(
+        "SELECT sum(count), sum(sum) FROM readings_minute JOIN points USING (series_id) WHERE metric = 'new'"
+    ) == [(2, 3.0)]
+
+
+def test_values_that_no_sum_can_hold_stop_no_rollup(world):
+    series = fast_point(world)
+    work(world)
+    hour = now_ms() // HOUR_MS * HOUR_MS - 3 * HOUR_MS
+    world.feed(world.message(LIVE, data([1.0, 1.5e308, 1.5e308, -1.5e308, 2.0], t0=hour), 0))
+    assert world.rows("SELECT reason, count(*) FROM quarantine GROUP BY reason") == [("impossible_value", 3)]
+    assert world.counts()["quarantined"] == 3
+    assert work(world)
+    assert world.rows("SELECT count, sum FROM readings_minute WHERE series_id = %s", series) == [(2, 3.0)]
 
 
 def test_while_one_worker_does_the_upkeep_others_wait(world):

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep_core import vocabulary as module
-from watchkeep_core.vocabulary import ANY, VocabularyError, load, parse
+from watchkeep_core.vocabulary import VocabularyError, load, parse
+from watchkeep_core.vocabulary_rows import ANY
 
 DOCUMENT = tomllib.loads(resources.files("watchkeep_core").joinpath("vocabulary.toml").read_text("utf-8"))
 

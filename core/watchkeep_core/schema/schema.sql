@@ -457,6 +457,21 @@ BEGIN
 END
 $$;
 ALTER FUNCTION public.note_community_fact() OWNER TO watchkeep_owner;
+CREATE FUNCTION public.note_late_trouble() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    changed_at timestamptz := CASE WHEN TG_OP = 'INSERT' OR NEW.proposed_class <> OLD.proposed_class THEN NEW.event_at
+                                   ELSE least(OLD.cleared_at, NEW.cleared_at) END;
+BEGIN
+    INSERT INTO community_sums (since, until, community_id)
+    SELECT s.since, s.until, NEW.community_id FROM order_spans s WHERE s.until > changed_at ORDER BY 1, 2
+    ON CONFLICT (since, until, community_id) DO UPDATE SET stale = true WHERE NOT community_sums.stale;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION public.note_late_trouble() OWNER TO watchkeep_owner;
 CREATE FUNCTION public.notice_board(of_community text) RETURNS TABLE(section text, title text, body text, amount_yuan numeric, period text, saved_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -616,6 +631,17 @@ CREATE FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note tex
     SELECT EXISTS (SELECT FROM rated)
 $$;
 ALTER FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.rate_hit(of_key bytea, at_most integer, within interval) RETURNS double precision
+    LANGUAGE sql
+    AS $$
+    INSERT INTO rate_hits AS r (key, hits, until) VALUES (of_key, ARRAY[clock_timestamp()], clock_timestamp() + within)
+    ON CONFLICT (key) DO UPDATE SET (hits, refused, until) = (
+        SELECT CASE WHEN cardinality(n.hits) < at_most THEN n.hits || excluded.hits ELSE n.hits END,
+               cardinality(n.hits) >= at_most, excluded.until
+        FROM (SELECT ARRAY(SELECT h FROM unnest(r.hits) AS h WHERE h > clock_timestamp() - within ORDER BY h) AS hits) n)
+    RETURNING CASE WHEN r.refused THEN extract(epoch FROM r.hits[1] + within - clock_timestamp())::double precision END
+$$;
+ALTER FUNCTION public.rate_hit(of_key bytea, at_most integer, within interval) OWNER TO watchkeep_owner;
 CREATE FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -938,6 +964,90 @@ CREATE FUNCTION public.visible_readings(series integer[], since timestamp with t
     LIMIT least(at_most, 100000)
 $$;
 ALTER FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.visit_org(of_community text, of_kind text, of_party text, at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce((
+        SELECT x.provider_org_id FROM contracts x
+        WHERE x.community_id = c.community_id AND x.kind = of_party AND (x.equipment_kinds IS NULL OR of_kind = ANY (x.equipment_kinds))
+          AND x.valid @> (at AT TIME ZONE c.timezone)::date
+        ORDER BY x.equipment_kinds IS NULL, x.contract_id LIMIT 1), c.property_org_id)
+    FROM communities c WHERE c.community_id = of_community
+$$;
+ALTER FUNCTION public.visit_org(of_community text, of_kind text, of_party text, at timestamp with time zone) OWNER TO watchkeep_owner;
+CREATE FUNCTION public.watch_seconds(since timestamp with time zone, until timestamp with time zone, as_of timestamp with time zone, of_platform text[], of_silence text[], of_communities text[]) RETURNS TABLE(community_id text, building_id text, watched bigint, seconds bigint, missed bigint, unheard bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+BEGIN
+    -- Planned for these very moments: a plan for any would read all warnings.
+    RETURN QUERY EXECUTE $query$
+        WITH period AS (
+            SELECT tstzrange(date_trunc('second', $1), greatest(date_trunc('second', $1), date_trunc('second', least($2, $3)))) AS span
+        ), allowed AS MATERIALIZED (
+            SELECT c.community_id FROM communities c
+            WHERE c.mode = 'live' AND ($6 IS NULL OR c.community_id = ANY ($6))
+              AND (session_user <> 'watchkeep_console' OR c.community_id = ANY ((SELECT my_communities())::text[]))
+        ), watched AS MATERIALIZED (
+            -- Most points have been there all the time.
+            SELECT e.community_id, e.equipment_id, e.building_id, q.points, q.all_the_time, q.younger
+            FROM allowed JOIN equipment e USING (community_id) JOIN (
+                SELECT q.community_id, q.equipment_id, count(*) FILTER (WHERE q.claimed AND q.created_at < least($2, $3)) AS points,
+                       count(*) FILTER (WHERE q.claimed AND q.created_at <= $1) AS all_the_time,
+                       sum(extract(epoch FROM date_trunc('second', least($2, $3)) - date_trunc('second', q.created_at)))
+                           FILTER (WHERE q.claimed AND q.created_at > $1 AND q.created_at < least($2, $3)) AS younger
+                FROM points q WHERE $6 IS NULL OR q.community_id = ANY ($6) GROUP BY 1, 2) q USING (community_id, equipment_id)
+            WHERE e.status IN ('in_service', 'out_of_service')
+        ), served AS MATERIALIZED (
+            SELECT w.community_id, w.building_id, w.equipment_id FROM watched w JOIN buildings b USING (community_id, building_id)
+            UNION ALL
+            SELECT w.community_id, b.building_id, w.equipment_id FROM watched w JOIN buildings b USING (community_id)
+            WHERE w.building_id IS NULL
+        ), troubled AS MATERIALIZED (
+            SELECT w.community_id, w.equipment_id, w.series_id, w.proposed_class = 'A' OR w.condition = ANY ($4) AS counts,
+                   w.condition = ANY ($4) AS unheard, w.condition = ANY ($5) AS silent,
+                   tstzrange(date_trunc('second', w.event_at), date_trunc('second', CASE WHEN w.cleared_at <= $3
+                             THEN greatest(w.event_at, w.cleared_at) END)) * p.span AS span
+            FROM warnings w JOIN allowed USING (community_id), period p
+            WHERE NOT w.replay AND (w.proposed_class = 'A' OR w.condition = ANY ($4) OR w.condition = ANY ($5)) AND w.detected_at <= $3
+              AND w.event_at < least($2, $3) AND (w.cleared_at IS NULL OR w.cleared_at > $1)
+        ), gaps AS (
+            SELECT t.community_id, t.equipment_id, t.unheard, t.span FROM troubled t WHERE t.counts
+            UNION ALL
+            SELECT DISTINCT q.community_id, q.equipment_id, true, t.span
+            FROM troubled t JOIN gateways g USING (community_id, equipment_id) JOIN points q USING (community_id, gateway_id)
+            WHERE t.unheard
+        ), missing AS (
+            SELECT s.community_id, s.building_id, range_agg(g.span) AS any_gap, range_agg(g.span) FILTER (WHERE g.unheard) AS unheard
+            FROM served s JOIN gaps g USING (community_id, equipment_id) GROUP BY 1, 2
+        ), silent AS (
+            SELECT x.community_id, x.series_id, range_agg(x.span * tstzrange(date_trunc('second', x.created_at), NULL)) AS spans
+            FROM (
+                SELECT q.*, t.span FROM troubled t JOIN points q USING (community_id, equipment_id)
+                WHERE t.silent AND (t.series_id IS NULL OR t.series_id = q.series_id)
+                UNION ALL
+                SELECT q.*, t.span
+                FROM troubled t JOIN gateways g USING (community_id, equipment_id) JOIN points q USING (community_id, gateway_id)
+                WHERE t.silent
+            ) x JOIN watched USING (community_id, equipment_id) WHERE x.claimed GROUP BY 1, 2
+        ), silence AS (
+            SELECT s.community_id, sum(extract(epoch FROM upper(r) - lower(r)))::bigint AS seconds FROM silent s, unnest(s.spans) r GROUP BY 1
+        )
+        SELECT s.community_id, s.building_id, s.watched, (SELECT extract(epoch FROM upper(span) - lower(span)) FROM period)::bigint,
+               coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r))) FROM unnest(m.any_gap) r), 0)::bigint,
+               coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r))) FROM unnest(m.unheard) r), 0)::bigint
+        FROM (SELECT community_id, building_id, count(*) AS watched FROM served GROUP BY 1, 2) s
+        LEFT JOIN missing m USING (community_id, building_id)
+        UNION ALL
+        SELECT w.community_id, NULL, w.points, w.seconds, coalesce(s.seconds, 0), coalesce(s.seconds, 0)
+        FROM (SELECT community_id, sum(points)::bigint AS points,
+                     (sum(all_the_time) * (SELECT extract(epoch FROM upper(span) - lower(span)) FROM period) + coalesce(sum(younger), 0))::bigint AS seconds
+              FROM watched GROUP BY 1) w
+        LEFT JOIN silence s USING (community_id)
+    $query$ USING since, until, as_of, of_platform, of_silence, of_communities;
+END
+$_$;
+ALTER FUNCTION public.watch_seconds(since timestamp with time zone, until timestamp with time zone, as_of timestamp with time zone, of_platform text[], of_silence text[], of_communities text[]) OWNER TO watchkeep_owner;
 CREATE FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[] DEFAULT NULL::text[], step interval DEFAULT NULL::interval) RETURNS TABLE(community_id text, equipment_id text, equipment_zh text, equipment_en text, metric text, ts timestamp with time zone, mean double precision, min double precision, max double precision, last double precision, count bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1250,11 +1360,15 @@ CREATE TABLE public.community_sums (
     dismissed integer DEFAULT 0 NOT NULL,
     complaints integer DEFAULT 0 NOT NULL,
     rated_d integer DEFAULT 0 NOT NULL,
-    rated_n integer DEFAULT 0 NOT NULL
+    rated_n integer DEFAULT 0 NOT NULL,
+    building_s bigint DEFAULT 0 NOT NULL,
+    protected_s bigint DEFAULT 0 NOT NULL,
+    point_s bigint DEFAULT 0 NOT NULL,
+    heard_s bigint DEFAULT 0 NOT NULL
 );
 ALTER TABLE ONLY public.community_sums FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.community_sums OWNER TO watchkeep_owner;
-COMMENT ON TABLE public.community_sums IS 'Warnings, those found false, complaints and opinions of a span by community; known_at = the last of these facts, stale = one came since. Writer: dispatch.';
+COMMENT ON TABLE public.community_sums IS 'Warnings, those found false, complaints, opinions, protected seconds of buildings and heard seconds of points of a span by community, by the register as it was when they were counted; known_at = the last of these facts, stale = one came since. Writer: dispatch.';
 CREATE TABLE public.complaints (
     complaint_id bigint NOT NULL,
     token uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -2483,10 +2597,10 @@ CREATE TABLE public.quarantine (
     quality smallint NOT NULL,
     reason text NOT NULL,
     received_at timestamp with time zone NOT NULL,
-    CONSTRAINT quarantine_reason_check CHECK ((reason = ANY (ARRAY['too_old'::text, 'in_future'::text])))
+    CONSTRAINT quarantine_reason_check CHECK ((reason = ANY (ARRAY['too_old'::text, 'in_future'::text, 'impossible_value'::text])))
 );
 ALTER TABLE public.quarantine OWNER TO watchkeep_owner;
-COMMENT ON TABLE public.quarantine IS 'Readings with impossible stamps, kept for people to judge. Writer: ingest.';
+COMMENT ON TABLE public.quarantine IS 'Readings with impossible stamps or values, kept for people to judge. Writer: ingest.';
 ALTER TABLE public.quarantine ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.quarantine_quarantine_id_seq
     START WITH 1
@@ -2539,6 +2653,15 @@ ALTER TABLE public.rankings ALTER COLUMN ranking_id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+CREATE UNLOGGED TABLE public.rate_hits (
+    key bytea NOT NULL,
+    hits timestamp with time zone[] NOT NULL,
+    refused boolean DEFAULT false NOT NULL,
+    until timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY public.rate_hits FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.rate_hits OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.rate_hits IS 'How often somebody has tried to log in or report lately. Writer: console.';
 CREATE TABLE public.readings (
     series_id integer NOT NULL,
     ts timestamp with time zone NOT NULL,
@@ -2976,14 +3099,20 @@ CREATE TABLE public.visit_plans (
     basis text NOT NULL,
     enabled boolean DEFAULT true NOT NULL,
     since timestamp with time zone NOT NULL,
+    community_id text,
+    replaces text,
+    equipment text[],
+    reason text DEFAULT ''::text NOT NULL,
     CONSTRAINT visit_plans_check CHECK (((ahead >= '00:00:00'::interval) AND (ahead < every))),
+    CONSTRAINT visit_plans_equipment_check CHECK ((cardinality(equipment) > 0)),
     CONSTRAINT visit_plans_every_check CHECK ((every >= '01:00:00'::interval)),
     CONSTRAINT visit_plans_kinds_check CHECK ((cardinality(kinds) > 0)),
-    CONSTRAINT visit_plans_plan_id_check CHECK ((plan_id ~ '^[a-z0-9_]{1,64}$'::text))
+    CONSTRAINT visit_plans_plan_id_check CHECK ((plan_id ~ '^[a-z0-9_]{1,64}$'::text)),
+    CONSTRAINT visit_plans_replaces CHECK (((replaces IS NULL) OR (community_id IS NOT NULL)))
 );
 ALTER TABLE ONLY public.visit_plans FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.visit_plans OWNER TO watchkeep_owner;
-COMMENT ON TABLE public.visit_plans IS 'Templates of preventive work: what is looked at, how often, by whom. Writer: dispatch.';
+COMMENT ON TABLE public.visit_plans IS 'Preventive work: what is looked at, how often, by whom; general or of one community. Writer: dispatch, console.';
 CREATE TABLE public.visits (
     visit_id bigint NOT NULL,
     plan_id text NOT NULL,
@@ -3004,6 +3133,30 @@ CREATE TABLE public.visits (
 ALTER TABLE ONLY public.visits FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.visits OWNER TO watchkeep_owner;
 COMMENT ON TABLE public.visits IS 'Preventive work, due and done: one open per plan and equipment. Writer: dispatch.';
+CREATE VIEW public.visits_ahead WITH (security_invoker='true') AS
+ SELECT p.plan_id,
+    p.enabled,
+    e.community_id,
+    e.equipment_id,
+    e.kind,
+    p.party,
+    p.every,
+    p.ahead,
+    o.visit_id,
+    d.done_at,
+    COALESCE(o.due_at, (GREATEST(p.since, d.done_at) + p.every)) AS due_at
+   FROM ((((public.visit_plans p
+     JOIN public.equipment e ON (((e.kind = ANY (p.kinds)) AND (e.status = 'in_service'::text) AND (e.community_id = COALESCE(p.community_id, e.community_id)) AND ((p.equipment IS NULL) OR (e.equipment_id = ANY (p.equipment))))))
+     JOIN public.communities c ON (((c.community_id = e.community_id) AND (c.mode <> 'replay'::text))))
+     LEFT JOIN public.visits o ON (((o.plan_id = p.plan_id) AND (o.community_id = e.community_id) AND (o.equipment_id = e.equipment_id) AND (o.done_at IS NULL))))
+     CROSS JOIN LATERAL ( SELECT max(v.done_at) AS done_at
+           FROM public.visits v
+          WHERE ((v.plan_id = ANY (ARRAY[p.plan_id, p.replaces])) AND (v.community_id = e.community_id) AND (v.equipment_id = e.equipment_id))) d)
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.visit_plans r
+          WHERE ((r.replaces = p.plan_id) AND (r.community_id = e.community_id) AND (e.kind = ANY (r.kinds)) AND ((r.equipment IS NULL) OR (e.equipment_id = ANY (r.equipment)))))));
+ALTER VIEW public.visits_ahead OWNER TO watchkeep_owner;
+COMMENT ON VIEW public.visits_ahead IS 'The next visit of each piece of equipment by each plan of preventive work, open or to come.';
 ALTER TABLE public.visits ALTER COLUMN visit_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.visits_visit_id_seq
     START WITH 1
@@ -3871,6 +4024,8 @@ ALTER TABLE ONLY public.ranking_rows
     ADD CONSTRAINT ranking_rows_pkey PRIMARY KEY (ranking_id, subject_id);
 ALTER TABLE ONLY public.rankings
     ADD CONSTRAINT rankings_pkey PRIMARY KEY (ranking_id);
+ALTER TABLE ONLY public.rate_hits
+    ADD CONSTRAINT rate_hits_pkey PRIMARY KEY (key);
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (person_id, code_hash);
 ALTER TABLE ONLY public.replay_watermarks
@@ -3933,6 +4088,10 @@ CREATE INDEX case_callbacks_case ON public.case_callbacks USING btree (case_id);
 CREATE INDEX case_warnings_case ON public.case_warnings USING btree (case_id);
 CREATE INDEX cases_children ON public.cases USING btree (parent_case_id) WHERE (parent_case_id IS NOT NULL);
 CREATE INDEX cases_closed ON public.cases USING btree (closed_at DESC) WHERE (state = 'closed'::text);
+CREATE INDEX cases_newest_of_community ON public.cases USING btree (community_id, case_id DESC);
+CREATE INDEX cases_newest_of_first_responder ON public.cases USING btree (first_responder_id, ((- case_id)));
+CREATE INDEX cases_newest_of_responsible ON public.cases USING btree (responsible_org_id, ((- case_id)));
+CREATE INDEX cases_newest_of_supervising ON public.cases USING btree (supervising_org_id, ((- case_id)));
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (community_id, equipment_id, condition) WHERE ((closed_at IS NULL) AND (equipment_id IS NOT NULL));
 CREATE INDEX cases_open ON public.cases USING btree (case_id DESC) WHERE (closed_at IS NULL);
 CREATE INDEX cases_open_a ON public.cases USING btree (case_id) WHERE ((class = 'A'::text) AND (closed_at IS NULL) AND (NOT replay));
@@ -3988,6 +4147,9 @@ CREATE INDEX notifications_wake ON public.notifications USING btree (wake_at) WH
 CREATE INDEX order_sums_stale ON public.order_sums USING btree (since) WHERE stale;
 CREATE INDEX orders_aside ON public.orders USING btree (org_id, community_id) WHERE (NOT (lead AND scored));
 CREATE INDEX orders_case ON public.orders USING btree (case_id);
+CREATE INDEX orders_cases_of_org ON public.orders USING btree (org_id, ((- case_id)));
+CREATE INDEX orders_newest_of_community ON public.orders USING btree (community_id, order_id DESC);
+CREATE INDEX orders_newest_of_org ON public.orders USING btree (org_id, ((- order_id)));
 CREATE UNIQUE INDEX orders_one_helper ON public.orders USING btree (case_id, org_id) WHERE ((NOT lead) AND (closed_at IS NULL));
 CREATE UNIQUE INDEX orders_one_lead ON public.orders USING btree (case_id) WHERE (lead AND (closed_at IS NULL));
 CREATE INDEX orders_open ON public.orders USING btree (respond_due, arrive_due, finish_due) WHERE (closed_at IS NULL);
@@ -4019,13 +4181,19 @@ CREATE INDEX unjudged_turn ON public.unjudged USING btree (life_safety DESC, not
 CREATE INDEX verdicts_by_time ON public.verdicts USING btree (at DESC);
 CREATE INDEX verdicts_dismissed ON public.verdicts USING btree (warning_id) WHERE (verdict = 'dismissed'::text);
 CREATE INDEX verdicts_warning ON public.verdicts USING btree (warning_id);
+CREATE INDEX visit_plans_community ON public.visit_plans USING btree (community_id, replaces) WHERE (community_id IS NOT NULL);
 CREATE INDEX visits_done ON public.visits USING btree (plan_id, community_id, equipment_id, done_at DESC);
 CREATE INDEX visits_due ON public.visits USING btree (due_at) WHERE (done_at IS NULL);
 CREATE UNIQUE INDEX visits_one_open ON public.visits USING btree (plan_id, community_id, equipment_id) WHERE (done_at IS NULL);
 CREATE INDEX visits_unfiled ON public.visits USING btree (visit_id) WHERE ((done_at IS NOT NULL) AND (found_cases IS NULL));
 CREATE INDEX warnings_by_time ON public.warnings USING btree (detected_at DESC);
+CREATE INDEX warnings_cleared ON public.warnings USING btree (cleared_at) WHERE (NOT replay);
+COMMENT ON INDEX public.warnings_cleared IS 'What stood in a span that has just ended, or stands.';
 CREATE INDEX warnings_equipment ON public.warnings USING btree (community_id, equipment_id, event_at DESC);
 CREATE INDEX warnings_key ON public.warnings USING btree (community_id, equipment_id, condition, detected_at DESC);
+CREATE INDEX warnings_late ON public.warnings USING btree (event_at) WHERE ((detected_at - event_at) > '01:00:00'::interval);
+COMMENT ON INDEX public.warnings_late IS 'What was found long after it had begun: until then a sum did not know of it.';
+CREATE INDEX warnings_newest_open ON public.warnings USING btree (warning_id DESC) WHERE (status = 'open'::text);
 CREATE UNIQUE INDEX warnings_one_open ON public.warnings USING btree (community_id, equipment_id, condition) WHERE (status = 'open'::text);
 CREATE INDEX warnings_recent ON public.warnings USING btree (community_id, detected_at DESC);
 CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (next_at) WHERE (status = 'waiting'::text);
@@ -4043,6 +4211,8 @@ CREATE TRIGGER note_community_fact AFTER INSERT ON public.case_callbacks FOR EAC
 CREATE TRIGGER note_community_fact AFTER INSERT OR UPDATE OF satisfied, rated_at ON public.complaints FOR EACH ROW EXECUTE FUNCTION public.note_community_fact();
 CREATE TRIGGER note_community_fact AFTER INSERT ON public.verdicts FOR EACH ROW WHEN ((new.verdict = 'dismissed'::text)) EXECUTE FUNCTION public.note_community_fact();
 CREATE TRIGGER note_community_fact AFTER INSERT ON public.warnings FOR EACH ROW WHEN ((new.detected_at < (clock_timestamp() - '00:30:00'::interval))) EXECUTE FUNCTION public.note_community_fact();
+CREATE TRIGGER note_late_trouble AFTER INSERT ON public.warnings FOR EACH ROW WHEN ((new.event_at < (clock_timestamp() - '00:30:00'::interval))) EXECUTE FUNCTION public.note_late_trouble();
+CREATE TRIGGER note_trouble_over AFTER UPDATE OF cleared_at, proposed_class ON public.warnings FOR EACH ROW WHEN ((((LEAST(old.cleared_at, new.cleared_at) < (clock_timestamp() - '00:30:00'::interval)) AND (old.cleared_at IS DISTINCT FROM new.cleared_at)) OR ((new.proposed_class <> old.proposed_class) AND (new.event_at < (clock_timestamp() - '00:30:00'::interval))))) EXECUTE FUNCTION public.note_late_trouble();
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION public.notify_change('case_id');
 CREATE TRIGGER notify_change AFTER INSERT ON public.complaints FOR EACH ROW EXECUTE FUNCTION public.notify_change('complaint_id');
 CREATE TRIGGER notify_change AFTER INSERT OR UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCTION public.notify_change('order_id');
@@ -4291,6 +4461,10 @@ ALTER TABLE ONLY public.unjudged
     ADD CONSTRAINT unjudged_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
 ALTER TABLE ONLY public.verdicts
     ADD CONSTRAINT verdicts_warning_id_fkey FOREIGN KEY (warning_id) REFERENCES public.warnings(warning_id);
+ALTER TABLE ONLY public.visit_plans
+    ADD CONSTRAINT visit_plans_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
+ALTER TABLE ONLY public.visit_plans
+    ADD CONSTRAINT visit_plans_replaces_fkey FOREIGN KEY (replaces) REFERENCES public.visit_plans(plan_id);
 ALTER TABLE ONLY public.visits
     ADD CONSTRAINT visits_community_id_fkey FOREIGN KEY (community_id) REFERENCES public.communities(community_id);
 ALTER TABLE ONLY public.visits
@@ -4335,12 +4509,14 @@ ALTER TABLE public.case_escalations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.case_warnings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 CREATE POLICY changed ON public.duty_lists FOR UPDATE TO watchkeep_console USING (( SELECT (public.my_roles('area'::text) && ARRAY['city_office'::text, 'authority_officer'::text, 'supervisor'::text, 'sys_admin'::text])));
+CREATE POLICY changed ON public.visit_plans FOR UPDATE TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) AND ( SELECT (public.my_roles(NULL::text) && ARRAY['property_manager'::text, 'safety_manager'::text]))));
 ALTER TABLE public.communities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.community_history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.community_sums ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
 CREATE POLICY console ON public.api_tokens TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person()))) WITH CHECK (((public.my_person() IS NULL) OR (person_id = public.my_person())));
 CREATE POLICY console ON public.idempotency_keys TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person()))) WITH CHECK (((public.my_person() IS NULL) OR (person_id = public.my_person())));
+CREATE POLICY console ON public.rate_hits TO watchkeep_console USING (true) WITH CHECK (true);
 CREATE POLICY console ON public.sessions TO watchkeep_console USING (((public.my_person() IS NULL) OR (person_id = public.my_person()))) WITH CHECK (((public.my_person() IS NULL) OR (person_id = public.my_person())));
 ALTER TABLE public.contracts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_events ENABLE ROW LEVEL SECURITY;
@@ -4387,9 +4563,11 @@ CREATE POLICY known ON public.rankings TO watchkeep_console USING (((public.my_p
    FROM public.memberships m
   WHERE ((m.person_id = public.my_person()) AND (m.scope_kind = 'area'::text) AND (m.valid @> now())))))));
 CREATE POLICY known ON public.score_schemes TO watchkeep_console USING ((public.my_person() IS NOT NULL));
-CREATE POLICY known ON public.visit_plans TO watchkeep_console USING ((public.my_person() IS NOT NULL));
+CREATE POLICY known ON public.visit_plans FOR SELECT TO watchkeep_console USING (((public.my_person() IS NOT NULL) AND ((community_id IS NULL) OR (community_id IN ( SELECT c.community_id
+   FROM public.communities c)))));
 ALTER TABLE public.ledger_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_studies ENABLE ROW LEVEL SECURITY;
+CREATE POLICY made ON public.visit_plans FOR INSERT TO watchkeep_console WITH CHECK (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) AND ( SELECT (public.my_roles(NULL::text) && ARRAY['property_manager'::text, 'safety_manager'::text]))));
 ALTER TABLE public.maintenance_windows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON public.assignment_rules TO watchkeep_console USING ((org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])));
@@ -4407,9 +4585,9 @@ CREATE POLICY mine ON public.case_escalations TO watchkeep_console USING ((EXIST
 CREATE POLICY mine ON public.case_warnings TO watchkeep_console USING ((EXISTS ( SELECT
    FROM public.cases c
   WHERE (c.case_id = case_warnings.case_id))));
-CREATE POLICY mine ON public.cases TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (responsible_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (supervising_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (first_responder_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (EXISTS ( SELECT
+CREATE POLICY mine ON public.cases TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (responsible_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (supervising_org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR (first_responder_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])) OR ((community_id = ANY (( SELECT public.my_order_communities() AS my_order_communities)::text[])) AND (EXISTS ( SELECT
    FROM public.orders o
-  WHERE ((o.case_id = cases.case_id) AND (o.org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[])))))));
+  WHERE ((o.case_id = cases.case_id) AND (o.org_id = ANY (( SELECT public.my_organisations() AS my_organisations)::text[]))))))));
 CREATE POLICY mine ON public.communities TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) OR (community_id IN ( SELECT c.community_id
    FROM public.contracts c)) OR (community_id = ANY (( SELECT public.my_order_communities() AS my_order_communities)::text[]))));
 CREATE POLICY mine ON public.community_history TO watchkeep_console USING ((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])));
@@ -4597,6 +4775,7 @@ CREATE POLICY owner_all ON public.point_limits TO watchkeep_owner USING (true) W
 CREATE POLICY owner_all ON public.points TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.ranking_rows TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.rankings TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.rate_hits TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.recovery_codes TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.rota_shifts TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.rota_swaps TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -4625,6 +4804,7 @@ ALTER TABLE public.point_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.points ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ranking_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.rankings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.rate_hits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY register ON public.data_shares FOR SELECT TO watchkeep_console USING (((person_id = public.my_person()) OR (EXISTS ( SELECT
    FROM public.memberships m
@@ -4712,6 +4892,7 @@ ALTER TABLE public.silences ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.storms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.suspension_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.transitions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tried ON public.notifications TO watchkeep_console USING (((kind = 'test'::text) AND (person_id IS NOT NULL) AND ( SELECT (public.my_roles(NULL::text) && ARRAY['sys_admin'::text, 'sec_admin'::text])) AND public.administers_person(person_id)));
 ALTER TABLE public.unjudged ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.verdicts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.visit_plans ENABLE ROW LEVEL SECURITY;
@@ -4788,6 +4969,7 @@ REVOKE ALL ON FUNCTION public.my_roles(of_kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_roles(of_kind text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.note_community() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.note_community_fact() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.note_late_trouble() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.notice_board(of_community text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.notice_board(of_community text) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.notify_change() FROM PUBLIC;
@@ -4806,6 +4988,8 @@ GRANT ALL ON FUNCTION public.person_data(who uuid) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.queue_webhooks() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rate_answer(of_token uuid, is_satisfied boolean, note text) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.rate_hit(of_key bytea, at_most integer, within interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rate_hit(of_key bytea, at_most integer, within interval) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.record_login(who uuid, succeeded boolean, lock_after integer, lock_for interval) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
@@ -4838,6 +5022,12 @@ REVOKE ALL ON FUNCTION public.visible_latest(series integer[], within interval) 
 GRANT ALL ON FUNCTION public.visible_latest(series integer[], within interval) TO watchkeep_console;
 REVOKE ALL ON FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.visible_readings(series integer[], since timestamp with time zone, until timestamp with time zone, at_most integer) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.visit_org(of_community text, of_kind text, of_party text, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.visit_org(of_community text, of_kind text, of_party text, at timestamp with time zone) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.visit_org(of_community text, of_kind text, of_party text, at timestamp with time zone) TO watchkeep_console;
+REVOKE ALL ON FUNCTION public.watch_seconds(since timestamp with time zone, until timestamp with time zone, as_of timestamp with time zone, of_platform text[], of_silence text[], of_communities text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.watch_seconds(since timestamp with time zone, until timestamp with time zone, as_of timestamp with time zone, of_platform text[], of_silence text[], of_communities text[]) TO watchkeep_dispatch;
+GRANT ALL ON FUNCTION public.watch_seconds(since timestamp with time zone, until timestamp with time zone, as_of timestamp with time zone, of_platform text[], of_silence text[], of_communities text[]) TO watchkeep_console;
 REVOKE ALL ON FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[], step interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION wall.series(of_communities text[], of_kinds text[], of_metrics text[], since timestamp with time zone, until timestamp with time zone, of_equipment text[], step interval) TO grafana_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.aliases TO watchkeep_ingest;
@@ -5056,6 +5246,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.ranking_rows TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ranking_rows TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.rankings TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.rankings TO watchkeep_console;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rate_hits TO watchkeep_console;
 GRANT SELECT,INSERT ON TABLE public.readings TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.readings TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.readings TO watchkeep_dispatch;
@@ -5105,9 +5296,11 @@ GRANT SELECT ON TABLE public.verdicts TO watchkeep_analytics;
 GRANT SELECT,INSERT ON TABLE public.verdicts TO watchkeep_dispatch;
 GRANT SELECT,INSERT ON TABLE public.verdicts TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.visit_plans TO watchkeep_dispatch;
-GRANT SELECT ON TABLE public.visit_plans TO watchkeep_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.visit_plans TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.visits TO watchkeep_dispatch;
 GRANT SELECT,UPDATE ON TABLE public.visits TO watchkeep_console;
+GRANT SELECT ON TABLE public.visits_ahead TO watchkeep_dispatch;
+GRANT SELECT ON TABLE public.visits_ahead TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.warning_explanations TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.warning_explanations TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.warning_explanations TO watchkeep_console;

@@ -34,8 +34,16 @@ class Backend(Protocol):
         """Make what readings of these UTC days need; returns how many partitions were new."""
         ...
 
-    def roll(self, conn: Connection, now: datetime, budget: rollups.Budget) -> rollups.Done:
-        """Bring the rollups up to date as far as that is ours to do; `conn` in autocommit mode."""
+    def seal(self, conn: Connection, now: datetime) -> None:
+        """Before a pass: what is stored from now on, and is older, is marked by its writer. Points that are there by
+        now must be enrolled before `roll`, else readings of theirs fall between the two.
+
+        Raises psycopg.errors.LockNotAvailable while a writer's transaction takes too long.
+        """
+        ...
+
+    def roll(self, conn: Connection, budget: rollups.Budget) -> rollups.Done:
+        """Bring the rollups up to the seal as far as that is ours to do; `conn` in autocommit mode."""
         ...
 
     def before_copy(self, conn: Connection, rows: int, series: int) -> None:
@@ -55,9 +63,12 @@ class Plain:
         row = conn.execute(statement("make_days"), {"days": list(days)}).fetchone()
         return 0 if row is None else int(row[0])
 
-    def roll(self, conn: Connection, now: datetime, budget: rollups.Budget) -> rollups.Done:
+    def seal(self, conn: Connection, now: datetime) -> None:
+        rollups.seal(conn, now)
+
+    def roll(self, conn: Connection, budget: rollups.Budget) -> rollups.Done:
         conn.execute(statement("summarize"))
-        return rollups.roll(conn, now, budget)
+        return rollups.roll(conn, budget)
 
     def before_copy(self, conn: Connection, rows: int, series: int) -> None:
         """Nothing to set."""
@@ -74,9 +85,12 @@ class Apache:
     def make_ahead(self, conn: Connection, days: Sequence[date]) -> int:
         return 0
 
-    def roll(self, conn: Connection, now: datetime, budget: rollups.Budget) -> rollups.Done:
+    def seal(self, conn: Connection, now: datetime) -> None:
+        rollups.seal(conn, now)
+
+    def roll(self, conn: Connection, budget: rollups.Budget) -> rollups.Done:
         conn.execute(statement("summarize"))
-        return rollups.roll(conn, now, budget)
+        return rollups.roll(conn, budget)
 
     def before_copy(self, conn: Connection, rows: int, series: int) -> None:
         """Nothing to set."""
@@ -93,7 +107,10 @@ class Community:
     def make_ahead(self, conn: Connection, days: Sequence[date]) -> int:
         return 0
 
-    def roll(self, conn: Connection, now: datetime, budget: rollups.Budget) -> rollups.Done:
+    def seal(self, conn: Connection, now: datetime) -> None:
+        """Nothing: the server knows by itself which buckets have changed."""
+
+    def roll(self, conn: Connection, budget: rollups.Budget) -> rollups.Done:
         return rollups.Done()
 
     def before_copy(self, conn: Connection, rows: int, series: int) -> None:

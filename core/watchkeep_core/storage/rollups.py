@@ -57,10 +57,9 @@ class Budget:
         return self._stop.is_set() or time.monotonic() > self._end_s
 
 
-def roll(conn: Connection, now: datetime, budget: Budget) -> Done:
-    """One pass; `conn` in autocommit mode, transactions are of this function's own."""
+def roll(conn: Connection, budget: Budget) -> Done:
+    """One pass up to the seal; `conn` in autocommit mode, transactions are of this function's own."""
     done = Done()
-    _seal(conn, now)
     _windows(conn, done, budget)
     _hours(conn, done, budget)
     _late(conn, done, budget)
@@ -68,8 +67,11 @@ def roll(conn: Connection, now: datetime, budget: Budget) -> Done:
     return done
 
 
-def _seal(conn: Connection, now: datetime) -> None:
-    """Waits for running writers, two seconds at most: then the seal stays where it is until the next pass."""
+def seal(conn: Connection, now: datetime) -> None:
+    """From here on readings of minutes that have settled are late: their writer marks them.
+
+    Waits for running writers, two seconds at most; then raises psycopg.errors.LockNotAvailable, and the seal stays.
+    """
     until = _floor(now - SETTLE, MINUTE)
     with conn.transaction():
         conn.execute("SET LOCAL lock_timeout = '2s'")

@@ -36,7 +36,8 @@ SELECT make_rollup_partitions(%(months)s::date[])
 SELECT make_reading_partitions(%(days)s::date[])
 
 -- name: roll_window
--- The minutes of every series in a span of time. What is there already changes only when readings have come.
+-- The minutes of every series in a span of time. What is there already changes only when readings have come: a bucket
+-- outlives its raw readings, and must not be computed again from the few that came after those were dropped.
 INSERT INTO readings_minute AS m (series_id, ts, count, bad, sum, min, max, first, last, increase)
 SELECT series_id, ts, count, bad, sum, min, max, good[1], good[cardinality(good)],
        CASE WHEN counter THEN counter_increase(good) END
@@ -51,7 +52,7 @@ FROM (SELECT r.series_id, date_trunc('minute', r.ts, 'UTC') AS ts, s.counter,
 ORDER BY series_id, ts
 ON CONFLICT (series_id, ts) DO UPDATE SET (count, bad, sum, min, max, first, last, increase)
     = (excluded.count, excluded.bad, excluded.sum, excluded.min, excluded.max, excluded.first, excluded.last, excluded.increase)
-WHERE m.count + m.bad <> excluded.count + excluded.bad
+WHERE m.count + m.bad < excluded.count + excluded.bad
 
 -- name: roll_minutes
 -- The minutes of single hours of single series.
@@ -70,7 +71,7 @@ FROM (SELECT s.series_id, date_trunc('minute', r.ts, 'UTC') AS ts, s.counter,
 ORDER BY series_id, ts
 ON CONFLICT (series_id, ts) DO UPDATE SET (count, bad, sum, min, max, first, last, increase)
     = (excluded.count, excluded.bad, excluded.sum, excluded.min, excluded.max, excluded.first, excluded.last, excluded.increase)
-WHERE m.count + m.bad <> excluded.count + excluded.bad
+WHERE m.count + m.bad < excluded.count + excluded.bad
 
 -- name: roll_hours
 -- Single hours of single series: from their minutes, or from raw readings where they have none.
@@ -100,7 +101,7 @@ CROSS JOIN LATERAL (
 ORDER BY series_id, hour
 ON CONFLICT (series_id, ts) DO UPDATE SET (count, bad, sum, min, max, first, last, increase)
     = (excluded.count, excluded.bad, excluded.sum, excluded.min, excluded.max, excluded.first, excluded.last, excluded.increase)
-WHERE h.count + h.bad <> excluded.count + excluded.bad
+WHERE h.count + h.bad < excluded.count + excluded.bad
 
 -- name: next_series
 -- The next slice of series with rollups, in the order of their numbers.
@@ -127,11 +128,19 @@ SELECT series_id, hour, hours
 FROM unnest(%(series)s::integer[], %(hour)s::timestamptz[], %(hours)s::integer[]) AS k (series_id, hour, hours)
 
 -- name: mark_wide
--- Of new points this hour and the one before will do, unless they were there before the rollups were.
+-- Of new points from their oldest reading on (a backlog is refreshed before its point is enrolled), of those that were
+-- there before the rollups everything. Part by part: where raw readings are gone a refresh would empty the buckets.
 INSERT INTO rollup_dirty (hour, hours)
 SELECT since, greatest(1, extract(epoch FROM until - since)::integer / 3600) FROM storage_parts('raw')
 WHERE %(everything)s OR EXISTS (
     SELECT FROM points WHERE series_id = ANY (%(series)s::integer[]) AND created_at < now() - interval '2 h')
+UNION ALL
+SELECT greatest(since, oldest), greatest(1, extract(epoch FROM until - greatest(since, oldest))::integer / 3600)
+FROM storage_parts('raw'), (
+    SELECT date_trunc('hour', min(x.ts), 'UTC') AS oldest FROM points p, LATERAL (
+        SELECT r.ts FROM readings r WHERE r.series_id = p.series_id ORDER BY r.ts LIMIT 1) AS x
+    WHERE p.series_id = ANY (%(series)s::integer[]) AND p.created_at >= now() - interval '2 h') AS o
+WHERE until > oldest AND NOT %(everything)s
 UNION ALL
 SELECT date_trunc('hour', now(), 'UTC') - interval '1 h', 2
 
