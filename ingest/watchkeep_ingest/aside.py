@@ -45,7 +45,7 @@ def _quarantine_row(portions: Sequence[Portion], quarantined: Quarantined) -> di
         "ts": [from_us(us) for us in rows.time_us.tolist()],
         "value": rows.value.tolist(),
         "quality": rows.quality.tolist(),
-        "reason": ["too_old" if old else "in_future" for old in quarantined.too_old.tolist()],
+        "reason": quarantined.reason,
         "received_at": [from_us(us) for us in quarantined.received_us.tolist()],
     }
 

@@ -39,7 +39,10 @@ class DeviceClocks:
             self._least[0][series] = np.fmin(self._least[0][series], delay_s)
 
     def flush(self, conn: Connection, now_s: float) -> None:
-        """At the end of a window write what changed; `now_s` is monotonic. What a failure keeps unwritten waits."""
+        """At the end of a window write what changed; `now_s` is monotonic.
+
+        What a failure keeps unwritten has not been told, so it is written after the next window.
+        """
         if now_s - self._window_s < WINDOW_S:
             return
         self._window_s = now_s
@@ -48,9 +51,15 @@ class DeviceClocks:
             part = slice(start, start + _AT_ONCE)
             row = {"series": series[part].tolist(), "skew_ms": skew_ms[part].tolist()}
             conn.execute(queries("watchkeep_ingest", "sql/content.sql")["save_device_clocks"], row)
+            self.tell(series[part], skew_ms[part])
+
+    def tell(self, series: Ints, skew_ms: NDArray[np.float64]) -> None:
+        """Only what differs from this is news from now on."""
+        with self._lock:
+            self._told[series] = skew_ms
 
     def close_window(self) -> tuple[Ints, NDArray[np.float64]]:
-        """Begin a new window; series whose estimate has changed, and their skew in ms (+ = behind)."""
+        """Begin a new window; series whose estimate differs from what was told, and their skew in ms (+ = behind)."""
         parts = [self._close_part(start) for start in range(0, len(self._told), _AT_ONCE)]
         series = [series for series, _ in parts] or [np.empty(0, np.int64)]
         skews = [skew_ms for _, skew_ms in parts] or [np.empty(0)]
@@ -69,7 +78,6 @@ class DeviceClocks:
         skew_ms[np.abs(skew_ms) < _WORTH_MS] = 0.0
         with self._lock:
             changed = np.abs(skew_ms - self._told[known]) >= _WORTH_MS
-            self._told[known[changed]] = skew_ms[changed]
         return known[changed], skew_ms[changed]
 
     def _grow(self, size: int) -> None:

@@ -42,9 +42,6 @@ class EventLane:
     def waiting(self) -> set[int]:
         return set()
 
-    def prepare(self, messages: Sequence[Decoded]) -> None:
-        """Nothing: events are few."""
-
     def handle(self, conn: Connection, accepted: Sequence[Decoded], tally: Tally) -> Handled:
         self._fresh, self._watermarks, self._status = [], {}, {}
         handled = Handled()

@@ -37,6 +37,8 @@ class Incoming:
     """The broker's id of the message, within one connection."""
     ack: Callable[[Sequence[int]], object]
     """Acknowledges messages of its connection by their ids; equal for all of them, so that one call does for many."""
+    retained: bool = False
+    """The broker had kept it, and tells it anew with each subscription."""
 
 
 @dataclass(frozen=True, slots=True)

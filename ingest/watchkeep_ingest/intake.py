@@ -5,7 +5,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from watchkeep_ingest.incoming import Decoded, Incoming, decode
 
@@ -77,7 +76,6 @@ class Intake:
         self._fresh = threading.Condition(lock)
         self._closed = False
         self._loaded_s = float("-inf")  # when a batch was last at least half full
-        self._announced: _Slot | None = None  # the first of the complete batch that `decode_ahead` returned last
 
     def put(self, item: Incoming, timeout_s: float) -> bool:
         """Enqueue; waits up to `timeout_s` for room. False: not taken, the broker must deliver it again."""
@@ -101,20 +99,14 @@ class Intake:
                 self._changed.notify_all()
         return True
 
-    def decode_ahead(self, timeout_s: float) -> Sequence[Decoded]:
-        """Decode some of what waits, in the order of arrival; waits up to `timeout_s` when nothing does.
-
-        Returns the next batch, once, when it is complete and decoded: nothing that comes later will change it.
-        """
+    def decode_ahead(self, timeout_s: float) -> None:
+        """Decode some of what waits, in the order of arrival; waits up to `timeout_s` when nothing does."""
         with self._fresh:
             if not self._fresh.wait_for(lambda: bool(self._closed_slots) or self._closed, timeout_s):
-                return []
+                return
             some = [self._closed_slots.popleft() for _ in range(min(_AHEAD, len(self._closed_slots)))]
         for slot in some:
             slot.open()
-        with self._changed:
-            batch = self._complete()
-        return [slot.open() for slot in batch]
 
     def take(self, timeout_s: float) -> Sequence[Decoded]:
         """The next batch, in order of arrival; empty when none came within `timeout_s` or after `close`."""
@@ -169,34 +161,17 @@ class Intake:
         """No more will fit soon: waiting for a larger batch would be waiting for nothing."""
         return self._payload_bytes >= self._limits.size_bytes
 
-    def _complete(self) -> list[_Slot]:
-        """The next batch if it is new, has reached a limit and is decoded."""
-        if not self._slots or self._slots[0] is self._announced:
-            return []
-        if self._payload_bytes < self._limits.size_bytes and max(self._queued.values()) < self._limits.messages:
-            return []
-        count, _, _ = self._next()
-        batch = list(islice(self._slots, count))
-        if batch[-1].decoded is None:
-            return []
-        self._announced = batch[0]
-        return batch
-
-    def _next(self) -> tuple[int, int, Counter[int]]:
-        """If the next batch were cut now: its messages, their payload bytes, and how many are of each partition."""
+    def _cut(self) -> list[_Slot]:
+        batch: list[_Slot] = []
         taken: Counter[int] = Counter()
-        count = size = 0
-        for slot in self._slots:
-            if size >= self._limits.size_bytes or taken[slot.incoming.partition] >= self._limits.messages:
+        size = 0
+        while self._slots and size < self._limits.size_bytes:
+            slot = self._slots[0]
+            if taken[slot.incoming.partition] >= self._limits.messages:
                 break
             taken[slot.incoming.partition] += 1
             size += len(slot.incoming.payload)
-            count += 1
-        return count, size, taken
-
-    def _cut(self) -> list[_Slot]:
-        count, size, taken = self._next()
-        batch = [self._slots.popleft() for _ in range(count)]
+            batch.append(self._slots.popleft())
         self._weight -= sum(slot.weight for slot in batch)
         if 2 * size >= self._limits.size_bytes or 2 * max(taken.values(), default=0) >= self._limits.messages:
             self._loaded_s = time.monotonic()

@@ -24,13 +24,13 @@ class Keeping:
         self._backend.before_copy(conn, len(rows), series)
 
     def after_copy(self, conn: Connection, rows: Rows) -> None:
-        """In the transaction of the COPY."""
+        """In the transaction of the COPY; `rows` sorted by series, then time."""
 
         def late_hours(sealed_us: int) -> tuple[Sequence[int], Sequence[int]]:
-            late = rows.time_us < sealed_us
-            if not late.any():
-                return (), ()
-            pairs = np.unique(np.stack([rows.series[late], rows.time_us[late] // HOUR_US]), axis=1)
-            return pairs[0].tolist(), pairs[1].tolist()
+            late = rows.where(rows.time_us < sealed_us)
+            hours = late.time_us // HOUR_US
+            known = (late.series[1:] == late.series[:-1]) & (hours[1:] == hours[:-1])
+            first = np.append(True, ~known)[: len(late)]
+            return late.series[first].tolist(), hours[first].tolist()
 
         mark_late(conn, late_hours)

@@ -20,6 +20,9 @@ MAX_AGE_US = 30 * 86_400_000_000
 """Readings older than this at their receive time are not live data (ARCHITECTURE §3)."""
 MAX_AHEAD_US = 5 * 60_000_000
 """A clock more than this ahead of ours is wrong (ARCHITECTURE §3)."""
+MAX_VALUE = 1e100
+"""No quantity is larger, but a register read as the wrong type may be. Sums and squares of less stay finite: one sum
+that overflows would end the rollups of all points."""
 
 UNKNOWN_GATEWAY = "unknown_gateway"
 
@@ -46,10 +49,6 @@ class LaneWork(Protocol):
 
     def waiting(self) -> set[int]:
         """Partitions with work left that needs no new message (parked readings to replay)."""
-        ...
-
-    def prepare(self, messages: Sequence[Decoded]) -> None:
-        """Do what needs no database for the batch that comes next; in another thread, while one is being stored."""
         ...
 
     def handle(self, conn: Connection, accepted: Sequence[Decoded], tally: Tally) -> Handled:

@@ -22,6 +22,9 @@ RATE_LIMIT = "rate_limit"
 _ROWS = 200
 """Parked messages replayed in one transaction, so that live ones do not wait long behind them."""
 
+_READINGS = 100_000
+"""Readings of them, and one message more: a flood may have parked 5,000 in each, which would take 200 MB."""
+
 _DAY_MS = 86_400_000
 
 
@@ -29,13 +32,14 @@ def read(conn: Connection, key: Key, after: int, max_days: int) -> tuple[list[Po
     """The next parked messages of a gateway and epoch, and where to go on (None: that was all)."""
     source, epoch = key
     stream = Stream(partition_of(source.community), source, "data", epoch)
-    row = {"community": source.community, "gateway": source.gateway, "epoch": epoch, "after": after, "at_most": _ROWS}
+    row = {"community": source.community, "gateway": source.gateway, "epoch": epoch, "after": after}
+    limits = {"at_most": _ROWS, "readings": _READINGS}
     found = [
         Portion(stream, seq, to_us(at), Readings.of(messages.decode(Data, payload)), number, reason)
-        for number, seq, reason, payload, at in conn.execute(_sql("read_parked"), row)
+        for number, seq, reason, payload, at in conn.execute(_sql("read_parked"), row | limits)
     ]
     fitting = _fitting(found, max_days)
-    done = len(fitting) == len(found) < _ROWS
+    done = len(fitting) == len(found) < _ROWS and sum(len(each.readings) for each in found) < _READINGS
     return fitting, None if done else fitting[-1].parked_id
 
 

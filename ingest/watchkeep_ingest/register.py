@@ -77,7 +77,7 @@ class AliasTable:
 
 
 class Register:
-    """One per writer thread; others may only ask what is `remembered`."""
+    """One per writer thread; not shared."""
 
     def __init__(self) -> None:
         self._replay: dict[GatewayRef, bool] = {}
@@ -119,12 +119,6 @@ class Register:
         """What the aliases of these gateways and epochs mean; those we do not know are read together."""
         known = {key: self._tables[key] for key in keys if key in self._tables}
         return known | self.reload(conn, [key for key in keys if key not in known])
-
-    def remembered(self, keys: Sequence[Key]) -> tuple[list[AliasTable], list[bool]] | None:
-        """Tables and modes (as of `modes`) without the database; None when one is not known. For any thread."""
-        tables, replay = list(map(self._tables.get, keys)), [self._replay.get(source) for source, _ in keys]
-        known = [table for table in tables if table is not None], [mode for mode in replay if mode is not None]
-        return known if len(known[0]) == len(known[1]) == len(keys) else None
 
     def reload(self, conn: Connection, keys: Sequence[Key]) -> dict[Key, AliasTable]:
         """From the database: another worker or a replayed birth may have added aliases."""

@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 from watchkeep_core.messages import Data
 from watchkeep_ingest.births import UNKNOWN_ALIAS
 from watchkeep_ingest.columns import Bools, Columns, Ints, Portion, Rows
-from watchkeep_ingest.lane import MAX_AGE_US, MAX_AHEAD_US, REPLAY_FROM_US, REPLAY_UNTIL_US
+from watchkeep_ingest.lane import MAX_AGE_US, MAX_AHEAD_US, MAX_VALUE, REPLAY_FROM_US, REPLAY_UNTIL_US
 from watchkeep_ingest.register import AliasTable
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """Readings with impossible stamps."""
+    """Readings with impossible stamps or values."""
 
     rows: Rows
     portion: Ints
     received_us: Ints
-    too_old: Bools
-    """Else in the future."""
+    reason: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,13 @@ def resolve(
     partition = columns.of_each([stream.partition for stream in columns.streams], np.uint8)
     rows = Rows(series, columns.time_us, columns.value, columns.quality, partition)
     too_old, ahead = _out_of_bounds(columns, replay)
-    bad = (too_old | ahead) & ~unknown
+    absurd = np.abs(columns.value) > MAX_VALUE
+    bad = (too_old | ahead | absurd) & ~unknown
+    reasons = np.select([too_old[bad], ahead[bad]], ["too_old", "in_future"], "impossible_value")
     owners = columns.portion_of(bad)
     return Resolution(
         stored=rows if not (unknown.any() or bad.any()) else rows.where(~unknown & ~bad),
-        quarantined=Quarantined(rows.where(bad), owners, columns.arrival_us[owners], too_old[bad]),
+        quarantined=Quarantined(rows.where(bad), owners, columns.arrival_us[owners], reasons.tolist()),
         parked=_park(portions, columns, unknown, tables) if unknown.any() else [],
     )
 

@@ -21,7 +21,8 @@ from watchkeep_core.broker import (
     TooManyOutstanding,
 )
 from watchkeep_core.logs import get_logger
-from watchkeep_core.mqtt import Connection, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_core.topics import LANES, Lane
 from watchkeep_ingest import metrics
 from watchkeep_ingest.incoming import Incoming
@@ -122,7 +123,9 @@ class Session:
         if received.epoch != self._epoch:
             self._epoch, self._ack = received.epoch, partial(self.connection.ack_all, received.epoch)
         us = received.received_at_ns // 1000
-        item = Incoming(self._lane, self._partition, received.topic, received.payload, us, received.mid, self._ack)
+        item = Incoming(
+            self._lane, self._partition, received.topic, received.payload, us, received.mid, self._ack, received.retain
+        )
         if self.overflowed or not self._intake.put(item, _ROOM_WAIT_S):
             self.overflowed = True
             metrics.LEFT.labels(self._lane).inc()

@@ -14,6 +14,7 @@ from watchkeep_core.clock import from_us
 from watchkeep_core.database import queries
 from watchkeep_core.topics import GatewayRef
 from watchkeep_ingest.clocks import DeviceClocks
+from watchkeep_ingest.lane import MAX_AHEAD_US
 
 _SMOOTHING = 0.1
 """Weight of a new sample: about 20 live messages until a step of the clock shows."""
@@ -40,8 +41,11 @@ class Note:
         if received_us < self.received_us - _SET_BACK_US:
             return Note(received_us, stamp_us)
         latest = max(self.received_us, received_us)
-        if stamp_us is None or (self.stamp_us is not None and stamp_us <= self.stamp_us):
+        if stamp_us is None:
             return replace(self, received_us=latest)
+        if self.stamp_us is not None and stamp_us <= self.stamp_us:
+            impossible = self.stamp_us > latest + MAX_AHEAD_US  # one such stamp must not be the newest for ever
+            return replace(self, received_us=latest, stamp_us=stamp_us if impossible else self.stamp_us)
         live = (
             self.stamp_us is not None
             and stamp_us - self.stamp_us <= 2 * max(0, received_us - self.received_us) + _SLACK_US

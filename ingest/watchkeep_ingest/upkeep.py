@@ -141,7 +141,6 @@ class Upkeep:
         with conn.transaction():
             save_keep(conn, self._keep)
             backend.make_ahead(conn, [now.date() + timedelta(days=n) for n in range(-1, _AHEAD_DAYS + 1)])
-            enrol(conn, self._counters, wide_marks=backend.name == "timescaledb-community")
             _sum_minutes(conn, now)
         complete = self._roll(conn, backend, now)
         if start_s - self._retained_s >= _RETENTION_S:
@@ -155,7 +154,10 @@ class Upkeep:
 
     def _roll(self, conn: Connection, backend: Backend, now: datetime) -> bool:
         try:
-            done = backend.roll(conn, now, Budget(self._stop, _BUDGET_S))
+            backend.seal(conn, now)
+            with conn.transaction():
+                enrol(conn, self._counters, wide_marks=backend.name == "timescaledb-community")
+            done = backend.roll(conn, Budget(self._stop, _BUDGET_S))
         except LockNotAvailable:  # a writer's transaction is longer than the seal waits
             metrics.UPKEEP_FAILURES.inc()
             return True

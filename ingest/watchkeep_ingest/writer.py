@@ -57,6 +57,7 @@ class Writer:
         self._stop = stop
         self._conn: Connection | None = None
         self._failing = ""
+        self._resume_at_s = float("-inf")
         self._last_sign = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"writer-{work.lane}", daemon=True)
         self._decoder = threading.Thread(target=self._decode, name=f"decoder-{work.lane}", daemon=True)
@@ -90,26 +91,23 @@ class Writer:
         try:
             while not self._stop.is_set():
                 self._last_sign = time.monotonic()
-                messages = self._intake.take(0.0 if self._work.waiting() else _IDLE_S)
+                due = bool(self._work.waiting()) and time.monotonic() >= self._resume_at_s
+                messages = self._intake.take(0.0 if due else _IDLE_S)
                 if messages:
                     self.commit(messages)
-                if self._work.waiting():
-                    self.commit([])
+                if due:
+                    self.resume()
                 self._herald.flush()
         finally:
             self.close()
 
     def _decode(self) -> None:
-        """While the server works on one batch, the next is decoded and prepared."""
+        """While the server works on one batch, the next is decoded."""
         while not self._stop.is_set():
-            if batch := self._intake.decode_ahead(_IDLE_S):
-                try:
-                    self._work.prepare(batch)
-                except Exception:  # whatever is wrong with it, the writer finds out, and which message is to blame
-                    log.exception("batch_not_prepared", lane=self._work.lane, messages=len(batch))
+            self._intake.decode_ahead(_IDLE_S)
 
     def commit(self, messages: Sequence[Decoded]) -> None:
-        """Commit one batch and acknowledge it; returns early at the stop only.
+        """Commit one batch, which is not empty, and acknowledge it; returns early at the stop only.
 
         A batch the database refuses is tried once more with caches emptied, then halved, each half a transaction of
         its own; a message refused alone goes to the dead letter in the transaction that records its seq.
@@ -138,6 +136,16 @@ class Writer:
                     todo.extendleft(reversed(_smaller(part, error) if tried else [(part, True)]))
             else:
                 self._done(part, outcome)
+
+    def resume(self) -> None:
+        """Store some of what is parked; what fails is tried again later, and live messages do not wait for it."""
+        try:
+            outcome = self._write([])
+        except Exception as error:  # whatever it is, it must not stop the lane
+            self._hold(error)
+            self._resume_at_s = time.monotonic() + _BACKOFF_S[1]
+        else:
+            self._done([], outcome)
 
     def _write(self, part: Sequence[Decoded]) -> Outcome:
         start = time.monotonic()
@@ -191,8 +199,8 @@ def _text(error: Exception) -> str:
 
 
 def _is_hopeless(part: Sequence[Decoded]) -> bool:
-    """Nothing to halve and nothing to bury: parked readings, or a dead letter that is refused itself."""
-    return not part or (len(part) == 1 and part[0].problem is not None)
+    """Nothing to halve and nothing to bury: a dead letter that is refused itself."""
+    return len(part) == 1 and part[0].problem is not None
 
 
 def _smaller(part: Sequence[Decoded], error: Exception) -> list[tuple[Sequence[Decoded], bool]]:

@@ -2,10 +2,13 @@
 
 import msgspec
 import psycopg
+import pytest
 
 from tests.ingest.world import CAP, LIVE, POINTS, SECOND, SECOND_POINTS, TAPE, World, birth, data, now_ms
 from watchkeep_core import estate, topics
 from watchkeep_core.messages import Cmd, Data, State, decode
+from watchkeep_ingest import parking
+from watchkeep_ingest.incoming import decode as decode_message
 
 UNKNOWN = [("pump-9", f"unheard_of_{n}", "x") for n in range(CAP + 2)]
 
@@ -26,6 +29,32 @@ def test_readings_before_their_birth_are_parked_and_replayed(world: World):
     assert world.values() == [1.0, 2.0, 3.0]
     assert world.counts() == {"received": 3, "processed": 3, "decoded": 3, "stored": 3}
     assert world.rows("SELECT count(*) FROM parked") == [(0,)]
+
+
+def test_parked_readings_that_cannot_be_stored_do_not_stop_live_ones(world: World, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise psycopg.DataError("as the database would")
+
+    world.feed(world.message(LIVE, data([1.0]), 0))
+    writer = world.writers["data"]
+    with monkeypatch.context() as patch:
+        patch.setattr(parking, "read", refuse)
+        writer.commit([decode_message(world.message(LIVE, birth()))])
+        writer.resume()
+        writer.commit([decode_message(world.message(LIVE, data([2.0]), 1))])
+        assert world.values() == [2.0]
+    world.feed(world.message(LIVE, data([3.0]), 2))
+    assert world.values() == [1.0, 2.0, 3.0]
+
+
+def test_births_that_never_declare_an_alias_are_not_asked_for_without_end(world: World):
+    world.feed(world.message(LIVE, data([1.0], alias=7), 0))
+    for number in range(3):
+        world.feed(
+            world.message(LIVE, birth(software=str(number))), world.message(LIVE, data([1.0], alias=7), number + 1)
+        )
+    assert len(rebirths(world)) == 1
+    assert world.counts()["parked"] == 4
 
 
 def test_only_the_readings_of_unknown_aliases_are_parked(world: World):
@@ -49,6 +78,18 @@ def test_many_parked_messages_are_replayed_in_several_transactions_and_survive_a
     world.feed(world.message(LIVE, birth()))
     assert world.values() == list(range(450))
     assert world.counts() == {"received": 451, "processed": 451, "decoded": 450, "stored": 450}
+
+
+def test_parked_readings_are_replayed_in_portions_of_memory(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(parking, "_READINGS", 5)
+    world.feed(*(world.message(LIVE, data([seq] * 3), seq) for seq in range(4)))
+    writer = world.writers["data"]
+    writer.commit([decode_message(world.message(LIVE, birth()))])
+    stored = []
+    while world.works["data"].waiting():
+        writer.resume()
+        stored.append(len(world.values()))
+    assert stored == [6, 12, 12]
 
 
 def test_an_alias_learnt_by_another_worker_is_found(world: World):

@@ -66,7 +66,8 @@ aliases = st.lists(st.integers(0, 30), min_size=1, max_size=20)
 @given(st.lists(aliases, min_size=1, max_size=6), st.sets(st.integers(0, 30)), st.randoms())
 def test_every_reading_is_stored_quarantined_or_parked(messages: list[list[int]], known: set[int], random):
     received_us = 10**15
-    stamps = {"now": 0, "old": -31 * 86_400_000, "ahead": 301_000}
+    stamps = {"now": 0, "old": -31 * 86_400_000, "ahead": 301_000, "absurd": 0}
+    reasons = {"old": "too_old", "ahead": "in_future", "absurd": "impossible_value"}
     portions, kinds = [], []
     spread = random.choice([1, 10_000])  # aliases that are places in an array, and some that are sought
     streams = [Stream(10, LIVE, "data", epoch) for epoch in ("e", "f")]
@@ -75,9 +76,8 @@ def test_every_reading_is_stored_quarantined_or_parked(messages: list[list[int]]
         kinds += list(zip(wanted, chosen, strict=True))
         t0 = received_us // 1000 - 31 * 86_400_000
         dt = [stamps[kind] + 31 * 86_400_000 for kind in chosen]
-        content = Data(
-            floor=0, t0=t0, alias=[alias * spread for alias in wanted], dt_ms=dt, value=[float(seq)] * len(wanted)
-        )
+        value = [-2e100 if kind == "absurd" else float(seq) for kind in chosen]
+        content = Data(floor=0, t0=t0, alias=[alias * spread for alias in wanted], dt_ms=dt, value=value)
         stream = streams[seq % 2]
         portions.append(Portion(stream, seq, received_us, Readings.of(content)))
     table = AliasTable.of({alias * spread: alias + 100 for alias in known})
@@ -85,7 +85,7 @@ def test_every_reading_is_stored_quarantined_or_parked(messages: list[list[int]]
     columns = Columns.of(portions)
     found = resolve(portions, columns, [table] * len(columns.streams), [False] * len(columns.streams))
     assert found.stored.series.tolist() == [alias + 100 for alias, kind in kinds if alias in known and kind == "now"]
-    bad = [(alias + 100, kind == "old") for alias, kind in kinds if alias in known and kind != "now"]
-    assert list(zip(found.quarantined.rows.series.tolist(), found.quarantined.too_old.tolist(), strict=True)) == bad
+    bad = [(alias + 100, reasons[kind]) for alias, kind in kinds if alias in known and kind != "now"]
+    assert list(zip(found.quarantined.rows.series.tolist(), found.quarantined.reason, strict=True)) == bad
     parked = [alias for each in found.parked for alias in each.data.alias]
     assert parked == [alias * spread for alias, _ in kinds if alias not in known]

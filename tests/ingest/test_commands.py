@@ -7,11 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from tests.ingest.world import LIVE, POINTS, World, birth, data
 from watchkeep_core import rows, topics
 from watchkeep_core.messages import encode
+from watchkeep_ingest import accounts, metrics
 from watchkeep_ingest.commands import app
 
 
@@ -48,6 +50,11 @@ def test_audit_is_ok_until_somebody_takes_a_row_away(world: World, ingest):
     assert code == 1
     assert not found["lanes"]["data"]["messages_ok"]
     assert not found["lanes"]["data"]["readings_ok"]
+    with psycopg.connect(world.ingest_url) as conn:
+        metrics.show_accounts(accounts.imbalances(conn))
+    for kind, missing in (("messages", 1), ("readings", -1)):
+        shown = REGISTRY.get_sample_value("watchkeep_ingest_unaccounted", {"lane": "data", "kind": kind})
+        assert shown == missing
 
 
 def test_gaps(world: World, ingest):
@@ -104,6 +111,8 @@ def test_a_replayed_birth_frees_what_was_parked(world: World, ingest):
     ingest("deadletter", "replay", "--all")
     assert world.values() == [1.0]
     assert world.counts() == {"received": 2, "processed": 2, "decoded": 1, "stored": 1}
+    world.feed(world.message(LIVE, data([2.0]), 1))  # the service hears of it with the next reading
+    assert world.values() == [1.0, 2.0]
 
 
 def test_what_is_still_broken_stays_open_with_its_reason(world: World, ingest):

@@ -1,5 +1,7 @@
 """What ingest does not let happen: floods, other gateways' equipment, silent gaps, clocks nobody knows are off."""
 
+from dataclasses import replace
+
 import numpy as np
 import psycopg
 import pytest
@@ -10,7 +12,9 @@ from watchkeep_core.database import connect
 from watchkeep_core.messages import Cmd, decode
 from watchkeep_ingest.clocks import DeviceClocks
 from watchkeep_ingest.flood import BURST_S, FloodGuard
+from watchkeep_ingest.incoming import decode as decode_message
 from watchkeep_ingest.overview import status
+from watchkeep_ingest.transaction import write
 
 
 def test_a_gateway_floods_beyond_a_minutes_worth_and_is_let_in_again_when_half_is_free():
@@ -58,6 +62,18 @@ def test_a_flood_is_parked_shown_and_replayed_when_it_is_over_and_events_pass(wo
     assert world.rows("SELECT count(*) FROM parked") == [(0,)]
 
 
+def test_a_flood_whose_commit_was_not_heard_of_is_replayed_all_the_same(world: World):
+    world.restart(FloodGuard(1))
+    world.feed(world.message(LIVE, birth()), world.message(LIVE, data([1.0] * 60), 0))
+    with connect(world.ingest_url, "test") as conn:
+        write(conn, world.works["data"], [decode_message(world.message(LIVE, data([2.0] * 10), 1))])
+    world.works["data"].rolled_back()
+    world.guard._of[LIVE].fresh.tokens = 30.0
+    world.guard._looked_s = 0.0
+    world.feed(world.message(LIVE, data([3.0]), 2))
+    assert world.counts()["stored"] == 71
+
+
 def test_a_backlog_is_no_flood_and_has_a_rate_of_its_own():
     guard = FloodGuard(10, 100)
     assert guard.lets_all_pass(LIVE, 600, 6000, 0.0)
@@ -97,7 +113,9 @@ def test_another_gateways_equipment_is_refused_and_readings_of_it_wait(world: Wo
     assert world.rows("SELECT gateway_id, reason, readings FROM parked") == [("g2", "foreign_equipment", 2)]
     with psycopg.connect(world.admin_url) as conn:  # a person says that it has moved
         conn.execute("UPDATE points SET gateway_id = 'g2' WHERE community_id = 'alpha' AND equipment_id = 'pump-1'")
-    world.feed(world.message(SECOND, birth(software="after the move")))
+    world.feed(replace(world.message(SECOND, birth()), retained=True))  # tells nothing new
+    assert world.values() == []
+    world.feed(world.message(SECOND, birth()))
     assert world.values() == [1.0, 2.0]
 
 
@@ -166,14 +184,16 @@ def test_the_clock_of_a_device_is_the_median_of_the_least_delays():
             received = (minute * 60 + second) * 1_000_000
             delays = np.array([200_000, 3_600_000_000 + second * 1000, -90_000_000])
             clocks.note(series, received - delays, received)
-        found = dict(zip(*(column.tolist() for column in clocks.close_window()), strict=True))
+        news = clocks.close_window()
+        clocks.tell(*news)
+        found = dict(zip(*(column.tolist() for column in news), strict=True))
         assert found == ({2: pytest.approx(3_600_000, abs=1), 3: pytest.approx(-90_000, abs=1)} if minute == 0 else {})
     clocks.note(series[:1], np.array([-7_200_000_000]), 0)  # one minute of backlog is no skew
     assert clocks.close_window()[0].tolist() == []
     for _ in range(5):
         clocks.note(series[1:2], np.array([0]), 0)
-        clocks.close_window()
-    assert clocks._told[2] == 0  # set right
+        news = clocks.close_window()
+    assert [column.tolist() for column in news] == [[2], [0.0]]  # set right, and told for as long as nobody has heard
 
 
 def test_clocks_that_are_off_are_written_and_right_again(world: World):
@@ -188,6 +208,19 @@ def test_clocks_that_are_off_are_written_and_right_again(world: World):
         world.feed(world.message(LIVE, data([1.0], t0=now_ms()), seq))
         world.flush_notes()
     assert world.rows("SELECT skew_ms FROM device_clocks") == [(0.0,)]
+
+
+def test_a_clock_that_could_not_be_written_is_written_later(world: World):
+    world.feed(world.message(LIVE, birth()), world.message(LIVE, data([1.0], t0=now_ms() - 7_200_000), 0))
+    with connect(world.ingest_url, "test") as gone:
+        pass
+    with pytest.raises(psycopg.OperationalError):
+        world.notes.flush(gone, 61.0)
+    world.feed(world.message(LIVE, data([1.0], t0=now_ms() - 7_200_000), 1))
+    world.notes.clocks.flush(gone, 62.0)  # its window is not over
+    world.flush_notes()
+    world.flush_notes()
+    assert world.rows("SELECT round(skew_ms / 60000) FROM device_clocks") == [(120.0,)]
 
 
 def test_a_good_clock_leaves_no_row(world: World):

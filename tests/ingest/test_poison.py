@@ -17,7 +17,7 @@ from watchkeep_ingest.bench.load import LoadFailed, loading, publish_packet
 DAY_MS = 86_400_000
 
 MESSAGES = 15
-"""Of each of twelve gateways; with 20 of poison that is 1 : 9."""
+"""Of each of twelve gateways; with 21 of poison that is a little more than 1 : 9."""
 
 
 def poisons() -> list[tuple[bytes, str]]:
@@ -47,6 +47,7 @@ def poisons() -> list[tuple[bytes, str]]:
         (columns(t0=0), "quarantine"),
         (columns(t0=4_291_747_200_000), "quarantine"),
         (columns(t0=now - 31 * DAY_MS), "quarantine"),
+        (columns(value="[1e300]"), "quarantine"),
         (columns(alias="[77]"), "parked"),
     ]
 

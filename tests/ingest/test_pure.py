@@ -1,8 +1,10 @@
 """Decisions without I/O: ranges, batch limits, the ledger's verdicts, skew."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
+from unittest.mock import ANY
 
 import psycopg
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,7 @@ from watchkeep_core.messages import PointDeclaration
 from watchkeep_core.topics import GatewayRef
 from watchkeep_ingest import streams
 from watchkeep_ingest.births import Born, rounds
-from watchkeep_ingest.incoming import Decoded, Incoming
+from watchkeep_ingest.incoming import Decoded, Incoming, Problem, decode
 from watchkeep_ingest.intake import Intake, Limits
 from watchkeep_ingest.ledger import MAX_RANGES, Entry
 from watchkeep_ingest.seq_ranges import SeqRanges
@@ -167,24 +169,6 @@ def test_what_waits_is_decoded_ahead_once():
     assert intake.take(0.0) == []
 
 
-def test_the_next_batch_is_told_once_when_nothing_can_change_it_any_more():
-    intake = Intake(10**6, Limits(60.0, 3, 10**6))
-    for size in (1, 2):
-        intake.put(item(size), 0.0)
-    assert intake.decode_ahead(0.0) == []
-    for size in (3, 4):
-        intake.put(item(size), 0.0)
-    told = intake.decode_ahead(0.0)
-    assert [len(each.incoming.payload) for each in told] == [1, 2, 3]
-    intake.put(item(5), 0.0)
-    assert intake.decode_ahead(0.0) == []
-    taken = intake.take(0.0)
-    assert len(taken) == 3
-    assert all(mine is theirs for mine, theirs in zip(taken, told, strict=True))
-    intake.put(item(6), 0.0)
-    assert [len(each.incoming.payload) for each in intake.decode_ahead(0.0)] == [4, 5, 6]
-
-
 def test_a_full_queue_refuses_after_the_wait_and_takes_again_when_there_is_room():
     intake = Intake(20_000, Limits(0.0, 100, 10**6))
     assert intake.put(item(4500), 0.0)
@@ -209,6 +193,40 @@ def test_a_lane_is_loaded_for_a_moment_after_a_batch_that_was_half_full():
 
 def test_one_oversized_message_passes_an_empty_queue():
     assert Intake(100, LIMITS).put(item(5000), 0.0)
+
+
+characters = st.characters()  # lone surrogates too
+scalars = st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(characters, max_size=9)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+)
+GOOD: dict[str, dict[str, object]] = {
+    "data/e/7": {"floor": 0, "t0": 10**12, "alias": [1, 2], "dt_ms": [0, 1], "value": [1.5, 2], "quality": [0, 2]},
+    "event/e/7": {"floor": 0, "t": 10**12, "equipment": "a", "condition": "b", "active": True, "attributes": {"x": 1}},
+    "birth": {
+        "software": "s",
+        "data_epoch": "e",
+        "event_epoch": "e",
+        "clock": {"synchronised": True},
+        "equipment": {"a": [[1, "m", "kPa", 2.0]]},
+    },
+    "state": {"online": True, "t": 10**12},
+}
+
+
+@given(st.sampled_from(sorted(GOOD)), st.data())
+def test_whatever_a_message_says_it_has_a_content_or_a_problem(tail: str, more: st.DataObject):
+    """An exception would end the process, and again when the broker delivers the message to the next."""
+    content = dict(GOOD[tail])
+    field = more.draw(st.sampled_from(sorted(content)))
+    places = content[field]
+    if isinstance(places, list) and more.draw(st.booleans()):
+        content[field] = [more.draw(anything), *places[1:]]
+    else:
+        content[field] = more.draw(anything)
+    source = GatewayRef("c", "g")
+    found = decode(Incoming("data", 0, f"{source.root}/{tail}", json.dumps(content).encode(), 0, 0, len))
+    assert (found.content is None) == (found.problem is not None) or found.problem == Problem("bad_floor", ANY)
 
 
 def test_close_wakes_the_taker():
@@ -240,6 +258,14 @@ def test_skew_is_learnt_from_live_messages_and_not_from_a_backlog():
     assert backlog.skew_ms is not None
     assert abs(backlog.skew_ms) < 120_000
     assert live.then(5 * S, None).received_us == 5 * S
+
+
+def test_one_impossible_stamp_does_not_end_the_learning():
+    note = Note(0, 0).then(S, S).then(2 * S, 10**10 * S)
+    for second in range(3, 60):
+        note = note.then(second * S, (second - 2) * S)
+    assert note.skew_ms is not None
+    assert abs(note.skew_ms - 2_000) < 50
 
 
 def test_after_our_own_clock_was_set_back_the_skew_is_learnt_anew():

@@ -23,8 +23,8 @@ from watchkeep_core.broker import BrokerUnreachable, Received
 from watchkeep_core.database import OWNER, DatabaseUnavailable, connect
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.messages import Ack, Message, State, decode, encode
-from watchkeep_core.mqtt import Connection
 from watchkeep_core.mqtt import connect as connect_broker
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
 from watchkeep_ingest import sessions

@@ -6,7 +6,7 @@ import pytest
 from tests.ingest.world import LIVE, SECOND, SECOND_POINTS, TAPE, World, birth, data, event, now_ms
 from watchkeep_core import rows, topics
 from watchkeep_core.messages import Data
-from watchkeep_ingest import data_lane
+from watchkeep_ingest import store
 from watchkeep_ingest.incoming import decode
 from watchkeep_ingest.transaction import write
 
@@ -205,7 +205,7 @@ def days(first: int, count: int) -> Data:
 
 
 def test_more_days_than_one_transaction_can_hold_are_split(world: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(data_lane, "_MAX_DAYS", 30)
+    monkeypatch.setattr(store, "MAX_DAYS", 30)
     world.feed(world.message(TAPE, birth()), *(world.message(TAPE, days(100 * n, 20), n) for n in range(3)))
     assert world.dead() == []
     assert world.counts()["stored"] == 60

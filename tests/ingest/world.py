@@ -153,7 +153,8 @@ class World:
         lane = incoming[0].lane
         self.writers[lane].commit([decode(each) for each in incoming])
         while self.works[lane].waiting():
-            self.writers[lane].commit([])
+            self.writers[lane].resume()
+            assert not self.writers[lane]._failing
 
     def flush_notes(self) -> None:
         """What the keeper does, a window later each time."""

@@ -17,6 +17,7 @@ from watchkeep_core.database import OWNER, connect
 from watchkeep_core.errors import SettingsError
 from watchkeep_ingest.bench import lab
 from watchkeep_ingest.bench.lab import Target
+from watchkeep_ingest.bench.load import loading
 
 NAME = "node-red"
 PACKAGES = ("node-red@4", "pg@8")
@@ -45,27 +46,38 @@ _SETTINGS = """
 const { Pool } = require('pg');
 module.exports = {
   flowFile: 'flows.json', credentialSecret: false, uiPort: 0, uiHost: '127.0.0.1',
-  functionGlobalContext: { pool: new Pool({ connectionString: %s, max: 10 }) }
+  functionGlobalContext: { pool: new Pool({ connectionString: %s, max: %d }) }
 };
 """
 
 
-def measure(target: Target, rows: int, size: int) -> float:
-    """Rows/s while the publisher runs. It acknowledges messages before it stores them; nothing is checked."""
+def measure(target: Target, rows: int, size: int, connections: int) -> float:
+    """Rows/s while the publisher runs. It acknowledges messages before it stores them; nothing is checked.
+
+    One connection stores messages in their order; more of them do not, and the server's cores share the work.
+    """
     program = _install()
     with connect(target.admin_url, "bench", role=OWNER) as conn:
         for statement in _TABLE.split(";"):
             conn.execute(statement.encode())
     load = lab.encode_load(lab.new_epoch("peer"), rows, size)
-    with (
-        _running(program, target),
-        connect(target.ingest_url, "bench", autocommit=True) as conn,
-        lab.publishing(target, load),
-    ):
-        first = lab.wait_for(lambda: _count(conn), lab.START_S)
-        begin = time.perf_counter()
-        lab.wait_for(lambda: _count(conn) >= rows, lab.STALL_S)
-        return (rows - first) / (time.perf_counter() - begin)
+    with _running(program, target, connections), connect(target.ingest_url, "bench", autocommit=True) as conn:
+        before = _subscribed(target, conn)
+        with lab.publishing(target, load):
+            first = lab.wait_for(lambda: _count(conn) - before, lab.START_S)
+            begin = time.perf_counter()
+            lab.wait_for(lambda: _count(conn) - before >= rows, lab.STALL_S)
+            return (rows - first) / (time.perf_counter() - begin)
+
+
+def _subscribed(target: Target, conn: Connection) -> int:
+    """Nothing tells when its subscription is granted: send until something arrives; returns how many rows did."""
+    deadline = time.monotonic() + lab.START_S
+    while not (found := _count(conn)) and time.monotonic() < deadline:
+        with loading(target.mqtt, lab.USER, target.password) as load:
+            load.send(lab.encode_load(lab.new_epoch("peer"), 1, 1))
+        time.sleep(1.0)
+    return found
 
 
 def _count(conn: Connection) -> int:
@@ -91,7 +103,7 @@ def _install() -> Path:
 
 
 @contextmanager
-def _running(program: Path, target: Target) -> Iterator[None]:
+def _running(program: Path, target: Target, connections: int) -> Iterator[None]:
     """Ready when its session has subscribed."""
     folder = HOME / "run"
     shutil.rmtree(folder, ignore_errors=True)
@@ -99,7 +111,8 @@ def _running(program: Path, target: Target) -> Iterator[None]:
     (folder / "flows.json").write_text(json.dumps(_flow(target)), encoding="utf-8")
     secret = {"broker": {"user": "paho", "password": target.password}}
     (folder / "flows_cred.json").write_text(json.dumps(secret), encoding="utf-8")
-    (folder / "settings.js").write_text(_SETTINGS % json.dumps(target.ingest_url), encoding="utf-8")
+    settings = _SETTINGS % (json.dumps(target.ingest_url), connections)
+    (folder / "settings.js").write_text(settings, encoding="utf-8")
     log = folder / "log.txt"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -109,7 +122,6 @@ def _running(program: Path, target: Target) -> Iterator[None]:
         )
     try:
         lab.wait_for(lambda: int("Connected to broker" in log.read_text(encoding="utf-8")), lab.START_S)
-        time.sleep(1.0)  # nothing tells when its subscription is granted
         yield
     finally:
         process.terminate()

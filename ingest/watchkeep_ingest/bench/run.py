@@ -48,6 +48,10 @@ _MEASURES: dict[str, tuple[str, float | None, Callable[..., bench.Measure]]] = {
     "node_red_1_rows_per_s": ("rows/s", None, at_least),
     "live_100_of_node_red": ("ratio", 3.0, at_least),
     "live_1_of_node_red": ("ratio", 4.0, at_least),
+    "node_red_100_out_of_order_rows_per_s": ("rows/s", None, at_least),
+    "node_red_1_out_of_order_rows_per_s": ("rows/s", None, at_least),
+    "live_100_of_node_red_out_of_order": ("ratio", None, at_least),
+    "live_1_of_node_red_out_of_order": ("ratio", None, at_least),
 }
 """Unit, goal and direction of each; those of issue 4."""
 
@@ -189,13 +193,14 @@ def _flood(target: Target, options: Options) -> Values:
 
 def peer_node_red(target: Target, options: Options) -> Values:
     """The peer: a Node-RED flow with one unnest insert per message, beside us."""
-    large, small = node_red.measure(target, options.rows // 5, 100), node_red.measure(target, 20_000, 1)
-    return {
-        "node_red_100_rows_per_s": large,
-        "node_red_1_rows_per_s": small,
-        "live_100_of_node_red": throughput.live(target, options.rows, 100)["rate"] / large,
-        "live_1_of_node_red": throughput.live(target, 100_000, 1)["rate"] / small,
-    }
+    ours = {100: throughput.live(target, options.rows, 100)["rate"], 1: throughput.live(target, 100_000, 1)["rate"]}
+    found: Values = {}
+    for order, connections in (("", 1), ("_out_of_order", 10)):
+        for size, rows in ((100, options.rows // 5), (1, 20_000)):
+            theirs = node_red.measure(target, rows, size, connections)
+            found[f"node_red_{size}{order}_rows_per_s"] = theirs
+            found[f"live_{size}_of_node_red{order}"] = ours[size] / theirs
+    return found
 
 
 GROUPS: dict[str, Callable[[Target, Options], Values]] = {

@@ -51,9 +51,12 @@ SELECT * FROM unnest(%(community)s::text[], %(gateway)s::text[], %(epoch)s::text
                      %(readings)s::integer[], %(payload)s::bytea[], %(parked_at)s::timestamptz[])
 
 -- name: read_parked
-SELECT parked_id, seq, reason, payload, parked_at FROM parked
-WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(epoch)s AND parked_id > %(after)s
-ORDER BY parked_id LIMIT %(at_most)s
+SELECT parked_id, seq, reason, payload, parked_at
+FROM (SELECT *, sum(readings) OVER (ORDER BY parked_id) - readings AS before
+      FROM (SELECT * FROM parked
+            WHERE community_id = %(community)s AND gateway_id = %(gateway)s AND epoch = %(epoch)s AND parked_id > %(after)s
+            ORDER BY parked_id LIMIT %(at_most)s) AS few) AS summed
+WHERE before < %(readings)s ORDER BY parked_id
 
 -- name: parked_epochs
 SELECT DISTINCT community_id, gateway_id, epoch FROM parked
