@@ -7,7 +7,8 @@ from random import Random
 
 import numpy as np
 
-from watchkeep_core.vocabulary import Limit, Metric, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import Limit, Metric
 from watchkeep_firmware_sim.models import Readings, Values
 from watchkeep_firmware_sim.models.typical import typical
 from watchkeep_firmware_sim.scenario import Effect, Scenario, ScenarioEvent
@@ -136,7 +137,8 @@ class Fault:
             value = np.where(active, row.max, value)
         if scenario.drift_per_h:
             hours = (t - self.begins) / 3600
-            value = np.where(active, value + scenario.drift_per_h * self.severity * width * hours, value)
+            rate = self._between(scenario.drift_near_per_h, scenario.drift_per_h)
+            value = np.where(active, value + rate * width * hours, value)
         if scenario.spike_every_s:
             turn = np.floor((t - self.begins) / scenario.spike_every_s)
             last = np.concatenate([[self._held.get("spike", -1.0)], turn[:-1]])

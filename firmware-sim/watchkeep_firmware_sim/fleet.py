@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from watchkeep_core.messages import Id
-from watchkeep_core.vocabulary import ANY, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import ANY
 from watchkeep_firmware_sim import documents
 from watchkeep_firmware_sim.errors import FleetError, ScenarioError
 from watchkeep_firmware_sim.gbt26875_fleet import Component, FireAddress, Transmission

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeep_core.vocabulary import ANY, Vocabulary, load
+from watchkeep_core.vocabulary import Vocabulary, load
+from watchkeep_core.vocabulary_rows import ANY
 from watchkeep_firmware_sim.errors import ScenarioError
 from watchkeep_firmware_sim.faults import Fault
 from watchkeep_firmware_sim.fleet import Device

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from watchkeep_core.vocabulary import ANY, Vocabulary, load
+from watchkeep_core.vocabulary import Vocabulary, load
+from watchkeep_core.vocabulary_rows import ANY
 from watchkeep_firmware_sim.errors import ScenarioError
 from watchkeep_firmware_sim.gbt26875_fleet import Wire
 
@@ -110,7 +111,9 @@ class Scenario(_Row, frozen=True, kw_only=True):
     missing: bool = False
     """Every number is NaN, which JSON cannot carry: the value arrives as null."""
     drift_per_h: float = 0
-    """The first number metric runs away by this share of its usual range per hour."""
+    """The first number metric runs away by this share of its usual range per hour …"""
+    drift_near_per_h: float = 0
+    """… and by this one at severity 0."""
     spike_every_s: Seconds = 0
     """The first number metric jumps out of its usual range for one message, this often."""
     counter_falls: bool = False

@@ -10,6 +10,7 @@ from watchkeep_core import mqtt, vocabulary
 from watchkeep_core.broker import BrokerAddress, Received
 from watchkeep_core.errors import MessageError, SettingsError
 from watchkeep_core.logs import get_logger
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_core.service import HealthServer, Stop
 from watchkeep_firmware_sim import fleet as fleets
 from watchkeep_firmware_sim import injection, metrics
@@ -87,7 +88,7 @@ def _transmission_devices(fleet: fleets.Fleet) -> TransmissionDevices:
     )
 
 
-def connect(settings: SimSettings, user: str, injections: "queue.Queue[Received] | None" = None) -> mqtt.Connection:
+def connect(settings: SimSettings, user: str, injections: "queue.Queue[Received] | None" = None) -> Connection:
     """A connection of the simulator; with `injections` it keeps a session and receives into that queue."""
 
     def receive(message: Received) -> None:
@@ -109,7 +110,7 @@ def connect(settings: SimSettings, user: str, injections: "queue.Queue[Received]
     )
 
 
-def _health(settings: SimSettings, connection: mqtt.Connection) -> HealthServer | None:
+def _health(settings: SimSettings, connection: Connection) -> HealthServer | None:
     if not settings.health_port:
         return None
     return HealthServer(settings.health_host, settings.health_port, {"broker": connection.alive})

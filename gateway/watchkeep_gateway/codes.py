@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from watchkeep_core.messages import AttributeValue
-from watchkeep_core.vocabulary import Profile, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import Profile
 from watchkeep_gateway.config import Config
 from watchkeep_gateway.values import DeviceEvent
 

@@ -127,7 +127,6 @@ def probe(
     """Read every Modbus device of a configuration once and print the values; nothing is stored or sent."""
     from watchkeep_gateway.codes import CodeReader
     from watchkeep_gateway.drivers.modbus.probe import probe as read_once
-    from watchkeep_gateway.drivers.modbus.probe import show
     from watchkeep_gateway.fault_edges import reader_of
 
     known = read(config)
@@ -135,6 +134,8 @@ def probe(
     if json:
         print_json(found)
     else:
-        show(found)
+        from watchkeep_gateway.drivers.modbus import probe_table
+
+        probe_table.show(found)
     if not all(device.ok for device in found):
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from math import isfinite
 
 from watchkeep_core.messages import AttributeValue
-from watchkeep_core.vocabulary import FaultRecord, Metric, Profile
+from watchkeep_core.vocabulary_rows import FaultRecord, Metric, Profile
 
 CHINA = timezone(timedelta(hours=8))
 """Records carry local time without a zone, and all of China has one."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from watchkeep_core.broker import BrokerAddress, BrokerRefused, BrokerUnreachable, Connected, Received, Will
 from watchkeep_core.errors import WatchkeepError
 from watchkeep_core.logs import get_logger
-from watchkeep_core.mqtt import Connection, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import Connection
 
 log = get_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta
 
 from watchkeep_core import vocabulary
-from watchkeep_core.vocabulary import Metric
+from watchkeep_core.vocabulary_rows import Metric
 from watchkeep_gateway.report import DEFAULT_HEARTBEAT_S, Rule
 from watchkeep_gateway.tables import Path, Problem, Table
 

@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from watchkeep_core import vocabulary
+from watchkeep_core.vocabulary_rows import ANY
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 Positive = Annotated[float, Meta(gt=0)]
@@ -50,7 +51,7 @@ def metric_problem(name: str, kind: str | None) -> str | None:
     metric = vocabulary.load().metrics.get(name)
     if metric is None:
         return f"{name!r} is no metric of the vocabulary{nearest(name, vocabulary.load().metrics)}"
-    if kind is not None and kind not in metric.kinds and vocabulary.ANY not in metric.kinds:
+    if kind is not None and kind not in metric.kinds and ANY not in metric.kinds:
         return f"{name!r} is no metric of a {kind}"
     return None
 

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from watchkeep_core.vocabulary import Limit, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import Limit
 from watchkeep_firmware_sim.fleet import Device, Fleet, PlannedFault, checked
 from watchkeep_firmware_sim.generate import Generated
 from watchkeep_firmware_sim.simulation import DeviceEvent, Output, Readings, Simulation

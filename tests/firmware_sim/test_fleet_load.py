@@ -197,7 +197,7 @@ def test_what_nobody_has_acknowledged_is_no_difference(database, ledger, tmp_pat
     with world.broker(tmp_path / "b", options) as broker:
         start = time.monotonic()
         totals = run_fleet(options, world.login(broker.address), Stop(), ledger=ledger)
-        assert time.monotonic() - start < 15
+        assert time.monotonic() - start < 45  # not the minute that acks are waited for unless told otherwise
     assert totals["messages_unacked"] > 0 == totals["readings_acked"]
     found = world.compared(database, ledger)
     assert found.equal, found.differences

@@ -14,7 +14,7 @@ from watchkeep_core import topics, vocabulary
 from watchkeep_core.database import queries
 from watchkeep_core.errors import MessageError, SettingsError
 from watchkeep_core.messages import MAX_PAYLOAD_BYTES, Data, Event, decode, encode
-from watchkeep_core.mqtt import MAX_PACKET_BYTES
+from watchkeep_core.mqtt_connection import MAX_PACKET_BYTES
 from watchkeep_firmware_sim.errors import FleetError, LedgerError, ScenarioError
 from watchkeep_firmware_sim.faults import Fault
 from watchkeep_firmware_sim.fleet import PlannedFault
@@ -278,6 +278,7 @@ def test_lengths_of_time():
         ("", "no load run"),
         ('{"what":"run","mode":"fleet","epoch":"e","started_ms":1,"options":{}}\n', "no load run"),
         ('{"what":"run"}\nnonsense\n', "line 2"),
+        ('{"what":"run","mode":"fleet","epoch":"e","started_ms":1,"options":{"points":-1}}\n', "line 1.*--points"),
     ],
 )
 def test_a_ledger_that_is_none_is_told_by_line(tmp_path: Path, text: str, why: str):
@@ -285,3 +286,41 @@ def test_a_ledger_that_is_none_is_told_by_line(tmp_path: Path, text: str, why: s
     file.write_text(text, encoding="utf-8")
     with pytest.raises(LedgerError, match=why):
         records.read(file)
+
+
+OPTIONS = '{"points":10,"gateways":1,"communities":1,"rate":1}'
+RUN = f'{{"what":"run","mode":"fleet","epoch":"e","started_ms":1,"options":{OPTIONS}}}\n'
+WINDOW_ROW = '{"what":"window","from_ms":0,"until_ms":9,"places":null}\n'
+
+
+@pytest.mark.parametrize(
+    ("end", "rows", "points", "why"),
+    [
+        ("", WINDOW_ROW, 10, "no load run that has ended"),
+        ('[1]\n{"what":"end"}\n', WINDOW_ROW, 10, "line 2"),
+        ('{"what":"end"}\n', "", 10, "cut off"),
+        ('{"what":"end"}\n', '{"what":"lane","gateway":0}\n', 10, "line 1"),
+        ('{"what":"end"}\n', '{"what":"nonsense"}\n', 10, "line 1"),
+        ('{"what":"end"}\n', WINDOW_ROW, 9, "10 points"),
+        ('{"what":"end"}\n', WINDOW_ROW, 0, "cannot be read"),
+        ('{"what":"end"}\n', None, 10, "cannot be read"),
+    ],
+)
+def test_a_ledger_that_was_damaged_is_told_and_never_compared(
+    tmp_path: Path, end: str, rows: str | None, points: int, why: str
+):
+    file = tmp_path / "ledger.jsonl"
+    file.write_text(RUN + end, encoding="utf-8")
+    if rows is not None:
+        records.beside(file, "e", "sent.jsonl").write_text(rows, encoding="utf-8")
+    if points:
+        records.save_sums(file, "e", Sums(points))
+    else:
+        records.beside(file, "e", "npz").write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(LedgerError, match=why):
+        records.read(file)
+
+
+def test_a_ledger_on_a_disk_that_refuses_is_told(tmp_path: Path):
+    with pytest.raises(LedgerError, match="cannot be written"):
+        records.save_sums(tmp_path / "nowhere" / "ledger.jsonl", "e", Sums(1))

@@ -269,12 +269,10 @@ def test_wire_faults(centre: Centre, devices: TransmissionDevices, wire) -> None
 def test_a_burst_is_two_hundred_events_at_once(centre: Centre, devices: TransmissionDevices) -> None:
     wait_for(lambda: centre.units(21))
     (client,) = devices.clients.values()
-    started = time.monotonic()
     devices.fault("c1/utd-1", "burst", 0, True, NOW_MS)
     devices.fault("c1/utd-1", "burst", 0, False, NOW_MS)
     wait_for(lambda: client.kept == 0)
     assert len(centre.units(2)) == BURST
-    assert time.monotonic() - started < 10
 
 
 def test_a_device_that_is_off_says_nothing_and_comes_back(centre: Centre, devices: TransmissionDevices) -> None:

@@ -168,9 +168,8 @@ def test_a_fault_can_be_injected_into_a_running_simulator(settings, heard, broke
         wait_for(lambda: any(body.get("event", {}).get("condition") == "fire_alarm" for _, body in heard))
     finally:
         stop.set()
-        stopped = time.monotonic()
         thread.join(WAIT_S)
-    assert time.monotonic() - stopped < 10
+    assert not thread.is_alive()
     assert totals["faults_started"] == 1
     assert [topic for topic, body in heard if "event" in body] == ["field/c1/g1/smoke-1"]
 

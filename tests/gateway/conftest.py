@@ -13,7 +13,8 @@ from watchkeep_cli.acl import default_acl
 from watchkeep_cli.broker import RunningBroker, mosquitto_installed, start_broker
 from watchkeep_core import messages, topics
 from watchkeep_core.broker import BrokerAddress, Received
-from watchkeep_core.mqtt import Connection, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_core.service import Stop
 from watchkeep_core.settings import load
 from watchkeep_core.topics import GatewayRef, Lane

@@ -105,7 +105,7 @@ registers = [{{ metric = "{metric}", address = 4, type = "float32" }}]
         )
         file.write_text(text, encoding="utf-8")
         failed = CliRunner().invoke(app, ["probe", str(file), "--json"])
-        people = CliRunner().invoke(app, ["probe", str(file)], env={"COLUMNS": "160"})
+        people = CliRunner().invoke(app, ["probe", str(file)], env={"COLUMNS": "80"})
     good, dead = json.loads(failed.stdout)
     assert good["ok"]
     assert good["values"] == [
@@ -122,7 +122,7 @@ registers = [{{ metric = "{metric}", address = 4, type = "float32" }}]
     ]
     assert (dead["name"], dead["ok"], dead["why"]) == ("dead", False, "no connection to 127.0.0.1:1")
     assert failed.exit_code == people.exit_code == 1
-    for word in ("41.5", "4226 0000", "holding 4", "no connection to 127.0.0.1:1"):
+    for word in ("total_running_time", "41.5", "4226 0000", "holding 4", "no connection to 127.0.0.1:1"):
         assert word in people.stdout
 
 

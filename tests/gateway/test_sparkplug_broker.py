@@ -20,7 +20,8 @@ from watchkeep_cli.acl import AclRule, default_acl
 from watchkeep_cli.broker import RunningBroker, mosquitto_installed, start_broker
 from watchkeep_core import messages
 from watchkeep_core.broker import Received, Will
-from watchkeep_core.mqtt import Connection, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_gateway.spool_reader import rejected, status, unmapped
 
 T = int(time.time() * 1000)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from watchkeep_core import mqtt, topics
 from watchkeep_core.broker import BrokerAddress, PublishRefused, Received, Will
 from watchkeep_core.messages import State, encode
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_core.topics import GatewayRef
 from watchkeep_firmware_sim.fleet_load.lanes import Held
 from watchkeep_firmware_sim.fleet_load.plan import Plan
@@ -50,7 +51,7 @@ class Link:
     refused: int = 0
     why: str = ""
     """Why the broker refused the last one that it refused."""
-    connection: mqtt.Connection | None = None
+    connection: Connection | None = None
 
     def connect(self, login: Login, will: Will | None) -> None:
         """Raises BrokerUnreachable and BrokerRefused."""

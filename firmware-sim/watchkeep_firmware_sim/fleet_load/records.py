@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import msgspec
 import numpy as np
 
+from watchkeep_core.errors import SettingsError
 from watchkeep_core.topics import Lane
 from watchkeep_firmware_sim.errors import LedgerError
 from watchkeep_firmware_sim.fleet_load.options import FleetOptions
@@ -112,7 +113,7 @@ def read(path: Path) -> Sent:
             try:
                 options = FleetOptions.of_plain(row["options"])
                 found, ended = Sent(options, row["epoch"], row["started_ms"], Sums(0)), False
-            except (KeyError, TypeError) as error:
+            except (KeyError, TypeError, SettingsError) as error:
                 raise LedgerError(path.name, f"line {number}", f"{error}") from None
         ended = ended or row.get("what") == "end"
     if found is None or not ended:
@@ -151,7 +152,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _load_sums(path: Path, points: int) -> Sums:
     sums = Sums(0)
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             sums.count, sums.check = arrays["count"], arrays["check"]
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise LedgerError(str(path), "", f"cannot be read: {error}") from None

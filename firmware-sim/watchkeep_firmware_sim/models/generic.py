@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from watchkeep_core.vocabulary import Metric, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import Metric
 from watchkeep_firmware_sim.models.base import Group, Readings, Steady
 from watchkeep_firmware_sim.models.typical import PER_HOUR, normal_state, typical
 from watchkeep_firmware_sim.signals import Floats, Wander, at_hour, between, uniform

@@ -5,7 +5,8 @@ Figures without a note are common practice; those that have a limit keep clear o
 
 from typing import NamedTuple
 
-from watchkeep_core.vocabulary import Limit, Metric, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import Limit, Metric
 from watchkeep_firmware_sim.signals import LESS_WARMTH, LESS_WATER, LIFT_USE, POWER_USE, WARMTH, WATER_USE
 
 

@@ -17,7 +17,8 @@ from statistics import median
 
 from watchkeep_core import vocabulary
 from watchkeep_core.bench import Measure, at_least, at_most
-from watchkeep_core.mqtt import Connection, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_gateway.bench.polling import METRICS
 from watchkeep_gateway.bench.process import running_gateway
 from watchkeep_gateway.bench.target import DEVICE, REF, BenchFailed, Database, Target

@@ -49,6 +49,7 @@ METRICS = (
 
 POINTS_PER_UNIT = 10 * len(METRICS)
 WARM_UP_S = 2.0
+READ = "watchkeep_gateway_readings_total"
 
 
 def measures(target: Target, *, points: int, seconds: float, runs: int) -> list[Measure]:
@@ -217,13 +218,17 @@ def _gateway(target: Target, port: int, units: int, seconds: float) -> Figures:
         tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
         running_gateway(target, Path(folder), _toml(port, units)) as gateway,
     ):
-        gateway.wait_for("watchkeep_gateway_readings_total")
+        gateway.wait_for(READ)
         time.sleep(WARM_UP_S)
         before, began_s = gateway.scrape(), time.perf_counter()
         time.sleep(seconds)
+        gateway.wait_for(READ, above=before[READ])  # a disk that is busy may take longer for one commit
         after, wall_s = gateway.scrape(), time.perf_counter() - began_s
-    points = after["watchkeep_gateway_readings_total"] - before["watchkeep_gateway_readings_total"]
-    figures = _figures(int(points), wall_s, after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"])
+    figures = _figures(
+        int(after[READ] - before[READ]),
+        wall_s,
+        after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"],
+    )
     return figures | {"rss_mb": after["process_resident_memory_bytes"] / 1e6}
 
 

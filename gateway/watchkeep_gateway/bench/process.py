@@ -30,12 +30,12 @@ class RunningGateway:
             return {name: float(value) for name, value in re.findall(r"^(\w+(?:{.*})?) (\S+)$", text, re.MULTILINE)}
         return {}
 
-    def wait_for(self, series: str) -> None:
-        """Until this series is not 0. Raises BenchFailed."""
+    def wait_for(self, series: str, above: float = 0.0) -> None:
+        """Until this series has risen above that. Raises BenchFailed."""
         deadline = time.monotonic() + START_S
-        while self.scrape().get(series, 0.0) == 0:
+        while self.scrape().get(series, above) <= above:
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise BenchFailed("the gateway did not come up")
+                raise BenchFailed(f"the gateway did not come up, or stands still: {series} is not above {above:g}")
             time.sleep(0.05)
 
 

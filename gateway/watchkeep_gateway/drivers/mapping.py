@@ -9,6 +9,7 @@ from msgspec import field
 from watchkeep_core import vocabulary
 from watchkeep_core.errors import MessageError
 from watchkeep_core.messages import AttributeValue
+from watchkeep_core.vocabulary_rows import ANY
 from watchkeep_gateway.tables import Path, Problem, Table, metric_problem, nearest
 from watchkeep_gateway.units import SAME, conversion, convertible
 from watchkeep_gateway.values import DeviceEvent
@@ -45,7 +46,7 @@ class MappingRow(Table, frozen=True, kw_only=True):
             return True
         kinds = [words.metrics[self.metric].kinds] if self.metric else []
         kinds += [words.conditions[self.condition].kinds] if self.condition else []
-        return all(kind in allowed or vocabulary.ANY in allowed for allowed in kinds)
+        return all(kind in allowed or ANY in allowed for allowed in kinds)
 
 
 def row_problems(path: Path, row: MappingRow) -> Iterator[Problem]:

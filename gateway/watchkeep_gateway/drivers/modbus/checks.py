@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from watchkeep_core import vocabulary
-from watchkeep_core.vocabulary import Metric
+from watchkeep_core.vocabulary_rows import Metric
 from watchkeep_gateway.drivers.modbus.tables import (
     Cell,
     EventTable,

@@ -24,6 +24,10 @@ BACK_OFF_MAX_S = 60.0
 PROBE_SHARE = 0.1
 """Of a line's time that asking its silent units may take, however many there are: each timeout stops all others."""
 
+LEAST_APART_S = 0.002
+"""Of two turns of a unit, however late the first was: no two readings of a point bear the same millisecond, not even
+while stamps go at half speed."""
+
 STOP_TIMEOUT_S = 5.0
 
 MEMORY = "modbus_faults/"
@@ -120,7 +124,7 @@ class Modbus:
             unit.due_s = now_s + back_off_s(unit.table.period_s, unit.failures, random.random())  # noqa: S311
         else:
             unit.failures = 0
-            unit.due_s = max(unit.due_s + unit.table.period_s, now_s)
+            unit.due_s = max(unit.due_s + unit.table.period_s, now_s + LEAST_APART_S)
         self._note(unit, not failed, "; ".join([*found.refused, found.silent] if found.silent else found.refused))
         if found.answers:
             self._hand_over(unit, found)

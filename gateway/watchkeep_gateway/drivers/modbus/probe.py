@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -47,34 +46,6 @@ async def probe(tables: Tables, fault_of: FaultOf) -> list[ProbedDevice]:
     found = await asyncio.gather(*(_probe_line(line, fault_of) for line in lines(tables)))
     order = {table.name: number for number, table in enumerate(tables)}
     return sorted((device for devices in found for device in devices), key=lambda device: order[device.name])
-
-
-def show(devices: Sequence[ProbedDevice]) -> None:
-    """A table for people: one section per device."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("device", "equipment", "metric", "value", "unit", "at", "registers", "ms")
-    for device in devices:
-        place = f"{device.name}\nunit {device.unit} at {device.line}"
-        for number, value in enumerate(device.values):
-            first = number == 0
-            shown = value.why or " ".join(part for part in (_number(value.value), value.meaning) if part)
-            bits = value.at.startswith(("coil", "discrete"))
-            words = " ".join(f"{word:d}" if bits else f"{word:04x}" for word in value.registers)
-            name, ms = value.metric or "fault", f"{device.ms:g}" if first else ""
-            table.add_row(place if first else "", value.equipment, name, escape(shown), value.unit, value.at, words, ms)
-        if device.why:
-            table.add_row(
-                "" if device.values else place, "", "", f"[red]{escape(device.why)}[/red]", "", "", "", f"{device.ms:g}"
-            )
-        table.add_section()
-    Console().print(table)
-
-
-def _number(value: float | str | None) -> str:
-    return f"{value:g}" if isinstance(value, float) else value or ""
 
 
 async def _probe_line(line: Line, fault_of: FaultOf) -> list[ProbedDevice]:
