@@ -33,6 +33,8 @@ class Batch(NamedTuple):
 
     def where(self, keep: Bools) -> "Batch":
         """The rows where bool[n] `keep` is true."""
+        if keep.all():  # as of most batches: copies would cost more than the judging
+            return freeze(self)
         return freeze(Batch(self.row[keep], self.t_us[keep], self.value[keep]))
 
     def rounds(self) -> Iterator[Ints]:
@@ -66,8 +68,12 @@ def freeze(batch: Batch) -> Batch:
 
 def order(index: Ints, t_us: Ints, value: Floats) -> Batch:
     """Sorted by series, then time; of rows with the same series and time the first stays."""
-    ascending = bool((t_us[1:] >= t_us[:-1]).all())  # as within most batches: half the work
-    by = np.argsort(index, kind="stable") if ascending else np.lexsort((t_us, index))
+    if (t_us[1:] >= t_us[:-1]).all():  # as within most batches: a tenth of the work
+        bits = len(index).bit_length()
+        keys = np.sort(index << bits | np.arange(len(index)))  # each is unique, so that any sort keeps their order
+        by = keys & ((1 << bits) - 1)
+    else:
+        by = np.lexsort((t_us, index))
     index, t_us, value = index[by], t_us[by], value[by]
     same = np.r_[False, (index[1:] == index[:-1]) & (t_us[1:] == t_us[:-1])]
     batch = Batch(index, t_us, value)

@@ -8,7 +8,7 @@ import numpy as np
 from psycopg import Connection
 
 from watchkeep_analytics import events, feedback, metrics, progress, register
-from watchkeep_analytics.batch import Ints
+from watchkeep_analytics.batch import SECOND, Ints
 from watchkeep_analytics.engine import Counts, Engine, GatewayState
 from watchkeep_analytics.failures import Failures
 from watchkeep_analytics.lanes import Every, LaneWorker
@@ -29,6 +29,9 @@ log = get_logger(__name__)
 NOT_IN_FLIGHT_S = 5.0
 """A batch committed longer ago than this, whose message has not come, will not come."""
 
+AWAY_S = 30.0
+"""Between two looks at the clock; after a longer time nothing is known of who was silent."""
+
 
 class DataLane(LaneWorker):
     """The only owner of its engines."""
@@ -48,6 +51,7 @@ class DataLane(LaneWorker):
         self._rulebook = Rulebook()
         self._look, self._poll = Every(5.0), Every(settings.poll_s)
         self._counted = Counts()
+        self._looked_us = steady_us()
 
     def refresh(self, conn: Connection) -> None:
         self._replays = register.communities(conn, self.held)
@@ -104,7 +108,7 @@ class DataLane(LaneWorker):
                     return
         self._done[partition] = gap.last
         metrics.REREAD.labels(self.lane).inc(gap.batches)
-        engine.blind(now_us())
+        engine.blind(now_us(), steady_us())
 
     def judge(self, conn: Connection, messages: Sequence[Message]) -> None:
         """Judge messages in order; of events only the modes they tell, the event lane judges them."""
@@ -126,18 +130,20 @@ class DataLane(LaneWorker):
         self._publish_counts()
 
     def tick(self, conn: Connection) -> None:
-        moment = now_us()
-        if not self._sessions.alive() or self._inbox.backlog:  # we are behind, which is not the sensors' silence
+        moment, steady = now_us(), steady_us()
+        since_us, self._looked_us = steady - self._looked_us, steady
+        away = since_us > max(AWAY_S, 3 * self.settings.tick_s) * SECOND  # the database was, or this machine slept
+        if away or not self._sessions.alive() or self._inbox.backlog:  # we are behind: no silence of the sensors
             for engine in self._engines.values():
-                engine.blind(moment)
+                engine.blind(moment, steady)
             return
         if self._look.due():
             self._gateways = register.gateway_states(conn)
             told, self._refused = register.clocks(conn, self._refused)
             for engine in self._engines.values():
-                engine.clocks.tell(told)
+                engine.tell(told)
         for engine in self._engines.values():
-            self._pending += engine.tick(moment, self._gateways)
+            self._pending += engine.tick(moment, self._gateways, steady)
         self._publish_counts()
 
     def save(self, conn: Connection, partition: int) -> None:
@@ -194,3 +200,8 @@ class DataLane(LaneWorker):
 
 def now_us() -> int:
     return time.time_ns() // 1000
+
+
+def steady_us() -> int:
+    """Runs on whatever is done to the clock; of this machine since it was started."""
+    return time.monotonic_ns() // 1000

@@ -13,7 +13,7 @@ from watchkeep_analytics.batch import NEVER, SECOND, Batch, Floats, Ints, order
 from watchkeep_analytics.detectors import Detector
 from watchkeep_analytics.detectors.baseline import Baseline
 from watchkeep_analytics.detectors.battery import Battery
-from watchkeep_analytics.detectors.clocks import Clocks
+from watchkeep_analytics.detectors.clocks import Clocks, Told
 from watchkeep_analytics.detectors.combinations import Combinations
 from watchkeep_analytics.detectors.counters import Counters
 from watchkeep_analytics.detectors.drift import Drift
@@ -131,6 +131,7 @@ class Engine:
         self.counts.unknown += int((~known).sum())
         self.counts.bad += int((known & ~good).sum())
         batch = order(rows[usable], t_us[usable].astype(np.int64), value[usable])
+        self._signals(self.silence, partial(self.silence.observe, batch))  # before anything is left out as late
         fresh = batch.where(batch.t_us > self.registry["last_us"][batch.row])
         self.counts.late += int(usable.sum()) - fresh.size
         if fresh.size == 0:
@@ -145,19 +146,23 @@ class Engine:
         sound = possible.where(~self.rails.at_end(possible))
         found: list[Signal] = []
         for detector in self.detectors:  # rules before what learns: it is told where a warning stands
+            if detector is self.silence:
+                continue
             seen = fresh if detector is self.impossible else possible if detector is self.rails else sound
             said = self._signals(detector, partial(detector.observe, seen))
             self._standing.note(said, self.registry)
             found += said
         return self._pass(found)
 
-    def tick(self, now_us: int, gateways: Mapping[tuple[str, str], GatewayState]) -> list[Signal]:
-        """Time has passed; `now_us` is the wall clock."""
+    def tick(
+        self, now_us: int, gateways: Mapping[tuple[str, str], GatewayState], steady_us: int | None = None
+    ) -> list[Signal]:
+        """Time has passed; `now_us` is the wall clock, `steady_us` one that nobody sets (None = the same)."""
         if self.registry.size == 0:
             return []
         self._now_us = now_us
         self._note_work(now_us)
-        moment = self.moment(now_us, gateways)
+        moment = self.moment(now_us, gateways, steady_us)
         found = [hit for d in self.detectors for hit in self._signals(d, partial(d.tick, moment))]
         self._standing.note(found, self.registry)
         found += self.failures.over(now_us)
@@ -178,25 +183,35 @@ class Engine:
         """Openings of detectors that began anew: closed when they are over (see orphans)."""
         self._orphans = Orphans(openings)
 
-    def blind(self, now_us: int) -> None:
+    def tell(self, told: Told) -> None:
+        """What ingest knows of clocks; readings that it refused for their stamps are a sign of life all the same."""
+        self.clocks.tell(told)
+        for key, refused in told.refused.items():
+            item = self.registry.equipment_of(*key)
+            if item is not None:
+                self.silence.hear(np.array(list(item.points.values()), np.int64), refused.received_us)
+
+    def blind(self, now_us: int, steady_us: int | None = None) -> None:
         """Nothing could be seen until now: silence counts from here on."""
         if self.registry.size:
-            self._guard(self.silence, lambda: self.silence.blind(self.moment(now_us, {})), None)
+            self._guard(self.silence, lambda: self.silence.blind(self.moment(now_us, {}, steady_us)), None)
 
-    def moment(self, now_us: int, gateways: Mapping[tuple[str, str], GatewayState]) -> Moment:
+    def moment(
+        self, now_us: int, gateways: Mapping[tuple[str, str], GatewayState], steady_us: int | None = None
+    ) -> Moment:
         count = len(self.registry.gateways)
         watermark = np.full(count, NEVER)
         np.maximum.at(watermark, self.registry["gateway"], self.registry["last_us"])
         recorded: dict[str, int] = {}
         for gateway, mark in zip(self.registry.gateways, watermark.tolist(), strict=True):
             recorded[gateway.community] = max(recorded.get(gateway.community, NEVER), mark)
-        moment = Moment(
-            np.full(count, now_us), watermark, np.full(count, NEVER), np.full(count, -1), np.full(count, NEVER)
-        )
+        never = np.full(count, NEVER)
+        steady = np.full(count, now_us if steady_us is None else steady_us)
+        moment = Moment(np.full(count, now_us), watermark, never.copy(), np.full(count, -1), never, steady)
         for g, gateway in enumerate(self.registry.gateways):
             state = gateways.get((gateway.community, gateway.id))
             if gateway.replay:
-                moment.wall_us[g] = recorded[gateway.community]
+                moment.wall_us[g] = moment.steady_us[g] = recorded[gateway.community]
             elif state is not None:
                 moment.heard_us[g], moment.offline_us[g] = state.heard_us, state.offline_us
                 moment.online[g] = int(state.online)

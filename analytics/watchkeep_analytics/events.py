@@ -6,6 +6,7 @@ from watchkeep_analytics.signals import Signal, Tier
 from watchkeep_analytics.suppression import Modes
 from watchkeep_core import vocabulary
 from watchkeep_core.rows import CommittedEvent
+from watchkeep_core.vocabulary_rows import Condition
 
 DETECTOR = "events"
 VERSION = "1"
@@ -69,7 +70,7 @@ def may_be_held_back(event: CommittedEvent) -> bool:
     return event.active and (condition is None or (condition.opens_warning and not condition.life_safety))
 
 
-def _tier(condition: vocabulary.Condition) -> Tier:
+def _tier(condition: Condition) -> Tier:
     if not condition.opens_warning:
         return "notice"
     return "alarm" if condition.life_safety else _TIERS[condition.default_class]

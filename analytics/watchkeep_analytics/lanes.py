@@ -50,6 +50,10 @@ class Every:
         self._next = now + self._seconds
         return True
 
+    def later(self, seconds: float) -> None:
+        """Put the next time off."""
+        self._next += seconds
+
 
 class LaneWorker(ABC):
     """One lane over those partitions that this process holds."""
@@ -73,6 +77,8 @@ class LaneWorker(ABC):
         self._refresh, self._save = Every(settings.refresh_s), Every(settings.save_s)
         self._tick, self._hold = Every(settings.tick_s), Every(HOLD_S)
         self._save.due()
+        self._unsaved: list[int] = []
+        """Partitions whose turn it is to be saved."""
         self.thread = threading.Thread(target=self._run, name=f"analytics-{self.lane}", daemon=True)
 
     @property
@@ -242,8 +248,17 @@ class LaneWorker(ABC):
         if self._tick.due():
             self.tick(conn)
         self.flush(conn)
-        if self._save.due():
-            self._keep(conn, self.held)
+        if not self._unsaved and self._save.due():
+            self._unsaved = sorted(self.held)
+        if self._unsaved:
+            self._keep_next(conn)
+
+    def _keep_next(self, conn: Connection) -> None:
+        """One partition, as all at once would hold up judging for long; saving takes a tenth of the time at most."""
+        partition, begun = self._unsaved.pop(), time.monotonic()
+        if partition in self.held:
+            self._keep(conn, [partition])
+        self._save.later(9 * (time.monotonic() - begun))
 
     def _keep(self, conn: Connection, partitions: Collection[int]) -> None:
         with conn.transaction():

@@ -38,7 +38,7 @@ SELECT p.community_id, p.equipment_id, extract(epoch FROM max(q.received_at))::f
        percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM q.received_at - q.ts))::float8,
        max(q.quarantine_id)
 FROM quarantine q JOIN points p USING (series_id)
-WHERE q.quarantine_id > %(after)s AND q.received_at > now() - interval '15 minutes'
+WHERE q.quarantine_id > %(after)s AND q.received_at > now() - interval '15 minutes' AND q.reason <> 'impossible_value'
 GROUP BY p.community_id, p.equipment_id
 
 -- name: windows

@@ -12,7 +12,7 @@ from watchkeep_analytics.rulebook import Condition, Rulebook
 from watchkeep_analytics.sampling import Sampling
 from watchkeep_analytics.table import Column, Spec, Table
 from watchkeep_core import vocabulary
-from watchkeep_core.vocabulary import Parameter
+from watchkeep_core.vocabulary_rows import Parameter
 
 R = TypeVar("R", bound=Condition)
 

@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 
 from watchkeep_core import vocabulary
 from watchkeep_core.errors import PermanentError
-from watchkeep_core.vocabulary import ANY, Parameter, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import ANY, Limit, Parameter
 
 Id = Annotated[str, Meta(pattern=r"^[a-z0-9_.*]{1,200}\Z")]
 Text = Annotated[str, Meta(min_length=1)]
@@ -249,7 +250,7 @@ def _problems(row: Row, words: Vocabulary) -> Iterator[tuple[str, str]]:
         yield from _condition_problems(row, words)
 
 
-def _limit_problems(row: LimitEdit, limit: vocabulary.Limit) -> Iterator[tuple[str, str]]:
+def _limit_problems(row: LimitEdit, limit: Limit) -> Iterator[tuple[str, str]]:
     value = limit.value if row.value is None else row.value
     clear = (limit.value if limit.clear is None else limit.clear) if row.clear is None else row.clear
     metric = vocabulary.load().metrics[limit.metric]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from watchkeep_analytics.detectors import elevator, rides
 from watchkeep_analytics.rulebook import Combination, Condition, Rate, Ratio, Rulebook, Starts, section_of
-from watchkeep_core import vocabulary
+from watchkeep_core import vocabulary, vocabulary_rows
 from watchkeep_core.vocabulary import Vocabulary
 
 _LEVELS = ("baseline", "a number leaves its own course", "own history, 99.8 % level", "C")
@@ -102,7 +102,7 @@ Found = tuple[str, str, str, str]
 """covered_by, rule, basis, mark"""
 
 
-def _found(condition: vocabulary.Condition, words: Vocabulary, book: Rulebook) -> Iterator[Found]:
+def _found(condition: vocabulary_rows.Condition, words: Vocabulary, book: Rulebook) -> Iterator[Found]:
     id = condition.id
     for limit in words.limits.values():
         if limit.condition == id:
@@ -130,7 +130,7 @@ def _found(condition: vocabulary.Condition, words: Vocabulary, book: Rulebook) -
         yield "event", "the gateway says so", "gateway", "S"
 
 
-def _nothing(condition: vocabulary.Condition) -> Found:
+def _nothing(condition: vocabulary_rows.Condition) -> Found:
     reason = EXCEPTIONS.get(condition.id, "")
     if not reason and condition.domain in ("community_order", "resident_service"):
         reason = _PEOPLE

@@ -9,7 +9,8 @@ from watchkeep_core import rows, topics
 from watchkeep_core.broker import BrokerAddress, BrokerRefused, BrokerUnreachable, Received
 from watchkeep_core.errors import MessageError
 from watchkeep_core.logs import get_logger
-from watchkeep_core.mqtt import Connection, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import Connection
 
 log = get_logger(__name__)
 

@@ -53,3 +53,5 @@ class Moment(NamedTuple):
     """1 the gateway is connected, 0 it is not, -1 unknown."""
     offline_us: Ints
     """Since when it is not; NEVER = unknown."""
+    steady_us: Ints
+    """The present on a clock that nobody sets; only its differences mean something. Recorded time is its own clock."""

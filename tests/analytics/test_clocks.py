@@ -76,6 +76,48 @@ def test_a_gateway_that_says_so_takes_its_devices_with_it():
     assert found == {("G1", "gateway_clock_wrong"), ("E2", "sensor_clock_skew")}
 
 
+def estate(gateways: int) -> Registry:
+    """Two pieces of equipment behind each."""
+    return registry(
+        [
+            point(
+                10 + k, "machine_temperature", equipment=f"E{k}", gateway=f"g{k // 2}", gateway_equipment=f"G{k // 2}"
+            )
+            for k in range(2 * gateways)
+        ]
+    )
+
+
+@pytest.mark.parametrize("skew_s", [600.0, -600.0])
+def test_most_gateways_off_alike_are_one_warning_about_the_clock_of_the_server(skew_s):
+    made = estate(20)
+    clocks = Clocks(made)
+    said = {("c1", f"g{k}"): skew_s + k for k in range(8)}  # the others do not measure; their devices show it
+    seen = {("c1", f"E{k}"): skew_s for k in range(8, 30)}
+    found = []
+    for t in range(0, 400, 10):
+        clocks.tell(Told(seen if t >= 20 else {}, said))  # what ingest reckons comes later
+        found += clocks.tick(moment(made, t))
+    assert [(s.equipment, s.condition, s.text, s.active) for s in found] == [
+        ("G0", "gateway_clock_wrong", "server_clock", True)
+    ]
+    clocks.tell(Told({}, {("c1", "g3"): skew_s}))
+    for t in range(400, 800, 10):
+        found += clocks.tick(moment(made, t))
+    assert [(s.equipment, s.text, s.active) for s in found[1:]] == [
+        ("G0", "server_clock", False),
+        ("G3", "clock", True),
+    ]
+
+
+def test_a_few_wrong_gateways_among_many_are_told_one_by_one():
+    made = estate(20)
+    clocks = Clocks(made)
+    clocks.tell(Told({}, {("c1", f"g{k}"): -600.0 for k in range(5)}))
+    found = [s for t in range(0, 100, 10) for s in clocks.tick(moment(made, t))]
+    assert [(s.equipment, s.text) for s in found] == [(f"G{k}", "clock") for k in range(5)]
+
+
 def test_refused_readings_count_until_believable_ones_come():
     made = fleet()
     clocks = Clocks(made)
@@ -113,8 +155,9 @@ def test_what_ingest_knows_reaches_the_detector(home):
     )
     home.admin.execute(
         "INSERT INTO quarantine (community_id, gateway_id, series_id, ts, value, quality, reason, received_at)"
-        " VALUES ('alpha', 'g1', %s, %s, 1, 0, 'in_future', %s)",
-        [series, now + timedelta(seconds=900), now],
+        " VALUES ('alpha', 'g1', %s, %s, 1, 0, 'in_future', %s),"
+        " ('alpha', 'g1', %s, now() + interval '1 h', 1e200, 0, 'impossible_value', now())",  # says nothing of clocks
+        [series, now + timedelta(seconds=900), now, series],
     )
     with connect(home.url, "test") as conn:
         found, last = register.clocks(conn, 0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from watchkeep_analytics import bench_recorded as recorded
+from watchkeep_analytics.detectors.equipment_level import SETTLE_ROWS, Stand, move
 from watchkeep_analytics.detectors.equipment_model import charted, scaled
 from watchkeep_analytics.models.fitted import ModelError
 from watchkeep_analytics.models.learning import chart, season
@@ -80,3 +81,13 @@ def test_recorded_rigs_reach_what_is_written(recorded_data: Path):
     assert found.s >= 0.95
     assert found.found == 7
     assert found.false_episodes <= 3
+
+
+@pytest.mark.parametrize(("step_s", "quiet", "openings"), [(300.0, 27, 2), (300.0, 400, 8), (3600.0, 27, 8)])
+def test_what_comes_again_within_a_day_of_its_end_stays_longer_up_to_a_day(step_s, quiet, openings):
+    stand, opened = Stand(seen=100, agreed=SETTLE_ROWS), 0
+    for _ in range(8):
+        for excess in [2.0] * 3 + [0.1] * quiet:
+            was, stand = stand, move(stand, excess, step_s)
+            opened += stand.open and not was.open
+    assert opened == openings

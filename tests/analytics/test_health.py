@@ -53,6 +53,11 @@ def test_short_runs_never_count_and_the_first_day_neither():
     assert not young.ready(0)
 
 
+def test_a_disk_that_is_not_written_to_is_not_stuck():
+    made = registry([point(11, "disk_free", kind="gateway", equipment="G1")])
+    assert Flatline(made).observe(batch([(0, k * STEP, 50.0 if k > 1000 else 40 + k % 7) for k in range(3000)])) == []
+
+
 @pytest.mark.parametrize(("metric", "value"), [("car_status", 0.0), ("ride_count", 4.0), ("pump_flow", 0.0)])
 def test_states_counters_and_natural_rest_may_stand_still(metric, value):
     made = series(metric)

@@ -195,7 +195,23 @@ def test_a_sensor_at_the_end_of_its_range():
     rows = [(0, 0, 60), (0, 60, 250), (0, 120, 250), (0, 180, 250), (0, 240, 60), (0, 300, 60), (0, 360, 60)]
     found = Rails(made).observe(batch(rows))
     assert brief(found) == [("sensor_stuck_at_rail", True, 180), ("sensor_stuck_at_rail", False, 360)]
-    assert Rails(of("smoke_detector", "battery_level")).observe(batch([(0, 60 * k, 100) for k in range(9)])) == []
+    assert Rails(made).observe(batch([(0, 0, 60), (0, 60, 250), (0, 120, 60), (0, 180, 250), (0, 240, 250)])) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "value"),
+    [
+        ("smoke_detector", "battery_level", 100),
+        ("manhole", "cover_tilt", 180),  # upside down: the warning is that it is open
+        ("power_supply", "supply_voltage_deviation", -100),  # no voltage: the warning is that power is lost
+        ("dma_meter", "pump_flow", 0),
+    ],
+)
+def test_an_end_that_is_a_reading_like_any_other(kind, metric, value):
+    made = of(kind, metric)
+    rows = batch([(0, 60 * k, value) for k in range(9)])
+    assert Rails(made).observe(rows) == []
+    assert not Rails(made).at_end(rows).any()
 
 
 def room(*spikes: int, stays: bool = False) -> list[tuple[str, bool, float]]:

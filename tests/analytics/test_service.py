@@ -24,14 +24,14 @@ from watchkeep_core.errors import SettingsError
 from watchkeep_core.mqtt import connect
 from watchkeep_core.service import Stop
 
-ALPHA = topics.partition_of("alpha")
+ALPHA, TAPE = topics.partition_of("alpha"), topics.partition_of("tape")
 HOT = ("lift-1", "machine_temperature_high", "alarm", "open")
 SECRET = "only-in-tests"
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory) -> Iterator[RunningBroker]:
-    users = {f"analytics-{ALPHA}": SECRET, f"ingest-data-{ALPHA}": SECRET}
+    users = {f"analytics-{number}": SECRET for number in (ALPHA, TAPE)} | {f"ingest-data-{ALPHA}": SECRET}
     with start_broker(tmp_path_factory.mktemp("broker"), users, default_acl()) as running:
         yield running
 
@@ -180,6 +180,21 @@ def test_missing_batches_are_read_again_and_a_restart_goes_on(home, broker, inge
     tiers = home.admin.execute("SELECT tier FROM signals ORDER BY signal_id").fetchall()
     assert tiers == [("alarm",), ("warning",)]
     assert home.warnings() == [(*HOT, 2)]
+
+
+@pytest.mark.slow
+def test_states_are_saved_while_it_runs_one_partition_after_the_other(home, broker, ingest):
+    saved = "SELECT partition, max(batch) FROM detector_states WHERE lane = 'data' AND batch >= 0 GROUP BY partition"
+    home.admin.execute(
+        "INSERT INTO batches (lane, partition, batch, row_count, min_ts, max_ts)"
+        " VALUES ('data', %s, 0, 0, now(), now())",
+        [TAPE],
+    )
+    with service(home, broker, poll_s=0.2, save_s=0.1, partitions=(ALPHA, TAPE)):
+        ingest.readings(50.0)
+        eventually(lambda: dict(home.admin.execute(saved).fetchall()) == {ALPHA: 0, TAPE: 0})
+        ingest.readings(51.0)
+        eventually(lambda: dict(home.admin.execute(saved).fetchall())[ALPHA] == 1)
 
 
 @pytest.mark.slow

@@ -7,7 +7,10 @@ import pytest
 
 from tests.analytics.world import T0, batch, moment, point, registry
 from watchkeep_analytics.batch import SECOND
+from watchkeep_analytics.detectors.clocks import Refused, Told
 from watchkeep_analytics.detectors.silence import Silence
+from watchkeep_analytics.engine import Engine
+from watchkeep_analytics.suppression import Modes
 
 
 def house(sensors: int = 5, **more):
@@ -97,6 +100,61 @@ def test_the_interval_is_learnt_where_nobody_told_it():
     assert detector.ready(0)
     assert detector.tick(moment(made, last + 1799)) == []
     assert conditions(detector.tick(moment(made, last + 1801))) == [("E0", "sensor_silent", "warning", True)]
+
+
+def stepped(made, t: float, step: float, at: float = 300, **more):
+    """Ours or the server's clock is set by `step` seconds at `at`."""
+    return moment(made, t + (step if t >= at else 0), steady_s=t, **more)
+
+
+@pytest.mark.parametrize("step", [600, -600, 400 * 86_400])
+def test_a_step_of_our_clock_makes_no_silence_and_hides_none(step):
+    made, detector = house(sensors=50)
+    found = []
+    for t in range(0, 1200, 10):
+        if t % 60 == 0:
+            report(detector, list(range(50 if t <= 360 else 49)), t)
+        found += [(t, s) for s in detector.tick(stepped(made, t, step))]
+    ((at, signal),) = found
+    assert 540 <= at <= 550  # a look apart, in which the stamp is no help when the clock was set
+    assert (signal.equipment, signal.condition) == ("E49", "sensor_silent")
+    assert signal.evidence["actual"] == 190
+
+
+@pytest.mark.parametrize("step", [600, -600])
+def test_a_step_of_our_clock_makes_no_gateway_offline_and_hides_none(step):
+    made, detector = house()
+    report(detector, [0, 1, 2, 3, 4], 0)
+    found = []
+    for t in range(0, 1200, 10):
+        clock = stepped(made, t, step, online=1)
+        clock.heard_us[:] = clock.wall_us - 7 * SECOND if t < 600 else T0 + (600 + step - 17) * SECOND
+        found += [(t, s.condition, s.tier) for s in detector.tick(clock) if s.condition == "gateway_offline"]
+    assert found == [(890, "gateway_offline", "warning")]
+
+
+@pytest.mark.parametrize("ahead", [600, -600])
+def test_a_gateway_whose_clock_is_put_right_is_not_silent(ahead):
+    made, detector = house()
+    found = []
+    for t in range(0, 1500, 10):
+        if t % 60 == 0:
+            report(detector, [0, 1, 2, 3, 4] if t <= 600 else [1, 2, 3, 4], t + (ahead if t < 300 else 0))
+        found += [(t, s.equipment) for s in detector.tick(moment(made, t))]
+    assert found == [(790, "E0")]
+
+
+def test_what_is_late_or_refused_for_its_stamp_is_a_sign_of_life():
+    engine = Engine(Modes())
+    engine.update([point(10 + k, "machine_temperature", equipment=f"E{k}", period_s=60.0) for k in range(3)], [])
+    ids, good = np.array([10, 11, 12]), np.zeros(3, np.int64)
+    engine.observe(ids, np.full(3, T0), np.full(3, 40.0), good)
+    for t in range(0, 1200, 10):
+        if t % 60 == 0:
+            engine.observe(ids[:1], np.full(1, T0 - t), np.full(1, 40.0), good[:1])
+            engine.tell(Told(refused={("c1", "E1"): Refused(-900.0, T0 + t * SECOND)}))
+        found = engine.tick(T0 + t * SECOND, {})
+        assert [s.equipment for s in found if s.condition == "sensor_silent"] == (["E2"] if t == 190 else [])
 
 
 @pytest.mark.parametrize("period_s", [0.0, math.nan])

@@ -11,9 +11,9 @@ NOISE = RNG.normal(size=1200)
 WALK = 20 + np.cumsum(0.05 * NOISE)
 
 
-def play(values: np.ndarray, metric: str = "room_temperature") -> list[tuple[bool, int]]:
+def play(values: np.ndarray, metric: str = "room_temperature", kind: str = "pump_room") -> list[tuple[bool, int]]:
     """(begins, number of the reading) of each signal."""
-    made = registry([point(1, metric, kind="pump_room")])
+    made = registry([point(1, metric, kind=kind)])
     found = Steps(made).observe(batch([(0, 300.0 * k, float(x)) for k, x in enumerate(values)]))
     return [(s.active, round((s.event_us / 1e6 - 1_700_000_000) / 300)) for s in found]
 
@@ -45,3 +45,12 @@ def test_a_point_that_moves_by_any_amount_and_then_in_steps():
 )
 def test_what_is_no_change_of_resolution(values):
     assert play(values) == []
+
+
+def test_what_a_computer_counts_has_no_converter():
+    """A disk fills by the block, and by the file as big as eight blocks."""
+    blocks = 6000 + np.cumsum(np.r_[RNG.choice([-1, 1], 500), 8 * RNG.choice([-1, 1], 700)])
+    free = np.round(0.01 * np.r_[blocks[:500], 8 * np.round(blocks[500:] / 8)], 2)
+    assert play(free, "disk_free", "gateway") == []
+    assert play(free / 100, "water_level_rate", "sump") == []
+    assert [active for active, _ in play(free)] == [True]

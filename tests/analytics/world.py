@@ -73,8 +73,14 @@ def batch(rows: Sequence[tuple[int, float, float]]) -> Batch:
     )
 
 
-def moment(made: Registry, wall_s: float, watermark_s: float | None = None, online: int = -1) -> Moment:
-    """The same clock for all gateways, seconds after T0."""
+def moment(
+    made: Registry,
+    wall_s: float,
+    watermark_s: float | None = None,
+    online: int = -1,
+    steady_s: float | None = None,
+) -> Moment:
+    """The same clocks for all gateways, seconds after T0; nobody has set the wall clock unless `steady_s` says so."""
     count = len(made.gateways)
     never = np.full(count, np.iinfo(np.int64).min // 2)
     mark = wall_s if watermark_s is None else watermark_s
@@ -84,6 +90,7 @@ def moment(made: Registry, wall_s: float, watermark_s: float | None = None, onli
         never.copy(),
         np.full(count, online),
         never.copy(),
+        np.full(count, T0 + round((wall_s if steady_s is None else steady_s) * SECOND)),
     )
 
 

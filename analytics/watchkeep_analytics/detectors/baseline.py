@@ -14,6 +14,7 @@ from watchkeep_analytics.registry import NUMBER, Registry
 from watchkeep_analytics.signals import Signal, Tier
 from watchkeep_analytics.table import Spec, Table
 from watchkeep_core import vocabulary
+from watchkeep_core.vocabulary_rows import ANY
 
 READY_SAMPLES = 1440
 """Samples before the first verdict: 576 to settle, the rest to know what happens once in 500."""
@@ -34,6 +35,9 @@ _RULES = (
 )
 """Times the own 99.8 % level, for so many samples in a row, by these parts: docs/detection.md has what they cost."""
 
+_ROLLING = "per_h"
+"""Unit of counts of the last hour, which are left to their limits: one start stands in a dozen readings in a row, and
+what lasts long is what warnings are made of. Rain made four of them in one night."""
 
 GENERAL = "abnormal_reading"
 
@@ -74,7 +78,8 @@ class Baseline(Kept):
 
     def configure(self) -> list[Signal]:
         self._state.grow(self._registry.size)
-        self._watched = self._registry["kind"] == NUMBER
+        rolling = np.array([unit == _ROLLING for unit in self._registry.units], np.bool_)
+        self._watched = (self._registry["kind"] == NUMBER) & ~rolling
         return []
 
     def observe(self, batch: Batch) -> list[Signal]:
@@ -171,7 +176,7 @@ class Baseline(Kept):
         """The condition that the duty list knows for such a reading of such equipment, else the general one."""
         condition = _CONDITIONS.get(self._registry.metrics[row], GENERAL)
         known = vocabulary.load().conditions[condition].kinds
-        return condition if {vocabulary.ANY, self._registry.equipment_at(row).kind} & set(known) else GENERAL
+        return condition if {ANY, self._registry.equipment_at(row).kind} & set(known) else GENERAL
 
     def _explain(self, value: float, scores: bank.Scores, i: int, runs: Ints, rows: Ints) -> dict[str, Any]:
         strength: list[float] = scores.ratio[:, i].tolist()

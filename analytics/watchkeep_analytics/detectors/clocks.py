@@ -1,12 +1,15 @@
 """Wrong clocks, from what ingest saw of stamps and what gateways say of themselves; readings have no part in it.
 
 A device that is late because a backlog is sent has a delay that shrinks; a wrong clock is wrong by the same amount.
-Most devices of a gateway wrong by the same amount are one warning: the gateway's clock.
+Most devices of a gateway wrong by the same amount are one warning: the gateway's clock. Most gateways wrong alike are
+one, too: it is the server's clock that they are measured by.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from statistics import median
 from typing import ClassVar
 
 import msgspec
@@ -25,7 +28,13 @@ RELEASE = 0.8
 """Of the tolerance: below that a clock is right again."""
 
 MOST, AT_LEAST = 0.6, 3
-"""So large a share of a gateway's equipment, and so many pieces, make it the gateway's clock."""
+"""So large a share of a gateway's equipment, and so many pieces, make it the gateway's clock; so with gateways."""
+
+SETTLE_S = 60.0
+"""An error of one of several gateways must last so long, that it is seen whether the others have it as well."""
+
+SERVER = "server_clock"
+"""Stands for the condition of what is told of one gateway in the name of all."""
 
 Key = tuple[str, str]
 """(community, equipment)"""
@@ -91,8 +100,18 @@ class Clocks:
         now_us = int(moment.wall_us.max(initial=0))
         off = self._off(self._told)
         wrong = dict(self._gateways(self._told, off))
-        found = self._judge("gateway_clock_wrong", {(g.community, g.equipment): s for g, s in wrong.items()}, now_us)
-        devices = {key: skew for key, (skew, of) in off.items() if abs(skew - wrong.get(of, math.inf)) > STEADY_S}
+        ours = self._ours(off, wrong)
+        server = {} if ours is None else dict([ours])
+        alike = math.inf if ours is None else ours[1]
+        gateways = {(g.community, g.equipment): s for g, s in wrong.items() if abs(s - alike) > STEADY_S}
+        devices = {
+            key: skew
+            for key, (skew, of) in off.items()
+            if abs(skew - wrong.get(of, math.inf)) > STEADY_S and abs(skew - alike) > STEADY_S
+        }
+        said = self._judge(SERVER, server, now_us)
+        found = [replace(s, condition="gateway_clock_wrong", source=SERVER, text="server_clock") for s in said]
+        found += self._judge("gateway_clock_wrong", gateways, now_us)
         return found + self._judge("sensor_clock_skew", devices, now_us)
 
     def ready(self, row: int) -> bool:
@@ -146,13 +165,36 @@ class Clocks:
             elif gateway.id and alike >= max(AT_LEAST, MOST * pieces):
                 yield gateway, middle
 
+    def _ours(
+        self, off: Mapping[Key, tuple[float, Gateway]], wrong: Mapping[Gateway, float]
+    ) -> tuple[Key, float] | None:
+        """The gateway that speaks for all, and the error, when most gateways are off alike; None = they are not."""
+        live = self._live()
+        skews = {gateway: [skew] for gateway, skew in wrong.items()}
+        for skew, of in off.values():
+            if of not in wrong:
+                skews.setdefault(of, []).append(skew)
+        said = sorted(median(same) for of, same in skews.items() if of in wrong or len(same) >= MOST * self._pieces[of])
+        if len(said) < AT_LEAST:
+            return None
+        middle = said[len(said) // 2]
+        alike = sum(abs(skew - middle) <= STEADY_S for skew in said)
+        first = min(live, key=lambda gateway: (gateway.community, gateway.id), default=None)
+        if first is None or alike < max(AT_LEAST, MOST * len(live)):
+            return None
+        return (first.community, first.equipment), middle
+
+    def _live(self) -> list[Gateway]:
+        return [gateway for gateway in self._pieces if gateway.id and not gateway.replay]
+
     def _judge(self, condition: str, off: Mapping[Key, float], now_us: int) -> list[Signal]:
         found: list[Signal] = []
+        settle_s = SETTLE_S if off and len(self._live()) >= AT_LEAST else 0.0
         for (community, equipment), skew in sorted(off.items()):
             error = self._errors.setdefault((community, equipment, condition), Error(skew, now_us))
             if abs(skew - error.skew_s) > STEADY_S:
                 error.skew_s, error.since_us = skew, now_us
-            lasting = skew < 0 or now_us - error.since_us >= BACKLOG_S * SECOND
+            lasting = now_us - error.since_us >= (settle_s if skew < 0 else BACKLOG_S) * SECOND
             if not error.open and abs(skew) > self._tolerance_s and lasting:
                 error.open = True
                 found.append(self._signal(community, equipment, condition, error, skew, error.since_us, True))

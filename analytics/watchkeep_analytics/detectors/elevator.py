@@ -16,7 +16,7 @@ from watchkeep_analytics.detectors.cars import CLOSED, IN_ZONE, NOT_CLOSED, OFF_
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Moment, Signal
 from watchkeep_core import vocabulary
-from watchkeep_core.vocabulary import Parameter
+from watchkeep_core.vocabulary_rows import Parameter
 
 
 class Car(msgspec.Struct):

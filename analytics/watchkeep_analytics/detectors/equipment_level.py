@@ -18,12 +18,16 @@ from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec
 from watchkeep_core import vocabulary
+from watchkeep_core.vocabulary_rows import ANY
 
 OPEN_AFTER_S = 900.0
 """Beyond the bound for so long, but at least one row, opens a warning."""
 
 CALM, CALM_SHARE = 24, 0.7
-"""Rows in a row within this share of it that end one: it must not come and go through one fault."""
+"""Rows in a row within this share of it that end one: it must not come and go through one fault. Twice as many each
+time that it has come again within a day of its end, up to a day: else what returns with each filling is a dozen."""
+
+_DAY_S = 86_400
 
 HOLD_ROWS = 12
 """Rows for which a channel's last value stands for it: many points report on change, or every half hour."""
@@ -81,6 +85,10 @@ class Stand(NamedTuple):
     """Within the bounds in a row; stays at SETTLE_ROWS once it has been that."""
     run: int = 0
     calm: int = 0
+    wait: int = 0
+    """Within which a warning is the last one come again …"""
+    again: int = 0
+    """… and how often it has."""
     open: bool = False
 
 
@@ -90,7 +98,12 @@ def move(stand: Stand, excess: float, step_s: float) -> Stand:
     seen, run, calm = stand.seen + 1, stand.run + 1 if over else 0, stand.calm + 1 if excess <= CALM_SHARE else 0
     agreed = stand.agreed if stand.agreed >= SETTLE_ROWS else 0 if over else stand.agreed + 1
     opens = run >= max(1, round(OPEN_AFTER_S / step_s)) and min(seen, agreed) >= SETTLE_ROWS
-    return Stand(seen, agreed, run, calm, calm < CALM if stand.open else opens)
+    day, again = max(CALM, round(_DAY_S / step_s)), stand.again
+    if opens and not stand.open:
+        again = again + 1 if stand.wait else 0
+    stays = stand.open and calm < min(CALM * 2**again, day)
+    wait = day if stand.open and not stays else max(stand.wait - 1, 0)
+    return Stand(seen, agreed, run, calm, wait, again, stays if stand.open else opens)
 
 
 class _Unit(NamedTuple):
@@ -108,7 +121,7 @@ class EquipmentLevel(Chosen):
     """Every change of the model starts its residuals anew."""
 
     name: ClassVar[str] = "equipment"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     def __init__(self, registry: Registry) -> None:
         super().__init__(
@@ -128,6 +141,8 @@ class EquipmentLevel(Chosen):
             agreed=Spec(np.int64),
             run=Spec(np.int64),
             calm=Spec(np.int64),
+            wait=Spec(np.int64),
+            again=Spec(np.int64),
             stood=Spec(np.int64),
             driver=Spec(np.int64, -1),
             since_us=Spec(np.int64, NEVER),
@@ -354,8 +369,8 @@ class EquipmentLevel(Chosen):
 
     def _stand(self, unit: _Unit) -> Stand:
         state, lead = self._state, unit.slots[0]
-        seen, agreed, run, calm = (int(state[name][lead]) for name in Stand._fields[:-1])
-        return Stand(seen, agreed, run, calm, bool(state["driver"][lead] >= 0))
+        seen, agreed, run, calm, wait, again = (int(state[name][lead]) for name in Stand._fields[:-1])
+        return Stand(seen, agreed, run, calm, wait, again, bool(state["driver"][lead] >= 0))
 
     def _driver(self, unit: _Unit) -> int:
         series = self._registry["series"][unit.rows].tolist()
@@ -381,7 +396,7 @@ class EquipmentLevel(Chosen):
         kind = self._registry.equipment[unit.number].kind
         condition = _CONDITIONS.get(kind, GENERAL)
         known = vocabulary.load().conditions[condition].kinds
-        return condition if {vocabulary.ANY, kind} & set(known) else GENERAL
+        return condition if {ANY, kind} & set(known) else GENERAL
 
 
 def _band(value: float, half: float) -> dict[str, float]:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from watchkeep_analytics.batch import NEVER, SECOND, Batch, Ints
+from watchkeep_analytics.batch import NEVER, SECOND, Batch, Bools, Ints
 from watchkeep_analytics.detectors.kept import Watching
 from watchkeep_analytics.registry import NUMBER, Registry
 from watchkeep_analytics.signals import Signal
@@ -28,6 +28,17 @@ COUNTED = ("count", "persons", "year", "per_h")
 """Units of what stands still by nature: persons on duty, pumps running, the age of a sensor, starts within an hour."""
 
 _SETTING = "_setpoint"
+
+_SOFTWARE = "gateway"
+"""Kind of equipment whose figures are counted by its own software (disk, spool, clock): no converter, no wire."""
+
+
+def measured(registry: Registry) -> Bools:
+    """Rows of numbers that a sensor measures: neither counted, nor software's own."""
+    units, of = registry.units, registry["equipment"].tolist()
+    kinds = [item.kind for item in registry.equipment]
+    counted = [unit in COUNTED or kinds[number] == _SOFTWARE for unit, number in zip(units, of, strict=True)]
+    return np.asarray((registry["kind"] == NUMBER) & ~np.array(counted, np.bool_), np.bool_)
 
 
 class Flatline(Watching):
@@ -57,9 +68,8 @@ class Flatline(Watching):
 
     def configure(self) -> list[Signal]:
         self._state.grow(self._registry.size)
-        named = zip(self._registry.metrics, self._registry.units, strict=True)
-        still = np.array([unit in COUNTED or metric.endswith(_SETTING) for metric, unit in named], np.bool_)
-        self._watched = (self._registry["kind"] == NUMBER) & ~still
+        set_ = np.array([metric.endswith(_SETTING) for metric in self._registry.metrics], np.bool_)
+        self._watched = measured(self._registry) & ~set_
         self._ready_us = np.where(self._registry["period_s"] == 0, READY_OCCASION_S, READY_S) * SECOND
         return []
 

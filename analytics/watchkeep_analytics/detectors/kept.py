@@ -96,6 +96,8 @@ class Streaks(Kept, ABC):
     def observe(self, batch: Batch) -> list[Signal]:
         odd, state = self._odd(batch), self._state
         watch = odd | (state["streak"][batch.row] != 0) | state["open"][batch.row]
+        if not watch.any():
+            return []
         mine = np.isin(batch.row, np.unique(batch.row[watch]))
         return [
             found

@@ -14,10 +14,10 @@ from watchkeep_analytics.table import Spec, Table
 IN_A_ROW = 3
 """Readings at the end, and as many away from it that end it."""
 
-_NATURAL_TOP = 100.0
-"""A full tank, a charged battery, saturated air: 100 of percent units is a reading like any other; so is zero below."""
-
-_PERCENT = ("percent", "lel_percent")
+_NATURAL = {"percent": (-100.0, 100.0), "lel_percent": (0.0, 100.0), "degree": (0.0, 180.0)}
+"""Unit → ends that are readings like any other: no voltage at all (100 % below rated), a full tank, saturated air, a
+cover that lies upside down. Zero below is one of every unit.
+"""
 
 
 class Rails(Streaks):
@@ -36,10 +36,10 @@ class Rails(Streaks):
         registry = self._registry
         self._state.grow(registry.size)
         number = registry["kind"] == NUMBER
-        percent = np.array([unit in _PERCENT for unit in registry.units], np.bool_)
         lower, upper = registry["lower"], registry["upper"]
-        self._low = np.where(number & (lower != 0) & np.isfinite(lower), lower, -np.inf)
-        self._high = np.where(number & ~(percent & (upper == _NATURAL_TOP)), upper, np.inf)
+        natural = np.array([_NATURAL.get(unit, (0.0, np.inf)) for unit in registry.units]).reshape(-1, 2)
+        self._low = np.where(number & (lower != 0) & (lower != natural[:, 0]) & np.isfinite(lower), lower, -np.inf)
+        self._high = np.where(number & (upper != natural[:, 1]), upper, np.inf)
         return []
 
     def at_end(self, batch: Batch) -> Bools:

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from watchkeep_analytics.batch import Batch, Bools, Floats, Ints
-from watchkeep_analytics.detectors.flatline import COUNTED
+from watchkeep_analytics.detectors.flatline import measured
 from watchkeep_analytics.detectors.kept import Watching
-from watchkeep_analytics.registry import NUMBER, Registry
+from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_analytics.table import Spec, Table
 
@@ -26,6 +26,9 @@ TURNS = 8
 
 READY_CHANGES = 288
 """Changes before the own step is known."""
+
+_DERIVED = "percent_per_min"
+"""Unit of a rate that a device works out of two levels: its steps are those of the level over the time between."""
 
 _OF_MEAN = 0.1  # of the mean change: what stands for the step of a point that moves by any amount
 _NEAR = 0.02  # of a step: readings come as decimals, and differ from whole steps by rounding
@@ -60,8 +63,8 @@ class Steps(Watching):
 
     def configure(self) -> list[Signal]:
         self._state.grow(self._registry.size)
-        counted = np.array([unit in COUNTED for unit in self._registry.units], np.bool_)
-        self._watched = (self._registry["kind"] == NUMBER) & ~counted
+        derived = np.array([unit == _DERIVED for unit in self._registry.units], np.bool_)
+        self._watched = measured(self._registry) & ~derived
         return []
 
     def ready(self, row: int) -> bool:
