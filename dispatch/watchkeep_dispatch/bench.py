@@ -54,6 +54,7 @@ def run_bench(target: Target, *, burst: int, seconds: int, crossings: int) -> be
                 " VALUES ('lift', 'webhook', %(url)s, NULL), ('property', 'group', %(url)s, 20)",
                 {"url": url},
             )
+        _at_work(target)
         measures += _burst(target, burst)
         _forget(target)
         measures += _steady(target, seconds)
@@ -65,6 +66,17 @@ def run_bench(target: Target, *, burst: int, seconds: int, crossings: int) -> be
         versions=bench.versions("psycopg", "procrastinate") | {"postgresql": server(target)},
         measures=measures,
     )
+
+
+def _at_work(target: Target) -> None:
+    """Wait until all processes of the service have handed something over: it is not its start that is measured."""
+    warn(target, [("c0", "lift-39"), ("c0", "lift-0")], [URGENT, ORDINARY[0]])
+    until(
+        target,
+        "SELECT count(*) FROM notifications WHERE status = 'sent' AND org_id = 'lift' AND channel <> 'in_app'",
+        2,
+    )
+    _forget(target)
 
 
 def _burst(target: Target, count: int) -> list[bench.Measure]:

@@ -19,7 +19,7 @@ GOAL_MS = 100.0
 BARE = "bare count of a month's orders"
 ZONE = ZoneInfo("Asia/Shanghai")
 _FILLED = (
-    *("estate", "contracts", "equipment", "people", "cases", "orders", "pauses", "moved"),
+    *("estate", "contracts", "buildings", "equipment", "points", "people", "cases", "orders", "pauses", "moved"),
     *("warnings", "verdicts", "case_warnings", "complaints", "callbacks"),
 )
 _LIST = dict.fromkeys(("id", "case", "state", "class", "community", "equipment", "before", "status"))
@@ -69,6 +69,7 @@ def _questions(target: Target) -> list[tuple[str, str, Ask]]:
             (person, "list: open orders", _list(target.lists["orders"], open=True, mine=False)),
             (person, "list: newest orders", _list(target.lists["orders"], open=None, mine=False)),
             (person, "list: my open orders", _list(target.lists["orders"], open=True, mine=True)),
+            (person, "list: newest cases", _list(target.lists["cases"], open=None)),
             (person, "list: open cases", _list(target.lists["cases"], open=True)),
             (person, "list: cases of a community", _list(target.lists["cases"], open=None, of_one=True)),
             (person, "list: newest warnings", _list(target.lists["warnings"])),
@@ -143,9 +144,8 @@ def _measure(url: str, person: str, name: str, ask: Ask, runs: int) -> bench.Mea
                 began = time.perf_counter()
                 ask(conn, run)
                 took.append(1000 * (time.perf_counter() - began))
-    return bench.at_most(
-        f"{name}: p95", "ms", GOAL_MS, [quantiles(took[1:], n=20)[-1]]
-    )  # the first opens the connection
+    goal = None if name.startswith(BARE) else GOAL_MS  # a yardstick: nobody asks for it
+    return bench.at_most(f"{name}: p95", "ms", goal, [quantiles(took[1:], n=20)[-1]])  # the first opens the connection
 
 
 def _count(admin: str) -> None:

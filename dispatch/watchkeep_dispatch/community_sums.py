@@ -1,4 +1,4 @@
-"""Warnings, those found false, complaints and opinions by community: counted once per span, as order_sums.py says."""
+"""What indicators count by community alone, once per span, as order_sums.py says; sql/community_sums.sql tells what."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -9,9 +9,18 @@ from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
 from watchkeep_core.database import queries
+from watchkeep_core.vocabulary import load
 
 Span = tuple[datetime, datetime]
 FOR_EVER = "infinity"
+SILENCE = ["gateway_offline", "cabinet_link_lost", "sensor_silent", "sensor_never_reported", "telemetry_lost"]
+"""Nothing arrives of the point, of all points of the equipment, or of all points of the gateway."""
+
+
+@lru_cache(maxsize=1)
+def platform() -> list[str]:
+    """Conditions in which what is measured does not arrive, or cannot be relied on."""
+    return [name for name, known in load().conditions.items() if known.domain == "platform"]
 
 
 def of_period(
@@ -19,7 +28,7 @@ def of_period(
 ) -> dict[str, dict[str, int]]:
     """Counts by community: kept ones of `spans` where they hold good, all else from the facts; None = everywhere."""
     found: dict[str, dict[str, int]] = {}
-    for row in _parts(conn, spans, gaps, {"as_of": as_of, "communities": communities}):
+    for row in _parts(conn, spans, gaps, _asked(as_of, communities)):
         sums = found.setdefault(row.pop("community_id"), {})
         for name, number in row.items():
             sums[name] = sums.get(name, 0) + number
@@ -37,13 +46,17 @@ def count(conn: Connection, span: Span) -> int:
     place: dict[str, Any] = {"since": span[0], "until": span[1]}
     stale = [community for (community,) in conn.execute(_sql("take_stale"), place)]
     if stale:
-        conn.execute(_statement("save"), place | {"as_of": FOR_EVER, "communities": stale}, prepare=False)
+        conn.execute(_statement("save"), place | _asked(FOR_EVER, stale), prepare=False)
     return 1 if stale else 0
 
 
 def stale_spans(conn: Connection, at_most: int) -> list[Span]:
     """Counted spans in which something has changed."""
     return conn.execute(_sql("stale_spans"), [at_most]).fetchall()
+
+
+def _asked(as_of: datetime | str, communities: list[str] | None) -> dict[str, Any]:
+    return {"as_of": as_of, "communities": communities, "platform": platform(), "silence": SILENCE}
 
 
 def _parts(

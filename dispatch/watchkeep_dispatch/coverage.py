@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from watchkeep_core.vocabulary import ANY, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import ANY
 from watchkeep_dispatch.routing import Duty, Facts, choose
 
 

@@ -1,5 +1,6 @@
 """`watchkeep dispatch credit … | schemes …`: what scores are made of besides orders."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,8 +49,7 @@ def add_credit(
         judgment_no=judgment,
         withdraws_id=withdraws,
     )
-    with connected(database_url) as conn:
-        print_json({"event_id": credit.record(conn, event, datetime.now(UTC), person_id=person_of(conn, who))})
+    _keep(database_url, who, "event_id", credit.record, event)
 
 
 @credit_app.command("export")
@@ -84,8 +84,7 @@ def inspect(
         inspected_on=day_of(on, "--on"),
         note=note,
     )
-    with connected(database_url) as conn:
-        print_json({"inspection_id": credit.inspect(conn, found, datetime.now(UTC), person_id=person_of(conn, who))})
+    _keep(database_url, who, "inspection_id", credit.inspect, found)
 
 
 @schemes_app.command("list")
@@ -116,3 +115,9 @@ def load_schemes(
     with connected(database_url) as conn:
         person = person_of(conn, who)
         print_json(scores.save_schemes(conn, found, day_of(start, "--from"), datetime.now(UTC), person_id=person))
+
+
+def _keep(database_url: str | None, who: str | None, named: str, record: Callable[..., int], found: object) -> None:
+    """Record an event or an inspection, and show its number."""
+    with connected(database_url) as conn:
+        print_json({named: record(conn, found, datetime.now(UTC), person_id=person_of(conn, who))})

@@ -100,7 +100,11 @@ class RotaError(DispatchError):
 
 
 class VisitPlanError(DispatchError):
-    """A plan of preventive work is wrong; the text names the plan and what of it."""
+    """A plan of preventive work is wrong; the text names the plan, `field` what of it."""
+
+    def __init__(self, why: str, field: str = "plan") -> None:
+        super().__init__(why)
+        self.field = field
 
 
 class JobsMissing(DispatchError):

@@ -1,7 +1,6 @@
-"""What is a mere symptom of something else's trouble (one declared table), and cases that turn out to be."""
+"""Symptoms, and cases that turn out to be some, join the case of their cause; fold_table.py says what is a symptom."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,104 +8,12 @@ from psycopg import Connection, sql
 
 from watchkeep_core.database import queries
 from watchkeep_dispatch import verdicts
+from watchkeep_dispatch.fold_table import SAME, causes, symptoms
 from watchkeep_dispatch.merging import merge_by_system
 from watchkeep_dispatch.orders import Case, load_case, note
 from watchkeep_dispatch.planning import Rules
 from watchkeep_dispatch.rowset import rowset
 from watchkeep_dispatch.verdicts import Outcome, Waiting
-
-SAME = "same"
-"""The relation of a piece of equipment to itself."""
-
-_SILENCE = (
-    "sensor_silent",
-    "sensor_never_reported",
-    "sensor_flatline",
-    "cabinet_link_lost",
-    "signal_weak",
-    "centre_link_fault",
-)
-_POWER = ("power_loss", "phase_missing", "supply_voltage_abnormal", "main_power_fault", "component_power_fault")
-_NO_WATER = ("supply_pressure_loss", "supply_pressure_deviation", "household_pressure_low")
-_TRAPPED = ("entrapment", "entrapment_in_zone", "entrapment_off_zone")
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """While the parent has one of `causes`, the child's `symptoms` belong to the parent's case."""
-
-    relation: str
-    causes: tuple[str, ...]
-    symptoms: tuple[str, ...]
-
-
-FOLDS = (
-    Fold("gateway_of", ("gateway_offline", "power_loss"), (*_SILENCE, "telemetry_lost", "alarm_latency_high")),
-    Fold(
-        "powered_by",
-        ("power_loss", "phase_missing"),
-        (*_POWER, *_SILENCE, *_NO_WATER, "gateway_offline", "out_of_service", "mode_emergency_power"),
-    ),
-    Fold(
-        "served_by",
-        ("supply_pressure_loss", "pipe_burst", "power_loss"),
-        (*_NO_WATER, "inlet_pressure_low", "tank_level_low"),
-    ),
-    Fold(
-        SAME,
-        _TRAPPED,
-        (
-            "stop_off_zone",
-            "door_close_fail",
-            "door_open_fail",
-            "door_held_open",
-            "door_cycling",
-            "start_failure",
-            "position_lost",
-            "controller_fault",
-            "elevator_fault_other",
-            "out_of_service",
-        ),
-    ),
-    Fold(SAME, ("power_loss",), ("out_of_service", "mode_emergency_power", "phase_missing", "supply_voltage_abnormal")),
-    Fold(SAME, ("supply_pressure_loss",), ("supply_pressure_deviation", "household_pressure_low")),
-    Fold(SAME, ("pipe_burst",), ("night_flow_leak", "supply_pressure_deviation", "flow_abnormal")),
-    Fold(SAME, ("door_close_fail", "door_open_fail", "door_cycling"), ("door_held_open", "door_timing_abnormal")),
-    Fold(SAME, ("basement_water", "sump_overflow_risk"), ("sump_level_high", "sump_not_draining")),
-    Fold(SAME, ("basement_water",), ("sump_overflow_risk",)),
-    Fold(SAME, ("sump_level_high",), ("sump_not_draining",)),
-    Fold(SAME, ("tank_overflow",), ("tank_level_high",)),
-    Fold(SAME, ("pump_dry_run", "pump_fault"), ("pump_no_flow", "pump_overload", "pump_abnormal")),
-    Fold(SAME, ("pump_vibration_high",), ("drift_towards_limit",)),
-    # One broken sensor seen by several rules.
-    Fold(SAME, ("sensor_never_reported",), ("sensor_silent",)),
-    Fold(
-        SAME,
-        ("sensor_impossible_value",),
-        ("sensor_stuck_at_rail", "sensor_impossible_jump", "sensor_flatline", "sensor_silent", "abnormal_reading"),
-    ),
-    Fold(SAME, ("sensor_stuck_at_rail",), ("sensor_impossible_jump", "sensor_flatline", "abnormal_reading")),
-    Fold(SAME, ("sensor_impossible_jump",), ("abnormal_reading",)),
-)
-"""Life safety is a cause in this table, never a symptom."""
-
-
-def causes(condition: str, parents: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Relation, parent and those conditions of the parent that would explain the child's condition."""
-    for relation, parent in parents:
-        for fold in FOLDS:
-            if fold.relation == relation and condition in fold.symptoms:
-                yield relation, parent, fold.causes
-
-
-def symptoms(condition: str) -> dict[str, list[str]]:
-    """Relation → conditions that this one explains in what depends on it."""
-    found: dict[str, list[str]] = {}
-    for fold in FOLDS:
-        if condition in fold.causes:
-            found.setdefault(fold.relation, []).extend(fold.symptoms)
-    return found
-
 
 Parents = Mapping[int, Sequence[tuple[str, str]]]
 """Warning → relation and equipment that its own depends on."""

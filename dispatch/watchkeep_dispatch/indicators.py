@@ -16,7 +16,6 @@ from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
 from watchkeep_core.database import queries
-from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import community_sums, order_sums
 from watchkeep_dispatch.errors import DispatchError
 from watchkeep_dispatch.order_sums import Span
@@ -40,10 +39,14 @@ RATES = {
     "satisfaction_rate": ("rated_n", "rated_d", "回访满意率", "Satisfied"),
     "maintenance_rate": ("maintained_n", "maintained_d", "维保按期率", "Maintained in time"),
     "complaints_per_10k": ("complaints", "households", "万户诉求量", "Complaints per 10,000 households"),
-    "protected_rate": ("protected_min", "protected_of", "受护时长占比", "Protected minutes"),
-    "online_rate": ("heard_min", "protected_of", "在线率", "Heard of"),
+    "protected_rate": ("protected_min", "building_min", "受护时长占比", "Protected minutes"),
+    "online_rate": ("heard_h", "point_h", "在线率", "Sensors heard of"),
 }
 """Indicator → numerator, denominator, names."""
+OF_ORDERS = tuple(RATES)[:7]
+"""Indicators that count orders: the others count warnings, complaints, opinions, households, lifts and time."""
+PER_10K = frozenset({"complaints_per_10k"})
+"""No share: a number per 10,000."""
 EXCLUDED = {
     "returned": ("退回", "Returned"),
     "withdrawn": ("误报或并案", "Dismissed or merged"),
@@ -53,7 +56,8 @@ EXCLUDED = {
     "utility": ("专业经营单位承办", "With a utility"),
 }
 """What is left out of the rates (paused: only its time; utility: not left out, shown beside)."""
-FLAGS = frozenset({"orders", *EXCLUDED, *(name for pair in RATES.values() for name in pair[:2])})
+FLAGS = frozenset({"orders", *EXCLUDED, *(name for rate in OF_ORDERS for name in RATES[rate][:2])})
+"""Counts that open to the orders behind them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,7 @@ class Figures:
         """Numerator ÷ denominator (per 10,000 for complaints); None when there is nothing to divide by."""
         upper, lower = RATES[indicator][:2]
         whole = self.counts.get(lower, 0)
-        factor = 10_000 if indicator == "complaints_per_10k" else 1
+        factor = 10_000 if indicator in PER_10K else 1
         return factor * self.counts.get(upper, 0) / whole if whole else None
 
     @property
@@ -133,8 +137,6 @@ def figures(conn: Connection, scope: Scope) -> list[Figures]:
         sums = counts.setdefault(subject, {})
         for count, number in row.items():
             sums[count] = sums.get(count, 0) + number
-    if scope.by in ("community", "all"):
-        _add_protected(conn, scope, counts)
     return [Figures(subject, names[subject], counts[subject]) for subject in sorted(names)]
 
 
@@ -168,8 +170,7 @@ def _rows(conn: Connection, statement: sql.SQL | sql.Composed, values: dict[str,
 
 def protected(conn: Connection, scope: Scope) -> list[Protected]:
     """Protected minutes per building, of those with watched equipment."""
-    platform = [name for name, known in load().conditions.items() if known.domain == "platform"]
-    rows = _rows(conn, _sql("protected"), scope.values() | {"platform": platform})
+    rows = _rows(conn, _sql("protected"), scope.values() | {"platform": community_sums.platform()})
     return [Protected(**row) for row in rows]
 
 
@@ -181,16 +182,6 @@ def behind(
         raise DispatchError(f"flag: {flag!r} is none of {', '.join(sorted(FLAGS))}")
     wanted = scope.values() | {"subject": subject, "flag": flag, "at_most": at_most}
     return [(row["order_id"], row["case_id"]) for row in _rows(conn, _statement("scored", "places", "behind"), wanted)]
-
-
-def _add_protected(conn: Connection, scope: Scope, counts: dict[str, dict[str, float]]) -> None:
-    for building in protected(conn, scope):
-        subject = building.community_id if scope.by == "community" else "all"
-        found = counts.get(subject)
-        if found is not None:
-            found["protected_min"] = found.get("protected_min", 0) + building.protected
-            found["heard_min"] = found.get("heard_min", 0) + building.minutes - building.unheard
-            found["protected_of"] = found.get("protected_of", 0) + building.minutes
 
 
 _LIVE = ("scored", "pairs", "places", "by_pairs")

@@ -16,11 +16,11 @@ LOOP_ERRORS = Counter("watchkeep_dispatch_loop_errors_total", "Rounds ended by a
 
 Totals = dict[tuple[int, tuple[tuple[str, str], ...]], float]
 """What a process of its own has counted: place in `_APART` and labels → total."""
-_APART = (NOTIFICATIONS, LOOP_ERRORS)
+_APART = (VERDICTS, CASES, ORDERS, POSTPONED, NOTIFICATIONS, LOOP_ERRORS)
 
 
 def apart() -> Totals:
-    """Totals of what the hand-over process counts."""
+    """Totals of what is counted in other processes, too."""
     return {
         (place, tuple(sorted(sample.labels.items()))): sample.value
         for place, counter in enumerate(_APART)
@@ -31,6 +31,7 @@ def apart() -> Totals:
 
 
 def add(counted: Totals) -> None:
-    """Add what the hand-over process has counted since its last report to this process's counters."""
+    """Add what another process has counted since its last report to this process's counters."""
     for (place, labels), more in counted.items():
-        _APART[place].labels(**dict(labels)).inc(more)
+        counter = _APART[place]
+        (counter.labels(**dict(labels)) if labels else counter).inc(more)

@@ -1,4 +1,4 @@
-"""Sums for indicators: months that are over, and the days of this month, counted once by a job.
+"""Sums for indicators: months that are over, and of this month tens of days (旬) and days, counted once by a job.
 
 By organisation and community here, by community alone in community_sums.py. A sum holds good for every moment from its
 last fact on, and until the schema's trigger marks it `stale`: then, and for moments before that fact, indicators count
@@ -8,6 +8,7 @@ the facts themselves. Both come to the same number.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,8 @@ from watchkeep_dispatch import community_sums
 Span = tuple[datetime, datetime]
 """From, to before; UTC."""
 
+TEN = 10
+"""Days of a month counted together: a month that is not over is a dozen spans at most."""
 MONTHS = 36
 """Kept: what is older is counted when it is asked for."""
 SPANS_PER_CALL = 4
@@ -54,11 +57,13 @@ def keep(conn: Connection, now: datetime, zone: ZoneInfo) -> int:
 
 
 def wanted(first: datetime, now: datetime, zone: ZoneInfo) -> list[Span]:
-    """Months that are over since the first order, and the days of the present month that are. Pure."""
+    """Months that are over since the first order, and of the present one the tens of days and then the days. Pure."""
     today = now.astimezone(zone).date()
     month = today.replace(day=1)
-    spans = [(_start(month + timedelta(days=n), zone), _start(month + timedelta(days=n + 1), zone))
-             for n in range(today.day - 1)]  # fmt: skip
+    tens = (today.day - 1) // TEN * TEN
+    edges = [*range(0, tens, TEN), *range(tens, today.day)]
+    days = [_start(month + timedelta(days=n), zone) for n in edges]
+    spans = list(pairwise(days))
     for _ in range(MONTHS):
         before = (month - timedelta(days=1)).replace(day=1)
         if _start(month, zone) <= first:

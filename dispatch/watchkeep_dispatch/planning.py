@@ -6,7 +6,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from watchkeep_core.vocabulary import Condition, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
+from watchkeep_core.vocabulary_rows import Condition
 from watchkeep_dispatch import parties
 from watchkeep_dispatch.clocks import DEFAULT_CALENDAR, WorkCalendar
 from watchkeep_dispatch.duties import InForce, Lists

@@ -4,8 +4,8 @@ The caller opens the transaction. One open visit per plan and equipment is a uni
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Container, Iterable, Mapping
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ from watchkeep_dispatch.planning import Finding, Rules
 
 Result = Literal["ok", "failed", "na"]
 RESULTS: tuple[Result, ...] = ("ok", "failed", "na")
+SHORTEST = timedelta(hours=1)
+"""Between two visits."""
 AT_ONCE = 100
 """Overdue visits that become cases in one round."""
 
@@ -70,31 +72,45 @@ def parse(content: bytes, words: Vocabulary) -> tuple[Plan, ...]:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise VisitPlanError(f"visit plans: {error}") from None
     for plan in found:
-        conditions = [item.condition for item in plan.items] + ([plan.overdue] if plan.overdue else [])
-        unknown = [kind for kind in plan.kinds if kind not in words.kinds]
-        unknown += [name for name in conditions if name not in words.conditions]
-        unknown += [] if plan.party in words.parties else [plan.party]
-        if unknown:
-            raise VisitPlanError(f"visit plan {plan.plan_id!r}: {unknown[0]!r} is not in the vocabulary")
-        if not plan.items or len({item.id for item in plan.items}) < len(plan.items):
-            raise VisitPlanError(f"visit plan {plan.plan_id!r}: items: at least one, each id once")
-        if span(plan.ahead) >= span(plan.every):
-            raise VisitPlanError(f"visit plan {plan.plan_id!r}: ahead: must be shorter than every")
+        check(plan, words)
     return found
+
+
+def check(plan: Plan, words: Vocabulary) -> None:
+    """Raises VisitPlanError that names the plan and the field that is wrong."""
+    used: dict[str, tuple[Iterable[str], Container[str]]] = {
+        "kinds": (plan.kinds, words.kinds),
+        "items": ([item.condition for item in plan.items], words.conditions),
+        "overdue": ([plan.overdue] if plan.overdue else [], words.conditions),
+        "party": ([plan.party], words.parties),
+    }
+    for field, (names, known) in used.items():
+        if unknown := [name for name in names if name not in known]:
+            raise VisitPlanError(f"visit plan {plan.plan_id!r}: {unknown[0]!r} is not in the vocabulary", field)
+    if not plan.items or len({item.id for item in plan.items}) < len(plan.items):
+        raise VisitPlanError(f"visit plan {plan.plan_id!r}: items: at least one, each id once", "items")
+    if span(plan.every) < SHORTEST:
+        raise VisitPlanError(f"visit plan {plan.plan_id!r}: every: at least one hour", "every")
+    if span(plan.ahead) >= span(plan.every):
+        raise VisitPlanError(f"visit plan {plan.plan_id!r}: ahead: must be shorter than every", "ahead")
 
 
 def load(conn: Connection, plans: tuple[Plan, ...], now: datetime) -> int:
     """Write plans; those that are there already keep their first day. Returns how many."""
     for plan in plans:
-        row = msgspec.structs.asdict(plan) | {"every": span(plan.every), "ahead": span(plan.ahead), "now": now}
-        row |= {"kinds": list(plan.kinds), "items": Jsonb(msgspec.to_builtins(plan.items))}
-        conn.execute(_sql("save_plan"), row)
+        conn.execute(_sql("save_plan"), columns(plan) | {"now": now})
     audit.record(conn, "visits.load", "visit_plan", ",".join(plan.plan_id for plan in plans))
     return len(plans)
 
 
+def columns(plan: Plan) -> dict[str, Any]:
+    """A plan as the database takes it."""
+    row = msgspec.structs.asdict(plan) | {"every": span(plan.every), "ahead": span(plan.ahead)}
+    return row | {"kinds": list(plan.kinds), "items": Jsonb(msgspec.to_builtins(plan.items))}
+
+
 def plans(conn: Connection) -> list[dict[str, Any]]:
-    """All plans."""
+    """All plans, general ones and those of communities."""
     return _rows(conn, "plans", {})
 
 

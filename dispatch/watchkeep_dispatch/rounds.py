@@ -62,7 +62,7 @@ class _Chore:
 
 
 class Rounds:
-    """One round of work after the other, and life safety beside them, which waits for none."""
+    """One round of work after the other; or, in a process of its own, life safety, which waits for none."""
 
     def __init__(
         self, settings: DispatchSettings, pool: ConnectionPool[Connection], clock: Clock | None = None
@@ -72,7 +72,6 @@ class Rounds:
         self._settings = settings
         self._calendar = settings.calendar()
         self._rules = rules(settings)
-        self._urgent_rules = rules(settings)  # of another thread: the lists at hand are its own
         self._chores = (
             _Chore(0, lambda conn, now: assign_waiting(conn, now, self._calendar)),
             _Chore(0, raise_risen),
@@ -89,7 +88,7 @@ class Rounds:
     def life_safety(self) -> bool:
         """File life safety alone; true when more of it waits already."""
         with self._pool.connection(timeout=POOL_TIMEOUT_S) as conn:
-            filed = file_waiting(conn, self._clock.now, self._urgent_rules, FILE_PER_ROUND, life_safety=True)
+            filed = file_waiting(conn, self._clock.now, self._rules, FILE_PER_ROUND, life_safety=True)
         return filed == FILE_PER_ROUND
 
     def round(self) -> bool:

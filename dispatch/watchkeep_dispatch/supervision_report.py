@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 from psycopg import Connection
 
 from watchkeep_dispatch import indicators, study
-from watchkeep_dispatch.indicators import EXCLUDED, RATES, By, Figures, Protected, Scope
+from watchkeep_dispatch.indicators import EXCLUDED, OF_ORDERS, RATES, By, Figures, Protected, Scope
 from watchkeep_dispatch.reports import Language, Report, Section, Table, local, number, percent, table
 from watchkeep_dispatch.study import Study
 
-_COLUMNS = ("respond_rate", "on_time_rate", "urgent_on_time_rate", "close_rate", "rework_rate", "recurrence_rate")
+_BY: tuple[By, ...] = ("company", "maintainer", "subdistrict", "community")
+_SERVICE = tuple(name for name in RATES if name not in OF_ORDERS)
+"""Of a place: what a maintainer has no part in."""
 _WORST_BUILDINGS = 20
 _TEXT = {
     "title_month": ("物业服务监督月报", "Monthly report of supervision"),
@@ -22,6 +24,7 @@ _TEXT = {
     "maintainer": ("二、维保单位", "2. Maintainers"),
     "subdistrict": ("三、镇街", "3. Subdistricts"),
     "community": ("四、小区", "4. Communities"),
+    "service": ("诉求、维保与在线", "Complaints, maintenance and sensors"),
     "excluded": ("五、不计入考核的工单和时间", "5. What is left out of the rates"),
     "protected": ("六、楼宇受护时长（最低 20 栋）", "6. Protected minutes per building (the lowest 20)"),
     "unsolved": ("七、未决诉求", "7. Unsolved complaints"),
@@ -88,10 +91,7 @@ def report(found: Supervision, zone: ZoneInfo, language: Language) -> Report:
     english = language == "en"
     t = {key: pair[english] for key, pair in _TEXT.items()}
     whole = next(iter(found.by["all"]), Figures("all", "all"))
-    sections = [
-        Section(t[by], (t["small"],), _by(found.by[by], t, english)) if found.by[by] else Section(t[by], (t["none"],))
-        for by in ("company", "maintainer", "subdistrict", "community")
-    ]
+    sections = [part for by in _BY for part in _sections(by, found.by[by], t, english)]
     sections += [
         Section(t["excluded"], table=_excluded(whole, t, english)),
         Section(t["protected"], (t["definition"],), _buildings(found.buildings, t)),
@@ -111,23 +111,42 @@ def report(found: Supervision, zone: ZoneInfo, language: Language) -> Report:
             (t["complaints"], number(whole.counts.get("complaints", 0))),
             (t["satisfied"], percent(whole.rate("satisfaction_rate"))),
             (t["protected_n"], percent(whole.rate("protected_rate"))),
+            (RATES["online_rate"][2 + english], percent(whole.rate("online_rate"))),
         ),
         signatures=(t["signed"], t["checked"], t["approved"]),
         footer=f"Watchkeep · {t['as_of'].format(at=local(found.as_of, zone))}",
     )
 
 
-def _by(rows: Sequence[Figures], t: dict[str, str], english: bool) -> Table:
+def _sections(by: By, rows: Sequence[Figures], t: dict[str, str], english: bool) -> list[Section]:
+    """How orders were handled, and for places how they are served."""
+    if not rows:
+        return [Section(t[by], (t["none"],))]
+    found = [Section(t[by], (t["small"],), _handled(rows, t, english))]
+    if by != "maintainer":
+        shown = [name for name in _SERVICE if by != "company" or name != "false_rate"]
+        heading = (t["subject"], *(RATES[name][2 + english] for name in shown))
+        lines = [(row.name, *(_figure(row, name) for name in shown)) for row in rows]
+        found.append(Section(f"{t[by]} · {t['service']}", table=table(heading, lines, (4, *(2 for _ in shown)))))
+    return found
+
+
+def _handled(rows: Sequence[Figures], t: dict[str, str], english: bool) -> Table:
     lines = [
         (
             row.name + ("" if row.ranked else " *"),
             number(row.counts.get("due_d", 0)),
-            *(percent(row.rate(name)) for name in _COLUMNS),
+            *(_figure(row, name) for name in OF_ORDERS),
         )
         for row in sorted(rows, key=lambda row: (not row.ranked, -(row.rate("on_time_rate") or 0.0), row.subject))
     ]
-    heading = (t["subject"], t["due"], *(RATES[name][2 + english] for name in _COLUMNS))
-    return table(heading, lines, (4, 2, *(2 for _ in _COLUMNS)))
+    heading = (t["subject"], t["due"], *(RATES[name][2 + english] for name in OF_ORDERS))
+    return table(heading, lines, (4, 2, *(2 for _ in OF_ORDERS)))
+
+
+def _figure(row: Figures, name: str) -> str:
+    value = row.rate(name)
+    return number(value, 1) if name in indicators.PER_10K else percent(value)
 
 
 def _excluded(whole: Figures, t: dict[str, str], english: bool) -> Table:

@@ -176,6 +176,11 @@ def test_a_timer_gives_the_desk_its_time_but_not_for_life_safety(world: World) -
         (("gw", "gateway_offline"), ("lift-1", "brake_fault"), False),  # is no symptom of it
         (("gw", "gateway_offline"), ("lift-2", "sensor_silent"), False),  # not its gateway
         (("mains", "power_loss"), ("lift-1", "entrapment"), False),  # life safety is never folded away
+        (("lift-1", "safety_chain_open"), ("lift-1", "stop_off_zone"), True),
+        (("lift-1", "safety_chain_open"), ("lift-1", "alarm_button"), False),
+        (("lift-1", "brake_timing_abnormal"), ("lift-1", "abnormal_pattern"), True),  # what learns sees it too
+        (("lift-1", "brake_timing_abnormal"), ("lift-2", "abnormal_pattern"), False),
+        (("lift-1", "sensor_battery_low"), ("lift-1", "drift_towards_limit"), False),  # it may drift in earnest
     ],
 )
 def test_symptoms_join_the_case_of_their_cause(world: World, cause, symptom, folded: bool) -> None:
@@ -189,6 +194,16 @@ def test_symptoms_join_the_case_of_their_cause(world: World, cause, symptom, fol
         ]
     else:
         assert outcome.verdict == "filed"
+
+
+def test_a_symptom_that_is_worse_raises_the_case(world: World) -> None:
+    case = world.filed("mains", "power_loss")
+    world.warn("lift-1", "out_of_service", proposed_class="A")
+    (outcome,) = world.file()
+    assert outcome.case_id == case
+    with world.connect() as conn:
+        assert raise_risen(conn, NOW) == 1
+    assert world.value("SELECT class FROM cases") == "A"
 
 
 def test_a_cause_that_is_over_folds_nothing(world: World) -> None:

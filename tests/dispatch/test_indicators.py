@@ -1,17 +1,20 @@
 """Indicators: what they count, that they open to their orders, and that the past stays as it was."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.dispatch.conftest import NOW, World
-from watchkeep_dispatch import indicators, work_order
+from watchkeep_dispatch import indicators, order_sums, work_order
 from watchkeep_dispatch.actions import Evidence, Request
 from watchkeep_dispatch.errors import DispatchError
-from watchkeep_dispatch.indicators import RATES, Figures, Scope
+from watchkeep_dispatch.indicators import RATES, By, Figures, Protected, Scope
 
 HOUR = timedelta(hours=1)
+ZONE = ZoneInfo("Asia/Shanghai")
 SINCE, UNTIL = datetime(2026, 10, 31, 16, tzinfo=UTC), datetime(2026, 11, 30, 16, tzinfo=UTC)
 LATER = NOW + timedelta(days=5)
 PIECES = [
@@ -152,26 +155,108 @@ def test_each_dimension(world: World, by: str, subject: str) -> None:
     assert before.counts["complaints"] == 0
 
 
-def test_protected_minutes_of_a_building(world: World) -> None:
+@pytest.fixture
+def building(world: World) -> Scope:
+    """Lift 1 is in a building and reports through the gateway, since before the ten hours that are asked for."""
     with world.admin() as conn:
         conn.execute("INSERT INTO buildings VALUES ('garden', 'b1', '1号楼', 18, NULL) ON CONFLICT DO NOTHING")
         conn.execute(
             "UPDATE equipment SET building_id = 'b1' WHERE (community_id, equipment_id) = ('garden', 'lift-1')"
         )
-    asked = scope(NOW, since=NOW - 10 * HOUR, until=NOW, by="community")
+        conn.execute("UPDATE points SET created_at = %s", [NOW - timedelta(days=30)])
+    return scope(NOW, since=NOW - 10 * HOUR, until=NOW, by="community")
+
+
+def protected(world: World, asked: Scope) -> Protected:
     with world.connect() as conn:
-        (building,) = indicators.protected(conn, asked)
-    assert (building.building_id, building.minutes, building.protected) == ("b1", 600, 600)
+        (found,) = indicators.protected(conn, asked)
+    return found
+
+
+def test_protected_minutes_of_a_building(world: World, building: Scope) -> None:
+    found = protected(world, building)
+    assert (found.building_id, found.minutes, found.protected) == ("b1", 600, 600)
     silent = world.warn("gw", "gateway_offline", at=NOW - 4 * HOUR)  # lift-1 reports through it
     world.warn("lift-1", "entrapment", at=NOW - 3.5 * HOUR, status="cleared", cleared_at=NOW - 2.5 * HOUR)
     world.clear(silent, NOW - 3 * HOUR)
+    found = protected(world, building)
+    assert found.unheard == pytest.approx(60)
+    assert found.unprotected == pytest.approx(90)  # the two overlap by half an hour
+    subjects: dict[By, str] = {"community": "garden", "company": "property-co", "subdistrict": "town", "all": "all"}
+    for by, subject in subjects.items():
+        counted = figures(world, replace(building, by=by), subject)
+        assert counted.rate("protected_rate") == pytest.approx(510 / 600)
+        assert counted.rate("online_rate") == pytest.approx(540 / 600)
+
+
+def test_trouble_that_stands_goes_on(world: World, building: Scope) -> None:
+    """Until now, or until the moment that is asked for: whoever asks then does not know that it will be over."""
+    silent = world.warn("gw", "gateway_offline", at=NOW - 4 * HOUR)
+    assert protected(world, building).unheard == pytest.approx(240)
+    world.clear(silent, NOW + HOUR)
+    assert protected(world, building).unheard == pytest.approx(240)
+    assert protected(world, replace(building, until=NOW + 2 * HOUR, as_of=NOW + 2 * HOUR)).unheard == pytest.approx(300)
+
+
+def test_a_sensor_is_silent_for_itself(world: World, building: Scope) -> None:
+    """What merely looks odd was heard of; what was not there yet was not expected."""
+    with world.admin() as conn:
+        row = conn.execute("SELECT series_id FROM points WHERE equipment_id = 'lift-1'").fetchone()
+        assert row
+        conn.execute(
+            "INSERT INTO points (community_id, equipment_id, metric, unit, created_at)"
+            " VALUES ('garden', 'lift-1', 'x', '1', %s)",
+            [NOW - 5 * HOUR],
+        )
+    world.warn("lift-1", "abnormal_reading", at=NOW - 9 * HOUR)
+    silent = world.warn("lift-1", "sensor_silent", at=NOW - 2 * HOUR)
+    with world.admin() as conn:
+        conn.execute("UPDATE warnings SET series_id = %s WHERE warning_id = %s", [row[0], silent])
+    counted = figures(world, building, "garden").counts
+    with world.admin() as conn:
+        conn.execute("DELETE FROM points WHERE metric = 'x'")
+    assert (counted["point_h"], counted["heard_h"]) == (15, 13)
+
+
+def test_sums_of_time_hear_of_late_trouble(world: World, building: Scope) -> None:
+    """What is found late, cleared late or rises marks the sums of every span it lies in; before, nobody knew of it."""
+    handled(world, at=NOW - timedelta(days=40))
+    silent = 0
+
+    def find() -> None:
+        nonlocal silent
+        silent = world.warn("lift-1", "sensor_silent", at=NOW - timedelta(days=20), detected_at=NOW - timedelta(days=2))
+
+    def rise() -> None:
+        with world.admin() as conn:
+            conn.execute("UPDATE warnings SET proposed_class = 'A' WHERE warning_id = %s", [silent])
+
+    seen = [counted_and_not(world, step) for step in (find, lambda: world.clear(silent, NOW - timedelta(days=9)), rise)]
+    assert all(kept == facts for kept, facts in seen)
+    unprotected = [facts[-1]["building_min"] - facts[-1]["protected_min"] for _, facts in seen]
+    assert unprotected == [20 * 1440, 11 * 1440, 11 * 1440]
+    assert [facts[0]["building_min"] - facts[0]["protected_min"] for _, facts in seen[:2]] == [0, 0]
+
+
+def counted_and_not(world: World, step: Any) -> tuple[list[Any], list[Any]]:
+    """Count, let something happen; figures as known three days ago and now, from the sums and from the facts."""
+
+    def shown() -> list[Any]:
+        since = NOW - timedelta(days=36)
+        asked = [scope(at, since=since, until=NOW, by="community") for at in (NOW - timedelta(days=3), NOW)]
+        return [figures(world, one, "garden").counts for one in asked]
+
     with world.connect() as conn:
-        (building,) = indicators.protected(conn, asked)
-    assert building.unheard == pytest.approx(60)
-    assert building.unprotected == pytest.approx(90)  # the two overlap by half an hour
-    found = figures(world, asked, "garden")
-    assert found.rate("protected_rate") == pytest.approx(510 / 600)
-    assert found.rate("online_rate") == pytest.approx(540 / 600)
+        while order_sums.keep(conn, NOW, ZONE):
+            pass
+    step()
+    kept = shown()
+    with world.connect() as conn:
+        while order_sums.keep(conn, NOW, ZONE):
+            pass
+    assert shown() == kept
+    world.rows("DELETE FROM order_spans RETURNING 1")
+    return kept, shown()
 
 
 def finish_late(world: World, case: int, at: datetime) -> None:

@@ -15,7 +15,7 @@ from watchkeep_dispatch.commands import app
 from watchkeep_dispatch.duty_file import default_list
 from watchkeep_dispatch.errors import GuardFailed, NotAllowed, QuietRefused
 from watchkeep_dispatch.filing import merge_recurrences
-from watchkeep_dispatch.folding import FOLDS
+from watchkeep_dispatch.fold_table import FOLDS
 from watchkeep_dispatch.storms import watch
 
 HOUR = timedelta(hours=1)

@@ -93,7 +93,7 @@ def test_who_comes_on_call_later_gets_what_nobody_has(world: World) -> None:
 def test_round_robin_goes_round(world: World) -> None:
     mode(world, "round_robin")
     given = []
-    for minute, condition in enumerate(("door_close_fail", "door_open_fail", "position_lost", "door_cycling")):
+    for minute, condition in enumerate(("door_close_fail", "door_open_fail", "position_lost", "levelling_poor")):
         world.filed("lift-1", condition, NOW + timedelta(minutes=minute))
         given.append(assignee(world))
     assert sorted(given[:2]) == sorted(given[2:]) == ["li", "wang"]

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
+from psycopg.types.json import Jsonb
 
 from watchkeep_core.database import queries
 from watchkeep_dispatch.notify.jobs import wake
@@ -130,6 +131,19 @@ def announce_test(conn: Connection, org_id: str, now: datetime, language: Langua
     stamp = now.isoformat(timespec="milliseconds")
     made = announce(conn, "test", [org_id], {"at": stamp}, key=f"test/{stamp}", now=now, language=language)
     return made[0] if made else None
+
+
+def announce_person_test(conn: Connection, person_id: str, now: datetime, language: Language = "zh") -> int:
+    """A test notification through every channel of a person; returns through how many."""
+    stamp = now.isoformat(timespec="milliseconds")
+    words = {"at": stamp}
+    text = render("test", language, words)
+    row = {"person": person_id, "key": f"test/{stamp}/{person_id}", "words": Jsonb(words), "language": language}
+    row |= {"title": text.title, "body": text.body, "now": now}
+    query = queries("watchkeep_dispatch", "sql/notify.sql")["save_person_test"]
+    found = {(channel, False) for (channel,) in conn.execute(query, row)}
+    wake(conn, found)
+    return len(found)
 
 
 def _address(conn: Connection, groups: Mapping[_Group, Sequence[int]]) -> None:

@@ -11,17 +11,20 @@ from watchkeep_dispatch.notify.channels import Services, open_channel
 from watchkeep_dispatch.notify.chores import Pulse
 from watchkeep_dispatch.notify.delivery import Delivery, How
 from watchkeep_dispatch.notify.guard import Egress
+from watchkeep_dispatch.notify.jobs import QUEUE
 from watchkeep_dispatch.notify.timing import Timing, hours, span
 from watchkeep_dispatch.notify.worker import NotifyWorker
 from watchkeep_dispatch.settings import NotifySettings
 
 
-def notify_worker(settings: NotifySettings, pool: ConnectionPool[Connection]) -> NotifyWorker:
-    """A worker by the settings, not yet started."""
+def notify_worker(settings: NotifySettings, pool: ConnectionPool[Connection], queue: str) -> NotifyWorker:
+    """A worker of one queue by the settings, not yet started; that of the ordinary one sees to the clock of both."""
     every = timedelta(seconds=settings.remind_every_s) or None
-    pulse = Pulse(every, lambda at: at.astimezone(settings.calendar().zone))
+    pulse = Pulse(every, lambda at: at.astimezone(settings.calendar().zone)) if queue == QUEUE else None
     delivery = Delivery(pool, how(settings))
-    return NotifyWorker(settings.database_url.get_secret_value(), pool, delivery, pulse, settings.notify_workers)
+    return NotifyWorker(
+        settings.database_url.get_secret_value(), pool, delivery, pulse, settings.notify_workers, (queue,)
+    )
 
 
 def how(settings: NotifySettings) -> How:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -32,7 +33,7 @@ BACK_OFF_S = (0.5, 30.0)
 class NotifyWorker:
     """Hands over notifications until stopped; a lost database ends a run, the next begins after a back-off.
 
-    Channels are served in up to `concurrency` threads, and as many again for life safety only.
+    Channels are served in up to `concurrency` threads for each queue. Without a `pulse` another sees to the clock.
     """
 
     def __init__(
@@ -40,14 +41,16 @@ class NotifyWorker:
         url: str,
         pool: ConnectionPool[Connection],
         delivery: Delivery,
-        pulse: Pulse,
+        pulse: Pulse | None,
         concurrency: int,
+        queues: Sequence[str] = (URGENT_QUEUE, QUEUE),
     ) -> None:
         self._url = url
         self._pool = pool
         self._delivery = delivery
         self._pulse = pulse
         self._concurrency = concurrency
+        self._queues = queues
         self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -89,7 +92,7 @@ class NotifyWorker:
 
     async def _work(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        self._loop.set_default_executor(ThreadPoolExecutor(2 * self._concurrency + 2, "notify"))
+        self._loop.set_default_executor(ThreadPoolExecutor(len(self._queues) * self._concurrency + 2, "notify"))
         if self._stop.is_set():
             return
         app = worker_app(self._url, self._delivery.serve)
@@ -99,9 +102,10 @@ class NotifyWorker:
                 await app.job_manager.retry_job(job)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    for queue in (URGENT_QUEUE, QUEUE):
+                    for queue in self._queues:
                         tasks.create_task(self._queue(app, queue))
-                    tasks.create_task(self._beats())
+                    if self._pulse:
+                        tasks.create_task(self._beats(self._pulse))
             except ExceptionGroup as lost:
                 raise lost.exceptions[0] from None
 
@@ -118,11 +122,11 @@ class NotifyWorker:
             listen_notify=True,
         )
 
-    async def _beats(self) -> None:
+    async def _beats(self, pulse: Pulse) -> None:
         while not self._stop.is_set():
-            await asyncio.to_thread(self._beat)
+            await asyncio.to_thread(self._beat, pulse)
             await asyncio.sleep(POLL_S)
 
-    def _beat(self) -> None:
+    def _beat(self, pulse: Pulse) -> None:
         with self._pool.connection() as conn:
-            self._pulse.beat(conn, datetime.now(UTC))
+            pulse.beat(conn, datetime.now(UTC))

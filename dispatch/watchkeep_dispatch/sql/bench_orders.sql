@@ -21,9 +21,19 @@ SELECT 'c' || n, 'lift-' || n, 'lift_maintainer', CASE WHEN n = 0 THEN 'lift-20'
        '{elevator,escalator}'
 FROM generate_series(0, 299) n
 
+-- name: buildings
+INSERT INTO buildings (community_id, building_id, name, storeys)
+SELECT 'c' || c, 'b' || n, n || '号楼', 18 FROM generate_series(0, 299) c, generate_series(0, 9) n
+
 -- name: equipment
-INSERT INTO equipment (community_id, equipment_id, kind, name)
-SELECT 'c' || c, 'lift-' || n, 'elevator', 'lift ' || n FROM generate_series(0, 299) c, generate_series(1, 20) n
+INSERT INTO equipment (community_id, equipment_id, kind, name, building_id)
+SELECT 'c' || c, 'lift-' || n, 'elevator', 'lift ' || n, 'b' || n %% 10 FROM generate_series(0, 299) c, generate_series(1, 20) n
+
+-- name: points
+-- 30,000, of one gateway for each community.
+INSERT INTO points (community_id, equipment_id, metric, unit, gateway_id, created_at)
+SELECT community_id, equipment_id, metric, '1', 'gw', now() - interval '730 days'
+FROM equipment, unnest('{car_status,door_status,power_status,speed,vibration}'::text[]) metric
 
 -- name: people
 WITH made AS (
@@ -37,15 +47,16 @@ SELECT person_id, role, scope_kind, scope_id FROM made JOIN (VALUES
 ) m (login, role, scope_kind, scope_id) USING (login)
 
 -- name: cases
--- One in a hundred is still open; the snapshot has about the size of a real one.
+-- One in a hundred is still open, and those of the last day; the snapshot has about the size of a real one.
 INSERT INTO cases (community_id, equipment_id, condition, source, class, state, title_zh, title_en, responsible_org_id, snapshot, event_at,
                    filed_at, closed_at)
 SELECT 'c' || n %% 300, CASE WHEN n %% 100 = 0 THEN NULL ELSE 'lift-' || 1 + n / 300 %% 20 END,
        (ARRAY['door_close_fail', 'vibration_high', 'levelling_poor', 'resident_repair'])[1 + n / 6000 %% 4], 'sensor',
-       (ARRAY['C', 'C', 'B', 'A'])[1 + n %% 4], CASE WHEN n %% 100 = 0 THEN 'dispatched' ELSE 'closed' END, '案件', 'case',
+       (ARRAY['C', 'C', 'B', 'A'])[1 + n %% 4], CASE WHEN is_open THEN 'dispatched' ELSE 'closed' END, '案件', 'case',
        CASE WHEN n %% 2 = 0 THEN 'property-' || n %% 300 %% 40 ELSE 'lift-' || n %% 20 END,
-       jsonb_build_object('why', repeat('x', 500)), t, t, CASE WHEN n %% 100 > 0 THEN t + interval '20 h' END
-FROM (SELECT n, now() - interval '730 days' * (1 - n / %(orders)s::float8) AS t FROM generate_series(0, %(orders)s - 1) n) turn
+       jsonb_build_object('why', repeat('x', 500)), t, t, CASE WHEN NOT is_open THEN t + interval '20 h' END
+FROM (SELECT n, t, n %% 100 = 0 OR t > now() - interval '1 day' AS is_open
+      FROM generate_series(0, %(orders)s - 1) n, LATERAL (SELECT now() - interval '730 days' * (1 - n / %(orders)s::float8) AS t) at) turn
 
 -- name: orders
 INSERT INTO orders (case_id, community_id, equipment_id, org_id, state, dispatched_at, responded_at, arrived_at, finished_at, respond_due,
@@ -67,11 +78,12 @@ SELECT case_id, order_id, 'finish', 'pause', finish_due - interval '1 h', finish
 FROM orders WHERE order_id %% 50 = 0
 
 -- name: warnings
--- One for each case; the newest stand, no two of the same.
+-- One for each case, one in forty of a silent lift; the newest stand, no two of the same.
 INSERT INTO warnings (community_id, equipment_id, condition, tier, event_at, last_seen_at, detector, version, evidence, sentence_zh, sentence_en,
                       proposed_class, detected_at, status, cleared_at)
 SELECT 'c' || n %% 300, 'lift-' || 1 + n / 300 %% 20,
-       (ARRAY['door_close_fail', 'vibration_high', 'levelling_poor', 'door_held_open'])[1 + n / 6000 %% 4], 'alarm', t, t, 'bench', '1',
+       CASE WHEN n %% 41 = 7 THEN 'sensor_silent'
+            ELSE (ARRAY['door_close_fail', 'vibration_high', 'levelling_poor', 'door_held_open'])[1 + n / 6000 %% 4] END, 'alarm', t, t, 'bench', '1',
        '{"value": 1, "limit": 0}', repeat('读数', 20), repeat('reading ', 10), (ARRAY['C', 'C', 'B', 'A'])[1 + n %% 4], t,
        CASE WHEN n >= %(orders)s - 10000 THEN 'open' ELSE 'cleared' END, CASE WHEN n < %(orders)s - 10000 THEN t + interval '20 min' END
 FROM (SELECT n, now() - interval '730 days' * (1 - n / %(orders)s::float8) AS t FROM generate_series(0, %(orders)s - 1) n) turn
@@ -98,4 +110,4 @@ FROM cases WHERE case_id %% 10 = 0
 
 -- name: callbacks
 INSERT INTO case_callbacks (case_id, at, reached, satisfied) SELECT case_id, closed_at + interval '1 day', true, case_id %% 9 > 0
-FROM cases WHERE case_id %% 20 = 5 AND closed_at IS NOT NULL
+FROM cases WHERE case_id %% 20 = 5 AND closed_at < now() - interval '1 day'

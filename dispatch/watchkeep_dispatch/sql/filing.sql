@@ -124,9 +124,9 @@ INSERT INTO case_warnings (warning_id, case_id, role)
 SELECT warning_id, case_id, %(role)s FROM jsonb_to_recordset(%(rows)s) AS r (warning_id bigint, case_id bigint)
 
 -- name: risen
--- Open cases whose warning has meanwhile been proposed a higher class than it was filed with.
+-- Open cases one of whose warnings, a symptom's too, is proposed a higher class than the case was filed with.
 SELECT c.case_id, min(w.proposed_class) FROM cases c JOIN case_warnings x USING (case_id) JOIN warnings w USING (warning_id)
-WHERE c.closed_at IS NULL AND w.status = 'open' AND w.proposed_class < c.class AND x.role <> 'symptom'
+WHERE c.closed_at IS NULL AND w.status = 'open' AND w.proposed_class < c.class
   AND w.proposed_class < (c.snapshot ->> 'proposed_class')
 GROUP BY c.case_id ORDER BY c.case_id LIMIT 100
 

@@ -136,7 +136,8 @@ WITH place AS (
       AND (%(community)s::text IS NULL OR p.community_id = %(community)s)
 ), counted AS (
     SELECT * FROM jsonb_to_recordset(%(counted)s) AS r (community_id text, warnings integer, dismissed integer, complaints integer,
-                                                        rated_d integer, rated_n integer)
+                                                        rated_d integer, rated_n integer, building_s bigint, protected_s bigint,
+                                                        point_s bigint, heard_s bigint)
 ), lifts AS (
     SELECT e.community_id, count(*) AS lifts FROM equipment e
     WHERE e.kind IN ('elevator', 'escalator') AND e.status = 'in_service' GROUP BY 1
@@ -153,42 +154,19 @@ SELECT p.subject, coalesce(CASE %(by)s WHEN 'community' THEN min(m.name) WHEN 's
        CASE WHEN %(by)s = 'company' THEN 0 ELSE coalesce(sum(f.warnings), 0) END::integer AS false_d,
        CASE WHEN %(by)s = 'company' THEN 0 ELSE coalesce(sum(f.dismissed), 0) END::integer AS false_n,
        coalesce(sum(l.lifts), 0)::integer AS maintained_d,
-       greatest(0, coalesce(sum(l.lifts), 0) - coalesce(sum(v.overdue), 0))::integer AS maintained_n
+       greatest(0, coalesce(sum(l.lifts), 0) - coalesce(sum(v.overdue), 0))::integer AS maintained_n,
+       coalesce(sum(f.building_s), 0)::float8 / 60 AS building_min, coalesce(sum(f.protected_s), 0)::float8 / 60 AS protected_min,
+       coalesce(sum(f.point_s), 0)::float8 / 3600 AS point_h, coalesce(sum(f.heard_s), 0)::float8 / 3600 AS heard_h
 FROM placed p LEFT JOIN counted f USING (community_id) LEFT JOIN lifts l USING (community_id)
 LEFT JOIN overdue v USING (community_id) LEFT JOIN communities m USING (community_id) LEFT JOIN organisations o ON o.org_id = p.subject
 WHERE p.subject IS NOT NULL GROUP BY p.subject ORDER BY p.subject
 
 -- name: protected
--- Protected minutes of a building: minutes of the period in which every watched piece of its equipment, and of the community's
--- shared equipment, was heard of (no open warning of domain `platform` about it or its gateway) and free of class-A trouble.
-WITH period AS (
-    SELECT tstzrange(%(since)s, least(%(until)s::timestamptz, %(as_of)s)) AS span
-), served AS (
-    SELECT b.community_id, b.building_id, e.equipment_id
-    FROM buildings b JOIN communities c USING (community_id)
-    JOIN equipment e ON e.community_id = b.community_id AND (e.building_id = b.building_id OR e.building_id IS NULL)
-    WHERE c.mode = 'live' AND e.status IN ('in_service', 'out_of_service')
-      AND EXISTS (SELECT FROM points p WHERE (p.community_id, p.equipment_id) = (e.community_id, e.equipment_id))
-      AND (%(community)s::text IS NULL OR b.community_id = %(community)s)
-      AND (%(area)s::text IS NULL OR EXISTS (SELECT FROM areas a WHERE a.area_id = c.area_id AND %(area)s = ANY (a.path)))
-), troubled AS (
-    SELECT w.community_id, w.equipment_id, w.condition = ANY (%(platform)s) AS unheard,
-           tstzrange(w.event_at, greatest(w.event_at, CASE WHEN w.cleared_at <= %(as_of)s THEN w.cleared_at END)) * p.span AS span
-    FROM warnings w, period p
-    WHERE NOT w.replay AND (w.condition = ANY (%(platform)s) OR w.proposed_class = 'A') AND w.detected_at <= %(as_of)s
-      AND w.event_at < upper(p.span) AND (w.cleared_at IS NULL OR w.cleared_at > %(as_of)s OR w.cleared_at > lower(p.span))
-), gaps AS (
-    SELECT t.community_id, t.equipment_id, t.unheard, t.span FROM troubled t
-    UNION ALL
-    SELECT DISTINCT q.community_id, q.equipment_id, true, t.span
-    FROM troubled t JOIN gateways g USING (community_id, equipment_id) JOIN points q USING (community_id, gateway_id) WHERE t.unheard
-), missing AS (
-    SELECT s.community_id, s.building_id, range_agg(g.span) AS any_gap, range_agg(g.span) FILTER (WHERE g.unheard) AS unheard
-    FROM served s JOIN gaps g USING (community_id, equipment_id) WHERE NOT isempty(g.span) GROUP BY 1, 2
-)
-SELECT s.community_id, b.name AS building, s.building_id, count(*) AS equipment,
-       extract(epoch FROM (SELECT upper(span) - lower(span) FROM period))::float8 / 60 AS minutes,
-       coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r))) FROM unnest(m.any_gap) r), 0)::float8 / 60 AS unprotected,
-       coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r))) FROM unnest(m.unheard) r), 0)::float8 / 60 AS unheard
-FROM served s JOIN buildings b USING (community_id, building_id) LEFT JOIN missing m USING (community_id, building_id)
-GROUP BY s.community_id, s.building_id, b.name, m.any_gap, m.unheard ORDER BY 1, 3
+-- By building; what protected means stands with the schema's watch_seconds().
+SELECT s.community_id, b.name AS building, s.building_id, s.watched AS equipment, s.seconds::float8 / 60 AS minutes,
+       s.missed::float8 / 60 AS unprotected, s.unheard::float8 / 60 AS unheard
+FROM watch_seconds(%(since)s, %(until)s, %(as_of)s, %(platform)s, '{}',
+                   CASE WHEN %(community)s::text IS NOT NULL THEN ARRAY[%(community)s::text] END) s
+JOIN buildings b USING (community_id, building_id) JOIN communities c USING (community_id)
+WHERE %(area)s::text IS NULL OR EXISTS (SELECT FROM areas a WHERE a.area_id = c.area_id AND %(area)s = ANY (a.path))
+ORDER BY 1, 3

@@ -10,6 +10,13 @@ ON CONFLICT (dedup_key) DO NOTHING RETURNING dedup_key, notification_id
 -- name: address
 SELECT DISTINCT channel_id, urgent FROM address_notifications(%s, %s, %s::uuid[])
 
+-- name: save_person_test
+INSERT INTO notifications (dedup_key, person_id, kind, words, channel, channel_id, language, title, body, created_at, wake_at)
+SELECT %(key)s || '/channel/' || channel_id, person_id, 'test', %(words)s, kind, channel_id, %(language)s, %(title)s, %(body)s,
+       %(now)s, clock_timestamp() + interval '60 s'
+FROM notification_channels WHERE person_id = %(person)s AND enabled
+ON CONFLICT (dedup_key) DO NOTHING RETURNING channel_id
+
 -- name: lease
 -- Takes what is due for one channel, with all that its text and its timing need; nobody else takes it meanwhile.
 WITH taken AS (
@@ -17,7 +24,7 @@ WITH taken AS (
     WHERE notification_id IN (
         SELECT notification_id FROM notifications
         WHERE status = 'queued' AND channel_id = %(channel)s AND due_at <= %(now)s AND leased_until <= %(now)s
-              AND (urgent OR NOT %(urgent)s)
+              AND urgent = %(urgent)s
         ORDER BY urgent DESC, notification_id LIMIT %(at_most)s FOR UPDATE SKIP LOCKED)
     RETURNING *
 )

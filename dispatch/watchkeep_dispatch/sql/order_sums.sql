@@ -46,7 +46,7 @@ SELECT DISTINCT s.since, s.until FROM order_sums s JOIN order_spans USING (since
 UPDATE order_spans SET ready = true WHERE since = %(since)s AND until = %(until)s
 
 -- name: replaced
--- Days whose month is counted as a whole.
+-- Days whose tens, and tens whose month, are counted as a whole.
 DELETE FROM order_spans d USING order_spans m
 WHERE m.ready AND m.since <= d.since AND m.until >= d.until AND m.until - m.since > d.until - d.since
 

@@ -7,8 +7,9 @@ ON CONFLICT (plan_id) DO UPDATE SET (title_zh, title_en, kinds, party, every, ah
        excluded.items, excluded.basis)
 
 -- name: plans
-SELECT plan_id, title_zh, title_en, kinds, party, every::text AS every, ahead::text AS ahead, overdue, items, basis, enabled, since
-FROM visit_plans ORDER BY plan_id
+SELECT plan_id, title_zh, title_en, kinds, party, every::text AS every, ahead::text AS ahead, overdue, items, basis, enabled, since,
+       community_id, replaces, equipment, reason
+FROM visit_plans ORDER BY community_id NULLS FIRST, plan_id
 
 -- name: enable_plan
 UPDATE visit_plans SET enabled = %(enabled)s,
@@ -18,25 +19,53 @@ WHERE plan_id = %(plan_id)s RETURNING plan_id
 -- name: open_due
 -- Next visit of each piece of equipment, one period after the last; two schedulers make one.
 INSERT INTO visits (plan_id, community_id, equipment_id, org_id, due_at, opened_at)
-SELECT p.plan_id, e.community_id, e.equipment_id, coalesce(k.org_id, c.property_org_id), d.due_at, %(now)s
-FROM visit_plans p
-JOIN equipment e ON e.kind = ANY (p.kinds) AND e.status = 'in_service'
-JOIN communities c ON c.community_id = e.community_id AND c.mode <> 'replay'
-LEFT JOIN LATERAL (
-    SELECT x.provider_org_id AS org_id FROM contracts x
-    WHERE x.community_id = e.community_id AND x.kind = p.party AND (x.equipment_kinds IS NULL OR e.kind = ANY (x.equipment_kinds))
-      AND x.valid @> (%(now)s::timestamptz AT TIME ZONE c.timezone)::date
-    ORDER BY x.equipment_kinds IS NULL, x.contract_id LIMIT 1) k ON true
-CROSS JOIN LATERAL (
-    SELECT greatest(p.since, coalesce((
-        SELECT max(v.done_at) FROM visits v
-        WHERE (v.plan_id, v.community_id, v.equipment_id) = (p.plan_id, e.community_id, e.equipment_id)), p.since)) + p.every
-        AS due_at) d
-WHERE p.enabled AND coalesce(k.org_id, c.property_org_id) IS NOT NULL AND d.due_at - p.ahead <= %(now)s
-  AND NOT EXISTS (SELECT FROM visits v WHERE (v.plan_id, v.community_id, v.equipment_id)
-                      = (p.plan_id, e.community_id, e.equipment_id) AND v.done_at IS NULL)
+SELECT d.plan_id, d.community_id, d.equipment_id, k.org_id, d.due_at, %(now)s
+FROM visits_ahead d CROSS JOIN LATERAL visit_org(d.community_id, d.kind, d.party, %(now)s) AS k (org_id)
+WHERE d.enabled AND d.visit_id IS NULL AND d.due_at - d.ahead <= %(now)s AND k.org_id IS NOT NULL
 ON CONFLICT DO NOTHING
 RETURNING org_id
+
+-- name: lock_plan
+SELECT community_id, replaces, enabled, since, every FROM visit_plans
+WHERE plan_id = %(plan_id)s AND community_id IS NOT NULL FOR UPDATE
+
+-- name: plan_community
+SELECT community_id FROM visit_plans WHERE plan_id = %(plan_id)s
+
+-- name: general_plan
+SELECT enabled, since FROM visit_plans WHERE plan_id = %(plan_id)s AND community_id IS NULL
+
+-- name: taken_equipment
+-- Equipment for which another plan of the community stands in the place of the same general one.
+SELECT e.equipment_id FROM visit_plans r
+JOIN equipment e ON e.community_id = r.community_id AND e.kind = ANY (r.kinds) AND (r.equipment IS NULL OR e.equipment_id = ANY (r.equipment))
+WHERE r.community_id = %(community)s AND r.replaces = %(replaces)s AND r.plan_id <> %(plan_id)s
+  AND (%(equipment)s::text[] IS NULL OR e.equipment_id = ANY (%(equipment)s)) ORDER BY 1 LIMIT 1
+
+-- name: plan_equipment
+SELECT equipment_id FROM equipment
+WHERE community_id = %(community)s AND kind = ANY (%(kinds)s) AND equipment_id = ANY (%(equipment)s)
+
+-- name: make_plan
+INSERT INTO visit_plans (plan_id, title_zh, title_en, kinds, party, every, ahead, overdue, items, basis, since, enabled, community_id,
+                         replaces, equipment, reason)
+VALUES (%(plan_id)s, %(title_zh)s, %(title_en)s, %(kinds)s, %(party)s, %(every)s, %(ahead)s, %(overdue)s, %(items)s, %(basis)s,
+        %(since)s, %(enabled)s, %(community)s, %(replaces)s, %(equipment)s, %(reason)s)
+
+-- name: take_over
+-- Open visits of the general plan go over to the plan that stands in its place.
+UPDATE visits v SET plan_id = %(plan_id)s
+FROM equipment e
+WHERE v.plan_id = %(replaces)s AND v.community_id = %(community)s AND v.done_at IS NULL
+  AND (e.community_id, e.equipment_id) = (v.community_id, v.equipment_id) AND e.kind = ANY (%(kinds)s)
+  AND (%(equipment)s::text[] IS NULL OR e.equipment_id = ANY (%(equipment)s))
+  AND NOT EXISTS (SELECT FROM visits o WHERE (o.plan_id, o.community_id, o.equipment_id)
+                      = (%(plan_id)s, v.community_id, v.equipment_id) AND o.done_at IS NULL)
+
+-- name: change_plan
+UPDATE visit_plans SET (title_zh, title_en, kinds, party, every, ahead, overdue, items, basis, enabled, equipment, reason, since)
+    = (%(title_zh)s, %(title_en)s, %(kinds)s, %(party)s, %(every)s, %(ahead)s, %(overdue)s, %(items)s, %(basis)s, %(enabled)s,
+       %(equipment)s, %(reason)s, %(since)s) WHERE plan_id = %(plan_id)s
 
 -- name: overdue
 SELECT v.visit_id, v.community_id, v.equipment_id, v.due_at, p.overdue, p.title_zh, p.title_en
@@ -67,7 +96,7 @@ UPDATE visits SET found_cases = %(cases)s WHERE visit_id = %(visit_id)s
 -- name: visits
 SELECT v.visit_id, v.plan_id, p.title_zh, p.title_en, v.community_id, c.name AS community, v.equipment_id,
        coalesce(e.name, v.equipment_id) AS equipment, v.org_id, v.due_at, v.done_at, v.overdue_case, v.found_cases, p.items, v.results
-FROM visits v JOIN visit_plans p USING (plan_id) JOIN communities c USING (community_id)
+FROM visits v JOIN visit_plans p USING (plan_id) JOIN communities c ON c.community_id = v.community_id
 LEFT JOIN equipment e ON (e.community_id, e.equipment_id) = (v.community_id, v.equipment_id)
 WHERE (%(org)s::text IS NULL OR v.org_id = %(org)s) AND (%(community)s::text IS NULL OR v.community_id = %(community)s)
   AND (%(open)s::boolean IS NULL OR (v.done_at IS NULL) = %(open)s)
