@@ -32,6 +32,7 @@ def change_password(house: Services, session: Session, old: str, new: str) -> No
         conn.execute(_SQL["set_password"], {"hash": passwords.hash_password(new)})
         conn.execute(_SQL["close_other_sessions"], {"keep": session.token_hash, "now": house.clock.now()})
         _record(conn, session, "password_changed")
+    house.forget()
 
 
 def offer_totp(house: Services, session: Session) -> totp.Offer:
@@ -45,7 +46,8 @@ def confirm_totp(house: Services, session: Session, code: str) -> list[str]:
     with house.identity.acting(session) as conn:
         codes = totp.confirm(conn, house.identity.box, code, house.identity.digest, house.clock.now())
         _record(conn, session, "totp_set")
-        return codes
+    house.forget()
+    return codes
 
 
 def remove_totp(house: Services, session: Session, code: str) -> None:
@@ -55,6 +57,7 @@ def remove_totp(house: Services, session: Session, code: str) -> None:
             raise Invalid("code", "does not fit")
         totp.remove(conn)
         _record(conn, session, "totp_removed")
+    house.forget()
 
 
 def has_totp(house: Services, session: Session) -> bool:
@@ -77,6 +80,7 @@ def end_session(house: Services, session: Session, session_id: int) -> None:
         if conn.execute(_SQL["end_session"], {"id": session_id, "now": house.clock.now()}).fetchone() is None:
             raise NotFound("session", session_id)
         _record(conn, session, "session_ended")
+    house.forget()
 
 
 def tokens(house: Services, session: Session) -> list[x.Token]:
@@ -110,6 +114,7 @@ def revoke_token(house: Services, session: Session, token_id: int) -> None:
         if conn.execute(_SQL["revoke_token"], {"id": token_id, "now": house.clock.now()}).fetchone() is None:
             raise NotFound("token", token_id)
         _record(conn, session, "token_revoked", token_id=token_id)
+    house.forget()
 
 
 def reset(house: Services, session: Session, person_id: str) -> str:
@@ -124,6 +129,7 @@ def reset(house: Services, session: Session, person_id: str) -> str:
         if row is None or row[0] is None:
             raise NotFound("person", person_id)
         _record(conn, session, "account_reset", person_id)
+    house.forget()
     return password
 
 
@@ -157,6 +163,7 @@ def approve_erasure(house: Services, session: Session, person_id: str) -> None:
                 raise NotFound("person", person_id)
             raise Conflict("no_request", "another administrator must have asked for it first")
         _record(conn, session, "person_anonymised", person_id)
+    house.forget()
 
 
 def _record(conn: Any, session: Session, action: str, about: str | None = None, **detail: Any) -> None:

@@ -71,6 +71,7 @@ def _save(house: Services, session: Session, person: str | None, login: str, det
         ((saved,),) = conn.execute(_SQL["save_person"], row).fetchall()
         what = {"new": person is None, "active": details.active, "organisation": details.org_id}
         audit.record(conn, "person.save", "person", saved, person_id=session.person.person_id, detail=what)
+    house.forget()
     found: str = saved
     return found
 
@@ -90,6 +91,7 @@ def grant(house: Services, session: Session, person: str, membership: NewMembers
         what = {name: value for name, value in row.items() if name != "person"}
         what["until"] = until.isoformat() if until else ""
         audit.record(conn, "membership.grant", "person", person, person_id=session.person.person_id, detail=what)
+    house.forget()
     return int(made)
 
 
@@ -102,6 +104,7 @@ def end(house: Services, session: Session, membership: int) -> None:
             raise NotFound("membership", membership)
         detail = {"membership": membership}
         audit.record(conn, "membership.end", "person", person, person_id=session.person.person_id, detail=detail)
+    house.forget()
 
 
 def save_organisation(house: Services, session: Session, organisation: estate.Organisation, *, new: bool) -> None:

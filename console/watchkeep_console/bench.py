@@ -5,7 +5,6 @@ starts; this one plays the people, over HTTP.
 """
 
 import asyncio
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pydantic import SecretStr
 
 from watchkeep_console import bench_chart, services
 from watchkeep_console.bench_boards import open_board
+from watchkeep_console.bench_costs import costs, cpu_s
 from watchkeep_console.bench_people import WARN, Desk, Ids, Seen, client, news, person
 from watchkeep_console.people import NewMembership, create_person
 from watchkeep_console.services import Services
@@ -62,8 +62,8 @@ def run_bench(target: Target, *, boards: int = 50, clients: int = 20, seconds: f
         )
     )
     try:
-        ids = _prepare(target)
-        tokens = [_session(house, ids.person) for _ in range(boards + clients)]
+        ids = _prepare(target, boards + clients)
+        tokens = [_session(house, person) for person in ids.people]
         seen = asyncio.run(_load(target, ids, tokens[:boards], tokens[boards:], seconds))
     finally:
         house.pool.close()
@@ -106,6 +106,11 @@ def _measures(seen: Seen, ingest_ms: float, rate: float, boards: int, seconds: f
         bench.at_most("warning_to_board_p95", "ms", None, [_percentile(seen.pushed, 95)]),
         bench.at_most("sent_to_each_board", "kB/s", None, [round(seen.received / boards / seconds / 1000, 1)]),
         bench.at_most("console_cpu", "cores", None, [round(seen.cpu_s / seconds, 2)]),
+        bench.at_most("people_cpu", "cores", None, [round(seen.own_cpu_s / seconds, 2)]),
+        *(
+            bench.at_most(f"cpu_of_one_{name}", "ms", None, [round(1000 * cpu_s, 1)])
+            for name, cpu_s in seen.costs.items()
+        ),
         *(
             bench.at_most(f"p95_{name}", "ms", None, [_percentile(times, 95)])
             for name, times in sorted([*seen.pages.items(), *seen.requests.items()])
@@ -113,14 +118,16 @@ def _measures(seen: Seen, ingest_ms: float, rate: float, boards: int, seconds: f
     ]
 
 
-def _prepare(target: Target) -> Ids:
-    """A duty officer of the whole area, a board full of warnings, a case for each."""
+def _prepare(target: Target, people: int) -> Ids:
+    """Duty officers of the whole area, a board full of warnings, a case for each."""
     now = datetime.now(UTC)
     with connect(target.admin_url, "bench", role=OWNER) as conn:
         duties.load_default(conn, now - timedelta(days=1))
-        password = secrets.token_urlsafe(24)
         member = NewMembership("duty_officer", "area", target.area)
-        person = create_person(conn, "bench.officer", "bench", password, None, [member])
+        officers = [
+            create_person(conn, f"bench.officer.{number}", "bench", secrets.token_urlsafe(24), None, [member])
+            for number in range(people)
+        ]
         equipment = conn.execute(
             "SELECT community_id, equipment_id FROM equipment WHERE kind = 'elevator' ORDER BY 1, 2 LIMIT %s",
             [OPENWARNINGS],
@@ -137,7 +144,7 @@ def _prepare(target: Target) -> Ids:
         while file_waiting(conn, lambda: datetime.now(UTC), rules, 100):
             pass
         cases = [int(row[0]) for row in conn.execute("SELECT case_id FROM cases")]
-    return Ids(person, warnings, cases, [(row[0], row[1]) for row in equipment], [int(row[0]) for row in series])
+    return Ids(officers, warnings, cases, [(row[0], row[1]) for row in equipment], [int(row[0]) for row in series])
 
 
 def _session(house: Services, person: str) -> str:
@@ -153,10 +160,9 @@ async def _load(target: Target, ids: Ids, boards: list[str], clients: list[str],
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=target.url, timeout=30, limits=limits) as http:
         open_now = [await open_board(http, token, desk.heard) for token in boards]  # one by one, as people come to work
-        seen.boards = len(open_now)
-        began_s, ends = await _cpu(http), time.monotonic() + seconds
-        before = sum(board.received for board in open_now)
         listening = [asyncio.create_task(board.listen()) for board in open_now]
+        began_s, own_s, ends = await cpu_s(http), time.process_time(), time.monotonic() + seconds
+        before = sum(board.received for board in open_now)
         coming = asyncio.create_task(news(target.analytics_url, ids, desk))
         await asyncio.gather(
             *(client(http, token, ids, seen, ends, number) for number, token in enumerate(clients)),
@@ -165,21 +171,18 @@ async def _load(target: Target, ids: Ids, boards: list[str], clients: list[str],
                 for number, (token, board) in enumerate(zip(boards, open_now, strict=True))
             ),
         )
-        seen.cpu_s = await _cpu(http) - began_s
+        seen.cpu_s, seen.own_cpu_s = await cpu_s(http) - began_s, time.process_time() - own_s
         seen.received = sum(board.received for board in open_now) - before
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
         seen.boards = sum(not task.done() for task in listening)  # those that nobody has cut off
-        for task in (*listening, coming):
+        for task in listening:
             task.cancel()
-        await asyncio.gather(*listening, coming, return_exceptions=True)
+        await asyncio.gather(*listening, return_exceptions=True)
         for board in open_now:
             await board.line.close()
+        seen.costs = await costs(http, clients, ids, seen)
     return seen
-
-
-async def _cpu(http: httpx.AsyncClient) -> float:
-    """CPU seconds of the console's process so far."""
-    found = re.search(r"^process_cpu_seconds_total ([0-9.e+]+)", (await http.get("/metrics")).text, re.MULTILINE)
-    return float(found[1]) if found else 0.0
 
 
 def _percentile(values: list[float], percent: int) -> float:

@@ -78,7 +78,8 @@ def prepare(admin_url: str, community: str) -> Chart:
         )
         conn.execute("SET ROLE watchkeep_ingest")
         budget = Budget(Stop(), ROLL_S)
-        while not backend.roll(conn, SystemClock().now(), budget).complete and not budget.is_spent():
+        backend.seal(conn, SystemClock().now())
+        while not backend.roll(conn, budget).complete and not budget.is_spent():
             pass
     return Chart(community, metrics)
 

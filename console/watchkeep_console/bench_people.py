@@ -44,11 +44,15 @@ class Seen:
     """Characters that the boards were sent."""
     cpu_s: float = 0.0
     """Of the console's process, while it was measured."""
+    own_cpu_s: float = 0.0
+    """Of the people's side meanwhile, which shares the machine."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """CPU seconds of the console for one of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    person: str
+    people: list[str]
     warnings: list[int]
     cases: list[int]
     equipment: list[tuple[str, str]]
@@ -135,13 +139,13 @@ async def person(
             return
         if choose.random() < 0.5 and await desk.confirm(board):
             continue
-        await _get(http, token, desk.seen, desk.seen.pages["open_case"], f"/cases/{choose.choice(ids.cases)}")
+        await look(http, token, desk.seen, desk.seen.pages["open_case"], f"/cases/{choose.choice(ids.cases)}")
 
 
-async def _get(http: httpx.AsyncClient, token: str, seen: Seen, times: list[float], path: str) -> None:
+async def look(http: httpx.AsyncClient, token: str, seen: Seen, times: list[float], path: str) -> None:
     began = time.monotonic()
     try:
-        answer = await http.get(path, cookies={COOKIE: token})
+        answer = await http.get(path, headers={"Cookie": f"{COOKIE}={token}"})
         seen.refused += answer.status_code != 200
         times.append(time.monotonic() - began)
     except httpx.HTTPError:
@@ -151,14 +155,14 @@ async def _get(http: httpx.AsyncClient, token: str, seen: Seen, times: list[floa
 async def client(http: httpx.AsyncClient, token: str, ids: Ids, seen: Seen, ends: float, number: int) -> None:
     choose = random.Random(number)  # noqa: S311  # what is looked at next, no secret
     await asyncio.sleep(choose.random())
-    for name, path in _actions(ids, choose):
+    for name, path in requests(ids, choose):
         if time.monotonic() > ends:
             return
-        await _get(http, token, seen, seen.requests[name], path)
+        await look(http, token, seen, seen.requests[name], path)
         await asyncio.sleep(choose.uniform(*THINK_S))
 
 
-def _actions(ids: Ids, choose: random.Random) -> Iterator[tuple[str, str]]:
+def requests(ids: Ids, choose: random.Random) -> Iterator[tuple[str, str]]:
     """What a duty officer's pages ask for, for ever."""
     while True:
         community, equipment = choose.choice(ids.equipment)

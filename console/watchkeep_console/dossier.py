@@ -27,6 +27,7 @@ class Told:
     title: str
     channel: str
     recipient: str
+    recipient_en: str
     attempts: int
     failed: bool
 

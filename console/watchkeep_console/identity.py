@@ -14,6 +14,7 @@ from psycopg_pool import ConnectionPool
 from watchkeep_console import passwords, totp
 from watchkeep_console.errors import CodeNeeded, NotLoggedIn, StepDue
 from watchkeep_console.permissions import Membership, Person
+from watchkeep_console.remembered import Remembered
 from watchkeep_core import audit
 from watchkeep_core.clock import Clock
 from watchkeep_core.database import as_person, queries
@@ -50,7 +51,7 @@ class Opened:
 
 
 class Identity:
-    """Sessions and tokens, looked up anew at each request: revocation needs no second road."""
+    """Sessions and tokens, looked up anew whenever somebody acts; who only looks is remembered for some seconds."""
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Identity:
         self._life = life
         self._idle = idle
         self._totp_roles = totp_roles
+        self._lately: Remembered[Session] = Remembered()
         self.box = totp.Box(secret)
 
     def log_in(
@@ -175,7 +177,7 @@ class Identity:
 
     def session_by_hash(self, token_hash: bytes, *, active: bool = True, due_ok: bool = False) -> Session:
         """As `session`, for a page that keeps the hash only."""
-        now = self._clock.now()
+        now, look = self._clock.now(), self._lately.look()
         key = {"token_hash": token_hash, "now": now, "idle_since": now - self._idle}
         with self._pool.connection() as conn:
             row = conn.execute(_SQL["find_session"], key).fetchone()
@@ -185,13 +187,13 @@ class Identity:
             if active and now - last_seen > TOUCH_EVERY:
                 conn.execute(_SQL["touch_session"], key)
         person, due = self._person(person_id)
-        if due and not due_ok:
-            raise StepDue(due)
-        return Session(person, token_hash, csrf, due)
+        found = Session(person, token_hash, csrf, due)
+        self._lately.keep(token_hash, look, found)
+        return _ready(found, due_ok=due_ok)
 
     def bearer(self, token: str) -> Session:
         """The person behind an API token, limited to the token's scopes. Raises NotLoggedIn."""
-        now, digest = self._clock.now(), self.digest(token)
+        now, digest, look = self._clock.now(), self.digest(token), self._lately.look()
         key = {"token_hash": digest, "now": now}
         with self._pool.connection() as conn:
             row = conn.execute(_SQL["find_token"], key).fetchone()
@@ -201,7 +203,23 @@ class Identity:
             if last_used is None or now - last_used > TOUCH_EVERY:
                 conn.execute(_SQL["touch_token"], key)
         person, _ = self._person(person_id)
-        return Session(replace(person, scopes=frozenset(scopes)), digest, None)
+        found = Session(replace(person, scopes=frozenset(scopes)), digest, None)
+        self._lately.keep(digest, look, found)
+        return found
+
+    def lately(self, token: str | None, *, bearer: bool = False, due_ok: bool = False) -> Session | None:
+        """The session of a cookie, or a token's, as it was some seconds ago: enough to look, not to act.
+
+        Asks nobody. None = not looked up lately. Raises StepDue as `session` does.
+        """
+        found = self._lately.find(self.digest(token)) if token else None
+        if found is None or (found.csrf_token is None) != bearer:
+            return None
+        return _ready(found, due_ok=due_ok)
+
+    def forget(self) -> None:
+        """Everybody is looked up anew."""
+        self._lately.forget()
 
     def operator(self, login: str) -> Session:
         """Acts as a person, for whoever holds this machine's secrets; no session is opened. Raises NotLoggedIn."""
@@ -216,6 +234,7 @@ class Identity:
             conn.execute(_SQL["close_session"], {"token_hash": session.token_hash, "now": self._clock.now()})
             who = session.person.person_id
             audit.record(conn, "logout", "person", who, person_id=who, address=address)
+        self.forget()
 
     def still_live(self, hashes: Iterable[bytes]) -> set[bytes]:
         """Which of these sessions live: one query for all open pages."""
@@ -254,6 +273,13 @@ class Identity:
         needs_totp = not second_factor and any(item.role in self._totp_roles for item in held)
         due = "password" if password_due else "totp" if needs_totp else None
         return Person(found, login, name, org_id, language, held), due
+
+
+def _ready(found: Session, *, due_ok: bool) -> Session:
+    """Raises StepDue."""
+    if found.due and not due_ok:
+        raise StepDue(found.due)
+    return found
 
 
 def _attempt(person_id: str, succeeded: bool) -> dict[str, object]:

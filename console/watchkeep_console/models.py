@@ -296,7 +296,9 @@ class Duty(Model):
 
 class CaseDetail(Case):
     first_responder: str | None
+    first_responder_en: str
     supervising: str | None
+    supervising_en: str
     duty: Duty | None
     warnings: list[Warning]
     orders: list[Order]

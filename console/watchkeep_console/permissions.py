@@ -9,8 +9,9 @@ from watchkeep_core.vocabulary import load
 from watchkeep_dispatch.lifecycle import TRANSITIONS
 
 Permission = Literal[
-    "warning:judge", "case:act", "case:file", "gateway:enrol", "estate:edit", "rota:plan", "notice:post", "supervise",
-    "duties:edit", "limits:edit", "channels:edit", "people:edit", "audit:read", "ranking:appeal", "data:share",
+    "warning:judge", "case:act", "case:file", "gateway:enrol", "estate:edit", "rota:plan", "visits:plan", "notice:post",
+    "supervise", "duties:edit", "limits:edit", "channels:edit", "people:edit", "audit:read", "ranking:appeal",
+    "data:share",
 ]  # fmt: skip
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 READ = "read"
@@ -35,6 +36,7 @@ HOLDERS: dict[Permission, frozenset[str]] = {
     "gateway:enrol": ENROLLERS,
     "estate:edit": ENROLLERS,
     "rota:plan": MANAGERS,
+    "visits:plan": frozenset({"property_manager", "safety_manager"}),
     "notice:post": frozenset({"property_manager", "subdistrict_office"}),
     "supervise": SUPERVISORS,
     "duties:edit": frozenset({"supervisor", "city_office", "authority_officer", "sys_admin"}),

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -173,24 +173,25 @@ def case(conn: Connection, case_id: int) -> m.Case:
     return found[0]
 
 
-def case_detail(conn: Connection, case_id: int, actions: list[str]) -> m.CaseDetail:
-    """Everything on one page; `actions` are what the caller may do. Raises NotFound."""
-    found = _row(conn, "cases", _case_filter(id=case_id, limit=1))
-    parties = _row(conn, "case_parties", {"id": case_id})
-    if found is None or parties is None:
+def case_detail(conn: Connection, case_id: int, actions: Callable[[m.Case], list[str]]) -> m.CaseDetail:
+    """Everything on one page; `actions` says what the caller may do. Raises NotFound."""
+    found, parties = case(conn, case_id), _row(conn, "case_parties", {"id": case_id})
+    if parties is None:
         raise NotFound("case", case_id)
     key = {"id": case_id}
     return m.CaseDetail(
-        **found,
+        **found.model_dump(by_alias=True),
         first_responder=parties["first_responder"],
+        first_responder_en=parties["first_responder_en"],
         supervising=parties["supervising"],
+        supervising_en=parties["supervising_en"],
         duty=duty(conn, parties["duty_id"]),
         warnings=warnings(conn, case_id=case_id, limit=MAX_PAGE).items,
         orders=orders(conn, case_id=case_id, limit=MAX_PAGE).items,
         transitions=_models(conn, m.Transition, "transitions", key),
         escalations=_models(conn, m.Escalation, "escalations", key),
         evidence=_models(conn, m.Evidence, "evidence", key),
-        actions=actions,
+        actions=actions(found),
     )
 
 

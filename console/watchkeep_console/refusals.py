@@ -2,7 +2,7 @@
 
 from watchkeep_console.errors import ConsoleError
 from watchkeep_console.texts import Words, catalogue
-from watchkeep_dispatch.errors import GuardFailed, RotaError
+from watchkeep_dispatch.errors import GuardFailed, RotaError, VisitPlanError
 
 
 def told(t: Words, error: ConsoleError) -> str:
@@ -12,6 +12,8 @@ def told(t: Words, error: ConsoleError) -> str:
             key = f"guard.{name}"
         case RotaError(field=name):
             key = f"rota_refused.{name}"
+        case VisitPlanError(field=name):
+            key = f"plan_refused.{name}"
         case _:
             key = f"refused.{error.code}"
     if key in catalogue():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -46,11 +47,23 @@ def run(settings: ConsoleSettings, stop: Stop) -> None:
             ws_max_size=2 * 1024 * 1024,
         )
         server = _Server(config)
+        _collect_seldom()
         log.info("listening", host=settings.host, port=listener.getsockname()[1])
-        asyncio.run(_serve(server, listener, stop))
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop where it is installed
+            runner.run(_serve(server, listener, stop))
     finally:
         house.pool.close()
         listener.close()
+
+
+def _collect_seldom() -> None:
+    """What was imported stays for ever and is looked through no more; pages are when some dozens have been built.
+
+    By default a third of the CPU that a page costs went into looking for cycles, all threads waiting meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 5)
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket, stop: Stop) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_network
 
 from psycopg import Connection
@@ -11,7 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from watchkeep_console.enrol import Enroller, enroller
 from watchkeep_console.identity import Identity
-from watchkeep_console.limiter import Limiter
+from watchkeep_console.limiter import Limiter, SharedLimiter
 from watchkeep_console.live import Hub
 from watchkeep_console.oidc import Provider
 from watchkeep_console.settings import ConsoleSettings
@@ -48,9 +49,10 @@ class Services:
     """Where webhooks may go."""
     oidc: Provider | None
     """Where people may log in besides; None = nowhere."""
-    logins_by_address: Limiter
-    logins_by_account: Limiter
-    reports_by_address: Limiter
+    logins: SharedLimiter
+    """By `address` and by `account` from an address."""
+    reports: SharedLimiter
+    """Of residents, by `address`."""
     requests: Limiter
     """By session or token."""
     strangers: Limiter
@@ -64,12 +66,17 @@ class Services:
         with as_person(self.pool, person_id) as conn:
             yield conn
 
+    def forget(self) -> None:
+        """A session, a token, an account, a role or a duty to set something up has changed: nobody is remembered."""
+        self.identity.forget()
+        self.shared.forget()
+
 
 def build(settings: ConsoleSettings, clock: Clock | None = None, enrolling: Enroller | None = None) -> Services:
     """Connects; raises DatabaseUnavailable or DatabaseRefused."""
     clock = clock or SystemClock()
     url = settings.database_url.get_secret_value()
-    pool = open_pool(url, "console", min_size=2, max_size=settings.pool_size)
+    pool = open_pool(url, "console", min_size=2, max_size=settings.pool_size, autocommit=True)
     hub = Hub(url)
     return Services(
         settings=settings,
@@ -83,15 +90,14 @@ def build(settings: ConsoleSettings, clock: Clock | None = None, enrolling: Enro
             settings.totp_roles,
         ),
         hub=hub,
-        shared=Shared(lambda: hub.heard),
+        shared=Shared(partial(as_person, pool), lambda: hub.heard),
         enroller=enrolling or enroller(settings.enrol_dir),
         clock=clock,
         rules=Rules(load(), Lists(), {}, calendar=settings.calendar()),
         egress=Egress(tuple(ip_network(str(network)) for network in settings.webhook_networks), WEBHOOK_S),
         oidc=_provider(settings),
-        logins_by_address=Limiter(LOGINS_PER_MINUTE * 3, 60),
-        logins_by_account=Limiter(LOGINS_PER_MINUTE, 60),
-        reports_by_address=Limiter(REPORTS_PER_HOUR, 3600),
+        logins=SharedLimiter(pool, 60, {"address": LOGINS_PER_MINUTE * 3, "account": LOGINS_PER_MINUTE}),
+        reports=SharedLimiter(pool, 3600, {"address": REPORTS_PER_HOUR}),
         requests=Limiter(settings.requests_per_minute, 60),
         strangers=Limiter(STRANGERS_PER_MINUTE, 60),
         exports=Limiter(EXPORTS_PER_MINUTE, 60),

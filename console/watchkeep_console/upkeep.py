@@ -20,12 +20,13 @@ _SQL = queries("watchkeep_console", "sql/identity.sql")
 
 
 def forget(house: Services) -> None:
-    """Answers to keyed requests after 48 h, ended sessions and finished messages after 30 days."""
+    """Answers to keyed requests after 48 h, ended sessions and finished messages after 30 days, hits at once."""
     now = house.clock.now()
     with house.pool.connection() as conn:
         conn.execute(_SQL["forget_answers"], {"before": now - once.KEPT})
         conn.execute(_SQL["forget_sessions"], {"before": now - SESSIONS_KEPT})
         conn.execute(_SQL["forget_deliveries"], {"before": now - DELIVERIES_KEPT})
+        conn.execute(_SQL["forget_hits"])
 
 
 def run(house: Services, stop: threading.Event) -> None:

@@ -139,11 +139,9 @@ def _may_refuse_pause(conn: Connection, person: Person, case: m.Case, possible: 
 
 def open_case(conn: Connection, person: Person, case_id: int, now: datetime) -> m.CaseDetail:
     """A case with what the person may do; what told them of it counts as read. Raises NotFound."""
-    case = reads.case(conn, case_id)
-    possible = actions(person, case)
-    if _may_refuse_pause(conn, person, case, possible, now):
-        possible.append(REFUSE_PAUSE)
-    found = reads.case_detail(conn, case_id, possible)
+    found = reads.case_detail(conn, case_id, lambda case: actions(person, case))
+    if _may_refuse_pause(conn, person, found, found.actions, now):
+        found = found.model_copy(update={"actions": [*found.actions, REFUSE_PAUSE]})
     note_seen(conn, case_id, person.person_id, now)
     return found
 

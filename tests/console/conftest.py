@@ -66,8 +66,7 @@ def _services(estate: w.World) -> Iterator[Services]:
 @pytest.fixture
 def house(_services: Services, world: w.World) -> Services:
     """Nobody has tried to log in yet, and the broker's twin knows nobody."""
-    for limiter in (_services.logins_by_account, _services.logins_by_address):
-        limiter.forget()
+    _services.logins.forget()
     if isinstance(_services.enroller, MemoryEnroller):
         _services.enroller.users.clear()
     return _services

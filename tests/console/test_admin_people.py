@@ -7,7 +7,7 @@ import pytest
 
 from tests.console import world as w
 from tests.console.staff import session_of, staff
-from watchkeep_console import administration
+from watchkeep_console import administration, person_channels
 from watchkeep_console.administration import Details
 from watchkeep_console.errors import Conflict, Forbidden, Invalid, NotFound
 from watchkeep_console.people import NewMembership
@@ -143,3 +143,45 @@ def test_organisations_are_entered_by_who_administers_the_area(
         administration.save_organisation(
             house, session_of(house, "admin"), Organisation(org_id="new-3", kind="army", name="x"), new=True
         )
+
+
+def test_who_answers_for_an_account_says_how_the_person_is_told(
+    house: Services, world: w.World, staff: dict[str, str]
+) -> None:
+    """Added, tried, switched, taken away, each on record; to everybody else there is no such person."""
+    local, duty = session_of(house, "local"), staff["duty"]
+    with pytest.raises(Invalid):
+        person_channels.add(house, local, duty, "pigeon", "")
+    sms = person_channels.add(house, local, duty, "sms", "22:00-07:00")
+    with pytest.raises(Conflict):
+        person_channels.add(house, local, duty, "sms", "")
+    assert person_channels.test(house, local, duty) == 1
+    (shown,) = person_channels.listing(house, local, duty)
+    assert (shown.channel_id, shown.quiet_hours, shown.status) == (sms, "22:00-07:00", "queued")
+    for who, person in (
+        ("manager", "duty"),
+        ("other", "duty"),
+        ("local", "other"),
+        ("local", "city"),
+        ("tech", "duty"),
+    ):
+        session, about = session_of(house, who), staff[person]
+        for act in (
+            lambda: person_channels.listing(house, session, about),  # noqa: B023  # called at once
+            lambda: person_channels.add(house, session, about, "mail", ""),  # noqa: B023
+            lambda: person_channels.test(house, session, about),  # noqa: B023
+            lambda: person_channels.switch(house, session, about, sms, enabled=None),  # noqa: B023
+        ):
+            with pytest.raises(NotFound):
+                act()
+    person_channels.switch(house, local, duty, sms, enabled=False)
+    assert person_channels.test(house, local, duty) == 0
+    person_channels.switch(house, local, duty, sms, enabled=None)
+    assert world.rows("SELECT count(*) FROM notification_channels") == [(0,)]
+    found = world.rows(
+        f"SELECT action FROM audit_entries WHERE object_kind = 'notification_channel' AND detail ->> 'of' = '{duty}'"
+        " ORDER BY audit_id DESC LIMIT 5"
+    )
+    assert [row[0] for row in reversed(found)] == [
+        "channel.add", "channel.test", "channel.disable", "channel.test", "channel.remove",
+    ]  # fmt: skip

@@ -76,6 +76,17 @@ def test_a_session_ends(as_: Login, world: World, change: str) -> None:
     assert duty.get("/api/v1/me").status_code == 401
 
 
+def test_connections_that_the_server_has_ended_are_not_felt(as_: Login, world: World) -> None:
+    duty = as_("duty")
+    with world.admin() as conn:
+        ended = conn.execute(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'watchkeep-console'"
+        ).fetchall()
+    assert ended
+    assert duty.get("/api/v1/cases").status_code == 200
+
+
 def test_a_token_has_its_scopes_only(client: httpx.Client, house: Services, world: World) -> None:
     digest = house.identity.digest("secret-token")
     with world.admin() as conn:

@@ -15,6 +15,8 @@ from tests.console.provider import CLIENT, SECRET, Provider
 from tests.console.test_isolation import _person
 from tests.console.world import PASSWORD, World
 from watchkeep_console import oidc, totp
+from watchkeep_console.errors import TooMany
+from watchkeep_console.limiter import SharedLimiter
 from watchkeep_console.plain import LANGUAGE_COOKIE
 from watchkeep_console.services import Services
 
@@ -67,8 +69,23 @@ def test_wrong_codes_lock_even_when_the_password_is_known(
     for number in range(5):
         assert log_in(client, "duty").json()["code"] == "code_needed", "does not reset the count"
         assert log_in(client, "duty", code=f"00000{number}").status_code == 401
-        house.logins_by_account.forget()
+        house.logins.forget()
     assert log_in(client, "duty", code=factor[1].at(time.time() + 30)).status_code == 401, "locked"
+
+
+def test_processes_share_a_limit(house: Services, world: World) -> None:
+    """Two of them, each with a part of the hits; what is kept of an address is a hash."""
+    here, there = (SharedLimiter(house.pool, 60, {"address": 4, "account": 3}) for _ in range(2))
+    for limiter in (here, there, here):
+        limiter.hit(address="192.0.2.1", account="192.0.2.1 duty")
+    with pytest.raises(TooMany) as refused:
+        there.hit(address="192.0.2.1", account="192.0.2.1 duty")
+    assert 0 < refused.value.retry_after_s <= 60
+    here.hit(address="192.0.2.2", account="192.0.2.2 duty")
+    assert world.rows("SELECT DISTINCT octet_length(key) FROM rate_hits") == [(32,)]
+    with world.admin() as conn:
+        conn.execute("UPDATE rate_hits SET hits = ARRAY(SELECT h - interval '61 s' FROM unnest(hits) h)")
+    there.hit(account="192.0.2.1 duty")
 
 
 def test_the_form_asks_for_the_code_after_the_password(

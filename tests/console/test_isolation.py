@@ -132,6 +132,10 @@ def foreign(world: World) -> dict[str, str]:
             """ VALUES (%s, 'riverside', now(), '{"summary_zh": "滨河"}')""",
             [warning],
         )
+        conn.execute(
+            "INSERT INTO visit_plans (plan_id, community_id, title_zh, title_en, kinds, party, every, ahead, items,"
+            " basis, since) VALUES ('own_r', 'riverside', '滨河', '', '{elevator}', 'x', '9 d', '1 d', '[]', '', now())"
+        )
     assert token is not None
     assert said is not None
     return {
@@ -147,6 +151,7 @@ def foreign(world: World) -> dict[str, str]:
         "complaint_id": str(token[0]),
         "person_id": world.people["other"],
         "visit_id": "1",
+        "plan_id": "own_r",
         "handover_id": "1",
         "request_id": "1",
         "ranking_id": "1",
@@ -170,6 +175,10 @@ def _person(world: World, login: str, membership: str) -> str:
         return create_person(conn, login, login, w.PASSWORD, org, [NewMembership.parse(membership)])
 
 
+PLAN = {
+    "title_zh": "x", "kinds": ["elevator"], "party": "property_company", "every": "5 d", "ahead": "1 d", "basis": "x",
+    "items": [{"zh": "x", "condition": "brake_fault"}],
+}  # fmt: skip
 BODIES: dict[str, Any] = {
     "POST /cases/{case_id}/actions/{action}": {"note": "x"},
     "POST /orders/{order_id}/actions/{action}": {"note": "x"},
@@ -183,6 +192,8 @@ BODIES: dict[str, Any] = {
     "POST /fund/{request_id}/actions/{action}": {"note": "x"},
     "POST /communities/{community}/handovers": {"to": "duty", "note": "x"},
     "POST /visits/{visit_id}": {"results": {"a": "ok"}, "signature": "x"},
+    "POST /communities/{community}/visit-plans": PLAN,
+    "PUT /visit-plans/{plan_id}": PLAN,
     "PUT /communities/{community}/notices/{section}": [{"title": "x"}],
     "POST /people/{person_id}/erasure": {"reason": "x"},
     "POST /rankings": {"scheme": "property_quality", "period": "2026-10", "area_id": "street-2"},
@@ -192,8 +203,8 @@ BODIES: dict[str, Any] = {
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "period": "2026-10", "month": "2026-10",
         "date": "2026-10-31", "flag": "dispatched", "pool": "1"}  # fmt: skip
 CHANGED = ("cases", "orders", "verdicts", "transitions", "evidence", "gateways", "complaints", "notices", "people",
-           "memberships", "sessions", "api_tokens", "ledger_entries", "visits", "duty_handovers", "erasures",
-           "rankings", "credit_events", "webhooks", "detection_feedback")  # fmt: skip
+           "memberships", "sessions", "api_tokens", "ledger_entries", "visits", "visit_plans", "duty_handovers",
+           "erasures", "rankings", "credit_events", "webhooks", "detection_feedback")  # fmt: skip
 
 
 def state_of(world: World) -> dict[str, str]:
@@ -203,6 +214,7 @@ def state_of(world: World) -> dict[str, str]:
     return {table: world.rows(query.format(table, own.get(table, "true")))[0][0] for table in CHANGED}
 
 
+NAMED = {"case_id", "order_id", "warning_id", "complaint_id", "gateway_id", "equipment_id", "series_id", "plan_id"}
 FOREIGN_WORDS = ("滨河", "riverside", "13812345678", "prop2")
 
 
@@ -232,7 +244,7 @@ def test_no_route_shows_or_changes_what_is_foreign(who: str, foreign: dict[str, 
         holders = HOLDERS.get(needed)  # type: ignore[call-overload]  # READ and OWN are held by everybody
         if holders is not None and ROLES[who].partition("@")[0] not in holders:
             assert {one.status_code for one in answers} == {403}, told
-        elif named & {"case_id", "order_id", "warning_id", "complaint_id", "gateway_id", "equipment_id", "series_id"}:
+        elif named & NAMED:
             assert {one.status_code for one in answers[:2]} <= {404, 422, 403}, told
             assert answers[0].status_code == answers[1].status_code, f"one can tell foreign from nonexistent: {told}"
     assert state_of(world) == before

@@ -143,7 +143,7 @@ def test_the_menu_shows_what_one_may_open(house: Services, staff: dict[str, str]
     def shown(login: str) -> set[str]:
         return {entry.name for group in menu(session_of(house, login).person) for entry in group.entries}
 
-    everybody = {"board", "equipment", "gateways", "orders", "calendar"}
+    everybody = {"board", "equipment", "gateways", "orders", "calendar", "plans"}
     assert shown("auditor") == everybody | {"audit"}
     assert {"rota", "notices", "channels", "limits"} <= shown("manager")
     assert not {"people", "overview", "agenda"} & shown("manager")

@@ -193,6 +193,33 @@ def test_maintenance_is_seen_by_month_and_recorded(open_as: Open, site: Site) ->
     assert site.world.rows("SELECT signature FROM visits WHERE done_at IS NOT NULL") == [("李强",)]
 
 
+def test_a_general_plan_is_adjusted_for_the_community(open_as: Open, site: Site) -> None:
+    with connect(site.world.database.admin_url, "test", role=OWNER) as conn:
+        preventive.load(conn, preventive.parse(preventive.default_plans(), load()), datetime.now(UTC))
+    page = open_as("manager", "/plans")
+    live(page)
+    page.get_by_role("row").filter(has_text="电梯半月维保").get_by_role("button", name="另定").click()
+    page.wait_for_url("**/plans/new?*", timeout=LATER_MS)
+    live(page)
+    page.get_by_label("计划名称").fill("电梯旬检")
+    page.get_by_label("周期", exact=True).fill("10")
+    page.get_by_role("button", name="确定").click()
+    expect(page.get_by_text("请补全标红的内容")).to_be_visible(timeout=LATER_MS)
+    page.get_by_label("理由", exact=True).fill("合同约定")
+    look(page, "manage-plan")
+    page.get_by_role("button", name="确定").click()
+    row = page.get_by_role("row").filter(has_text="代替“电梯半月维保”")
+    expect(row).to_contain_text("10 天", timeout=LATER_MS)
+    live(page)
+    row.get_by_role("button", name="停用").click()
+    page.get_by_label("理由").fill("加装期间停梯")
+    save(page)
+    expect(row).to_contain_text("加装期间停梯", timeout=LATER_MS)
+    assert site.world.rows("SELECT enabled, reason FROM visit_plans WHERE replaces IS NOT NULL") == [
+        (False, "加装期间停梯")
+    ]
+
+
 def test_a_supervisor_goes_from_the_overview_to_the_orders(open_as: Open, site: Site) -> None:
     w.warning(site.world, "pump-1", "supply_pressure_loss", of_class="A")
     w.judge_all(site.world)
@@ -326,7 +353,8 @@ def test_a_gateway_is_revoked_for_good(open_as: Open, site: Site) -> None:
 
 PAGES = {
     "manager": (
-        "/equipment", "/equipment-import", "/gateways", "/orders", "/calendar", "/rota", "/complaints/new", "/duty-log",
+        "/equipment", "/equipment-import", "/gateways", "/orders", "/calendar", "/plans", "/plans/new", "/rota",
+        "/complaints/new", "/duty-log",
         "/notices", "/reports", "/limits", "/channels",
     ),
     "super": (

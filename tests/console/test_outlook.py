@@ -113,6 +113,7 @@ def told(**given: Any) -> Told:
         "title": "",
         "channel": "sms",
         "recipient": "",
+        "recipient_en": "",
         "attempts": 0,
         "failed": False,
     }

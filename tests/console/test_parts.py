@@ -99,7 +99,7 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
         called = set(re.findall(r"""\bt\(\s*["']([a-z]+\.[a-z0-9_]+)["']""", source))
         assert called <= set(catalogue()), called - set(catalogue())
         sections |= set(re.findall(r"""maybe\(\s*["']([a-z_]+)["']""", source))
-    sections |= {"app", "equipment", "effect", "guard", "rota_refused", "refused"}  # also by f-string
+    sections |= {"app", "equipment", "effect", "guard", "rota_refused", "plan_refused", "refused"}  # also by f-string
     left = {key for key in catalogue() if key not in asked and key.split(".")[0] not in sections}
     assert not left
 

@@ -19,7 +19,7 @@ CASE = {"source": "hotline_12345", "community_id": "sunshine", "description": "3
 
 @pytest.fixture(autouse=True)
 def _clean(world: w.World, house: Services) -> None:
-    house.reports_by_address.forget()
+    house.reports.forget()
     with world.admin() as conn:
         conn.execute("SET LOCAL session_replication_role = replica")
         conn.execute("DELETE FROM complaints")
@@ -88,7 +88,7 @@ def test_programs_fall_into_the_trap(client: httpx.Client, world: w.World) -> No
 
 def test_too_many_from_one_address(client: httpx.Client, world: w.World, house: Services) -> None:
     for _ in range(20):
-        house.reports_by_address.hit("127.0.0.1", 1e12)
+        house.reports.hit(address="127.0.0.1")
     refused = client.post(f"/r/{code(world)}", data=FORM)
     assert refused.status_code == 429
     assert "过于频繁" in refused.text

@@ -31,19 +31,22 @@ class BadCsrf(ConsoleError):
         super().__init__("csrf", f"{CSRF_HEADER} must hold the session's token", CSRF_HEADER)
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
+    """No work: as a plain function it would cost a thread."""
     found: Services = request.app.state.services
     return found
 
 
-def session(request: Request, house: Annotated[Services, Depends(services)]) -> Session:
-    """The session behind an API request, if it may use the route at all.
+async def session(request: Request, house: Annotated[Services, Depends(services)]) -> Session:
+    """The session behind an API request, if it may use the route at all; who reads is remembered for some seconds.
 
     Raises NotLoggedIn, BadCsrf, Forbidden, TooMany.
     """
     route: str = request.scope["route"].path
     try:
-        found = _who(request, house, route)
+        found = _lately(request, house, route)
+        if found is None:
+            found = await run_in_threadpool(_who, request, house, route)
     except NotLoggedIn:
         house.strangers.hit(address(request) or "", time.monotonic())
         raise
@@ -52,15 +55,35 @@ def session(request: Request, house: Annotated[Services, Depends(services)]) -> 
     return found
 
 
+def _lately(request: Request, house: Services, route: str) -> Session | None:
+    """Without the database; None for whoever changes something, and whoever has not been here for some seconds."""
+    if request.method not in _SAFE:
+        return None
+    token, due_ok = _bearer(request), _before_anything(request, route)
+    if token is not None:
+        return house.identity.lately(token, bearer=True)
+    return house.identity.lately(request.cookies.get(COOKIE), due_ok=due_ok)
+
+
 def _who(request: Request, house: Services, route: str) -> Session:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return house.identity.bearer(token.strip())
-    due_ok = permits.needed(request.method, route) in (permits.OWN, permits.ME)
-    found = house.identity.session(request.cookies.get(COOKIE), due_ok=due_ok)
+    token = _bearer(request)
+    if token is not None:
+        return house.identity.bearer(token)
+    found = house.identity.session(request.cookies.get(COOKIE), due_ok=_before_anything(request, route))
     if request.method not in _SAFE:
         check_csrf(found, request.headers.get(CSRF_HEADER))
     return found
+
+
+def _bearer(request: Request) -> str | None:
+    """None without such a header; may be empty."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _before_anything(request: Request, route: str) -> bool:
+    """Whether it is open to those who must set a password or a second factor first."""
+    return permits.needed(request.method, route) in (permits.OWN, permits.ME)
 
 
 def check_csrf(found: Session, given: str | None) -> None:
@@ -119,7 +142,7 @@ def _read(request: Request, response: Response, *, shaped: bool) -> Response:
         return response
     kind = files.wanted(request.query_params.get("format"), request.headers.get("accept", "")) if shaped else None
     if kind is not None and response.headers.get("content-type") == "application/json":
-        house = services(request)
+        house: Services = request.app.state.services
         house.exports.hit(request.headers.get("authorization") or request.cookies.get(COOKIE, ""), time.monotonic())
         response = files.shaped(bytes(response.body), kind, request.scope["route"].name)
     tag = files.etag(bytes(response.body))
@@ -135,8 +158,8 @@ async def _once(
     request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]], key: str, *, secret: bool
 ) -> Response:
     """The first answer again. The key is taken before the act: of two at a time one acts, the other gets 409."""
-    house = services(request)
-    current = await run_in_threadpool(session, request, house)
+    house: Services = request.app.state.services
+    current = await session(request, house)
     body = await request.body()
     digest = sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body).digest()
     kept = await run_in_threadpool(once.take, house, current, key, digest)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from watchkeep_console import accounts, own_channels, plain
+from watchkeep_console import accounts, person_channels, plain
 from watchkeep_console.api.access import COOKIE, House, check_csrf
 from watchkeep_console.api.login import to_login
 from watchkeep_console.errors import ConsoleError, NotLoggedIn
@@ -96,7 +96,7 @@ def add_channel(
     until: Clock = "",
 ) -> Response:
     quiet = f"{since}-{until}" if since or until else ""
-    return _do(request, house, csrf, lambda session: own_channels.add(house, session, kind, quiet))
+    return _do(request, house, csrf, lambda session: person_channels.add(house, session, _me(session), kind, quiet))
 
 
 @router.post("/channels/switch")
@@ -108,7 +108,20 @@ def switch_channel(
     csrf: Csrf = "",
 ) -> Response:
     enabled = {"on": True, "off": False}.get(to)
-    return _do(request, house, csrf, lambda session: own_channels.switch(house, session, channel_id, enabled=enabled))
+
+    def switch(session: Session) -> None:
+        person_channels.switch(house, session, _me(session), channel_id, enabled=enabled)
+
+    return _do(request, house, csrf, switch)
+
+
+@router.post("/channels/test")
+def try_channels(request: Request, house: House, csrf: Csrf = "") -> Response:
+    return _do(request, house, csrf, lambda session: person_channels.test(house, session, _me(session)))
+
+
+def _me(session: Session) -> str:
+    return session.person.person_id
 
 
 class _Unlike(ConsoleError):
@@ -163,8 +176,8 @@ def _page(request: Request, house: Services, session: Session, status: int = 200
         sessions=accounts.sessions(house, session) if ready else [],
         tokens=accounts.tokens(house, session) if ready else [],
         scopes=SCOPES,
-        channels=own_channels.listing(house, session) if ready else [],
-        channel_kinds=own_channels.KINDS,
+        channels=person_channels.listing(house, session, _me(session)) if ready else [],
+        channel_kinds=person_channels.KINDS,
         **shown,
     )
 

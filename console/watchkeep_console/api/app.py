@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from importlib.resources import as_file, files
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -32,11 +30,13 @@ from watchkeep_console.api import (
     sessions,
     supervision,
     technician,
+    visit_plans,
     webhooks,
     work,
 )
 from watchkeep_console.api.contract import contract
 from watchkeep_console.api.guard import Guard
+from watchkeep_console.api.health import Measured
 from watchkeep_console.services import Services
 
 UPKEEP_ENDS_S = 3.0
@@ -72,6 +72,7 @@ def create_app(house: Services | None) -> FastAPI:
         complaints.router,
         supervision.router,
         preventive.router,
+        visit_plans.router,
         ledger.router,
         gateways.router,
         events.router,
@@ -91,7 +92,7 @@ def create_app(house: Services | None) -> FastAPI:
         app.include_router(router)
     with as_file(files("watchkeep_console") / "static") as folder:
         app.mount("/static", StaticFiles(directory=folder), name="static")
-    app.middleware("http")(_measured)
+    app.add_middleware(Measured)
     app.add_middleware(Guard, secure=house is not None and house.settings.secure_cookies)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     return app
@@ -113,12 +114,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-async def _measured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    began = time.perf_counter()
-    response = await call_next(request)
-    route = getattr(request.scope.get("route"), "path", "other")
-    health.REQUESTS.labels(request.method, route, str(response.status_code)).inc()
-    health.SECONDS.labels(route).observe(time.perf_counter() - began)
-    return response

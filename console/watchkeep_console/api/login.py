@@ -5,6 +5,7 @@ Steps of a login: password or OpenID provider, then the code of a second factor 
 
 import hmac
 import secrets
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 
@@ -28,6 +29,8 @@ _SQL = queries("watchkeep_console", "sql/account.sql")
 FORM_COOKIE = "watchkeep_form"
 OIDC_COOKIE = "watchkeep_oidc"
 OIDC_RETURN = "/login/oidc/return"
+Attempt = Callable[[], Opened | None]
+"""None = refused. May raise TooMany, CodeNeeded."""
 Next = Annotated[str | None, Query(max_length=500)]
 
 
@@ -53,17 +56,7 @@ def login(
     csrf: Annotated[str, Form(max_length=200)] = "",
     next: Annotated[str | None, Form(max_length=500)] = None,
 ) -> Response:
-    target = plain.local_path(next)
-    t = plain.language(request)
-    if not _ours(request, house, csrf):
-        return _page(request, house, target, login, t("login.stale"), 403)
-    try:
-        opened = log_in(house, request, login, password)
-    except TooMany as error:
-        return _too_many(request, house, target, error, login)
-    except CodeNeeded as error:
-        return _code_page(request, house, target, error.ticket)
-    return _outcome(request, house, opened, target, login, t("login.wrong"))
+    return _step(request, house, csrf, next, lambda: log_in(house, request, login, password), "login.wrong", login)
 
 
 @router.post("/login/code")
@@ -76,17 +69,13 @@ def code(
     next: Annotated[str | None, Form(max_length=500)] = None,
 ) -> Response:
     """The second step."""
-    target = plain.local_path(next)
-    t = plain.language(request)
-    if not _ours(request, house, csrf):
-        return _page(request, house, target, error=t("login.stale"), status=403)
-    try:
+
+    def by_ticket() -> Opened | None:
         limit(house, request, ticket.partition(".")[0])
-    except TooMany as error:
-        return _too_many(request, house, target, error)
-    agent = request.headers.get("user-agent", "")
-    opened = house.identity.log_in_by_ticket(ticket, code, user_agent=agent, address=address(request))
-    return _outcome(request, house, opened, target, "", t("second.wrong"))
+        agent = request.headers.get("user-agent", "")
+        return house.identity.log_in_by_ticket(ticket, code, user_agent=agent, address=address(request))
+
+    return _step(request, house, csrf, next, by_ticket, "second.wrong")
 
 
 @router.get("/login/oidc")
@@ -118,21 +107,18 @@ def from_provider(
     """Back from the provider."""
     if house.oidc is None:
         return RedirectResponse("/login", 303)
-    t = plain.language(request)
     try:
         limit(house, request, "oidc")
         now_s = house.clock.now().timestamp()
         cookie = request.cookies.get(OIDC_COOKIE, "")
         who, target = house.oidc.finish(cookie, state, code, _return_url(request, house), now_s)
-        opened = log_in_by_subject(house, who, request)
     except TooMany as error:
         return _too_many(request, house, "/", error)
     except OidcError as error:
         log.warning("oidc_failed", reason=str(error))
-        return _page(request, house, "/", error=t("second.failed"), status=401)
-    except CodeNeeded as error:
-        return _code_page(request, house, target, error.ticket)
-    response = _outcome(request, house, opened, plain.local_path(target), "", t("second.refused"))
+        return _page(request, house, "/", error=plain.language(request)("second.failed"), status=401)
+    target = plain.local_path(target)
+    response = _opened(request, house, target, lambda: log_in_by_subject(house, who, request), "second.refused")
     response.delete_cookie(OIDC_COOKIE, path=OIDC_RETURN)
     return response
 
@@ -191,12 +177,28 @@ def _ours(request: Request, house: Services, csrf: str) -> bool:
     return bool(seed) and hmac.compare_digest(house.identity.form_token(seed).encode(), csrf.encode())
 
 
-def _outcome(
-    request: Request, house: Services, opened: Opened | None, target: str, login: str, refusal: str
+def _step(
+    request: Request, house: Services, csrf: str, next: str | None, attempt: Attempt, refusal: str, login: str = ""
 ) -> Response:
+    """A form of ours: what it attempts, or what keeps it from that; `refusal` is a text of the catalogue."""
+    target = plain.local_path(next)
+    if not _ours(request, house, csrf):
+        return _page(request, house, target, login, plain.language(request)("login.stale"), 403)
+    return _opened(request, house, target, attempt, refusal, login)
+
+
+def _opened(
+    request: Request, house: Services, target: str, attempt: Attempt, refusal: str, login: str = ""
+) -> Response:
+    try:
+        opened = attempt()
+    except TooMany as error:
+        return _too_many(request, house, target, error, login)
+    except CodeNeeded as error:
+        return _form(request, house, "login_code.html", 200, next=target, ticket=error.ticket)
     LOGINS.labels("ok" if opened else "refused").inc()
     if opened is None:
-        return _page(request, house, target, login, refusal, 401)
+        return _page(request, house, target, login, plain.language(request)(refusal), 401)
     response = RedirectResponse(target, 303)
     set_cookie(response, house, opened.token)
     response.delete_cookie(FORM_COOKIE, path="/login")
@@ -213,10 +215,6 @@ def _page(
 def _too_many(request: Request, house: Services, target: str, error: TooMany, login: str = "") -> Response:
     said = plain.language(request)("login.too_many", seconds=error.retry_after_s)
     return _page(request, house, target, login, said, error.status)
-
-
-def _code_page(request: Request, house: Services, target: str, ticket: str) -> Response:
-    return _form(request, house, "login_code.html", 200, next=target, ticket=ticket)
 
 
 def _form(request: Request, house: Services, template: str, status: int, **values: object) -> Response:

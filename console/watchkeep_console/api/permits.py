@@ -16,15 +16,14 @@ ME = "GET /me"
 """A program may always ask whose token it has."""
 
 _READS = """
-/communities /equipment /equipment/workbook
-/communities/{community}/equipment/{equipment_id} /series/{series_id}/readings
-/series/{series_id}/window /duties /summary /warnings /warnings/{warning_id}
-/warnings/{warning_id}/explanation /warnings/{warning_id}/feedback /cases /cases/{case_id} /orders
-/orders/{order_id} /complaints /complaints/study /complaints/{complaint_id} /indicators /indicators/orders
-/protected-minutes /rankings /rankings/{ranking_id} /rankings/{ranking_id}/grants /credit-events /reports/supervision
-/communities/{community}/notices /visits /communities/{community}/handovers /cases/{case_id}/told /ledger
-/areas/{area}/agenda /cases/{case_id}/fund /gateways /communities/{community}/gateways/{gateway_id} /events
-/open-data /data-shares
+/communities /equipment /equipment/workbook /communities/{community}/equipment/{equipment_id}
+/series/{series_id}/readings /series/{series_id}/window /duties /summary /warnings /warnings/{warning_id}
+/warnings/{warning_id}/explanation /warnings/{warning_id}/feedback /cases /cases/{case_id} /orders /orders/{order_id}
+/complaints /complaints/study /complaints/{complaint_id} /indicators /indicators/orders /protected-minutes /rankings
+/rankings/{ranking_id} /rankings/{ranking_id}/grants /credit-events /reports/supervision
+/communities/{community}/notices /visits /visit-plans /visits-ahead /communities/{community}/handovers
+/cases/{case_id}/told /ledger /areas/{area}/agenda /cases/{case_id}/fund /gateways
+/communities/{community}/gateways/{gateway_id} /events /open-data /data-shares
 """
 _ACTS: Mapping[str, str] = {
     "POST /warnings/{warning_id}/confirm": "warning:judge",
@@ -34,6 +33,8 @@ _ACTS: Mapping[str, str] = {
     "POST /cases/{case_id}/actions/{action}": "case:act",
     "POST /orders/{order_id}/actions/{action}": "case:act",
     "POST /visits/{visit_id}": "case:act",
+    "POST /communities/{community}/visit-plans": "visits:plan",
+    "PUT /visit-plans/{plan_id}": "visits:plan",
     "POST /ledger/{case_id}/studies": "case:act",
     "POST /cases/{case_id}/fund": "case:act",
     "POST /fund/{request_id}/actions/{action}": "case:act",

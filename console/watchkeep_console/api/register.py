@@ -143,6 +143,5 @@ def duties(house: House, current: Current) -> list[m.Duty]:
 
 
 @router.get("/summary", summary="Counts for a header")
-def summary(house: House, current: Current) -> m.Summary:
-    with house.identity.acting(current) as conn:
-        return house.shared.get(conn, "summary", lambda: reads.summary(conn))
+async def summary(house: House, current: Current) -> m.Summary:
+    return await house.shared.get(current.person.person_id, "summary", reads.summary)

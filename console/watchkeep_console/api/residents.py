@@ -3,7 +3,6 @@
 The database knows them by nothing but the secret in the code or the link; no table is open to these pages.
 """
 
-import time
 from typing import Annotated
 from uuid import UUID
 
@@ -174,4 +173,4 @@ def _choices(place: dict[str, str | None]) -> list[str]:
 
 def _limit(request: Request, house: Services) -> None:
     """Raises TooMany."""
-    house.reports_by_address.hit(address(request) or "", time.monotonic())
+    house.reports.hit(address=address(request) or "")

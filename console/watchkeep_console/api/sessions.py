@@ -1,7 +1,5 @@
 """`/api/v1/session` and `/api/v1/me`: log in, log out, who am I."""
 
-import time
-
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -25,10 +23,8 @@ class Login(BaseModel):
 
 def limit(house: Services, request: Request, account: str) -> None:
     """How often one may try, per address and per account. Raises TooMany."""
-    now_s = time.monotonic()
-    where = address(request)
-    house.logins_by_address.hit(where or "", now_s)
-    house.logins_by_account.hit(f"{where} {account.lower()[:64]}", now_s)
+    where = address(request) or ""
+    house.logins.hit(address=where, account=f"{where} {account.lower()[:64]}")
 
 
 def log_in(house: Services, request: Request, login: str, password: str, code: str = "") -> Opened | None:

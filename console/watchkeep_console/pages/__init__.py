@@ -17,7 +17,7 @@ RECONNECT_S = 30.0
 _UNDRAWN = """
 app.mixin({ beforeUnmount() { if (this.update_chart && !this.chart) this.chart = { dispose() {} }; } });
 """
-"""NiceGUI draws a chart a moment after it is mounted, and fails when it is taken away before: there is nothing to free."""
+"""NiceGUI draws a chart a moment after it is mounted, and fails when it is taken away before: nothing to free."""
 
 
 def mount(app: FastAPI, house: Services) -> None:

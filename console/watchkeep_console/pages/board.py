@@ -4,7 +4,6 @@ import psycopg
 from nicegui import events, ui
 from psycopg_pool import PoolTimeout
 
-from watchkeep_console import models as m
 from watchkeep_console import work
 from watchkeep_console.pages.acting import perform
 from watchkeep_console.pages.board_picture import CLASSES, SHOWN, Board, Wanted, read
@@ -13,13 +12,13 @@ from watchkeep_console.pages.board_tools import Alarms, keys_dialog, legend, too
 from watchkeep_console.pages.dialogs import ask
 from watchkeep_console.pages.frame import empty, frame, panel, text
 from watchkeep_console.pages.route import Asked, route
-from watchkeep_console.pages.rows import CASE_ROW, WARNING_ROW
+from watchkeep_console.pages.rows import CASE_ROW, WARNING_ROW, warning_row
 from watchkeep_console.pages.snippets import Snippet
 from watchkeep_console.pages.tables import rows_table, set_rows, set_text
 from watchkeep_console.pages.tabs import Tab, Tabs
-from watchkeep_console.pages.wording import said
 
 _KPIS = ("warnings_a", "warnings_b", "warnings_c", "cases", "overdue", "gateways", "rate")
+_HOT = {"warnings_a": "hot-A", "warnings_b": "hot-B", "warnings_c": "hot-C", "overdue": "hot-A"}
 
 
 def register(tabs: Tabs) -> None:
@@ -30,11 +29,10 @@ def register(tabs: Tabs) -> None:
             mine=asked.get("mine") == "1",
             wall=asked.get("wall") == "1",
         )
-        found = await tab.read(read, tab, wanted)
+        found = await read(tab, wanted)
         with frame(tab, "board", tab.t("board.title")):
             view = _View(tab, wanted, found)
-        tabs.follow(tab, view.refresh)
-        ui.timer(15.0, view.refresh, immediate=False)
+        tabs.follow(tab, view.refresh, every_s=15.0)
 
     route(tabs, "/", "board", build)
 
@@ -45,7 +43,7 @@ class _View:
     def __init__(self, tab: Tab, wanted: Wanted, found: Board) -> None:
         self._tab = tab
         self._wanted = wanted
-        self._cases_by_id: dict[int, m.Case] = {}
+        self._after = 0
         if wanted.wall:
             ui.query("body").classes("wk-wall")
         self._alarms = Alarms(tab.t)
@@ -56,7 +54,7 @@ class _View:
             self._draw_warnings()
             with ui.element("div"):
                 with panel(tab.t("duty.next"), "wk-next"):
-                    self._next = Snippet("board_next.html")
+                    self._next = Snippet()
                 self._draw_cases()
             with panel(tab.t("duty.sites"), "wk-places"), ui.element("div").classes("wk-body"):
                 self._places = Places(tab.t, wanted)
@@ -109,56 +107,62 @@ class _View:
         else:
             empty(headline, hint)
 
-    async def refresh(self, *, fresh: bool = False) -> None:
+    async def refresh(self) -> None:
         """Without a database the last picture stays, and says how old it is."""
         try:
-            found = await self._tab.read(read, self._tab, self._wanted, fresh=fresh)
+            found = await read(self._tab, self._wanted, self._found, after=self._after)
         except (psycopg.OperationalError, PoolTimeout):
             if not self._stale._text:
                 at = self._tab.t.full(self._tab.house.clock.now())[11:]
                 set_text(self._stale, self._tab.t("duty.stale", at=at))
             return
         set_text(self._stale, "")
-        self._show(found)
+        if found is not self._found:
+            self._show(found)
 
     def _show(self, found: Board) -> None:
-        t = self._tab.t
-        self._cases_by_id = {case.case_id: case for case in found.cases}
+        self._found = found
         set_rows(self._warnings, found.warning_rows)
         set_rows(self._cases, found.case_rows)
-        for count, number in ((self._warning_count, len(found.warnings)), (self._case_count, len(found.cases))):
-            set_text(count, f"{number}{'+' if number >= SHOWN else ''}")
+        for count, rows in ((self._warning_count, found.warning_rows), (self._case_count, found.case_rows)):
+            set_text(count, f"{len(rows)}{'+' if len(rows) >= SHOWN else ''}")
         self._warnings.set_visibility(bool(found.warnings))
         self._no_warnings.set_visibility(not found.warnings)
         self._cases.set_visibility(bool(found.cases))
         self._no_cases.set_visibility(not found.cases)
-        self._alarms.show(found.warnings, found.cases)
-        self._next.show(t=t, coming=found.coming, said=said)
-        self._places.show(found.sites, found.blocks)
-        self._show_counts(found.summary)
-
-    def _show_counts(self, summary: m.Summary) -> None:
-        values = {f"warnings_{name.lower()}": str(summary.warnings[name]) for name in "ABC"} | {
-            "cases": str(summary.cases_open),
-            "overdue": str(summary.orders_overdue),
-            "gateways": f"{summary.gateways_online}/{summary.gateways}",
-            "rate": f"{summary.readings_per_s:,.0f}"
-            if not 0 < summary.readings_per_s < 10
-            else f"{summary.readings_per_s:.1f}",
-        }
-        for name, value in values.items():
+        self._alarms.show(found.loud)
+        self._next.show(found.coming)
+        self._places.show(found.places, found.sites, found.blocks)
+        for name, value in found.figures.items():
             set_text(self._figures[name], value)
-        hot = {"warnings_a": "hot-A", "warnings_b": "hot-B", "warnings_c": "hot-C", "overdue": "hot-A"}
-        for name, mark in hot.items():
+        for name, mark in _HOT.items():
             box = self._boxes[name]
-            box.classes(add=mark) if values[name] != "0" else box.classes(remove=mark)
+            box.classes(add=mark) if found.figures[name] != "0" else box.classes(remove=mark)
+
+    def _acted(self) -> None:
+        """What was begun before is not shown any more."""
+        self._after = self._tab.house.shared.begun
+
+    def _judged(self, warning_id: int, **now: object) -> None:
+        """The own row at once; the rest follows for all boards with their next beat."""
+        self._acted()
+        item = self._found.warnings.get(warning_id)
+        if item is not None:
+            row = warning_row(self._tab.t, item.model_copy(update=now), may_judge=False)
+            set_rows(self._warnings, [row if old["id"] == warning_id else old for old in self._warnings.rows])
+
+    async def _again(self) -> None:
+        self._acted()
+        await self.refresh()
 
     async def _confirm(self, event: events.GenericEventArguments) -> None:
         warning_id = int(event.args)
         done = await self._tab.act(lambda who: work.confirm(self._tab.house, who, warning_id))
-        if done is not None:
-            ui.notify(self._tab.t("board.filed"), type="positive", position="top")
-        await self.refresh(fresh=True)
+        if done is None:
+            await self._again()
+            return
+        self._judged(warning_id, case_id=done.case_id)
+        ui.notify(self._tab.t("board.filed"), type="positive", position="top")
 
     async def _dismiss(self, event: events.GenericEventArguments) -> None:
         warning_id, t = int(event.args), self._tab.t
@@ -168,12 +172,14 @@ class _View:
         if answer is None:
             return
         done = await self._tab.act(lambda who: work.dismiss(self._tab.house, who, warning_id, answer["note"]))
-        if done is not None:
-            ui.notify(t("board.dismissed"), type="positive", position="top")
-        await self.refresh(fresh=True)
+        if done is None:
+            await self._again()
+            return
+        self._judged(warning_id, verdict="dismissed")
+        ui.notify(t("board.dismissed"), type="positive", position="top")
 
     async def _act_on(self, event: events.GenericEventArguments, action: str) -> None:
-        case = self._cases_by_id.get(int(event.args))
+        case = self._found.cases.get(int(event.args))
         if case is not None:
             await perform(self._tab, case, action)
-        await self.refresh(fresh=True)
+        await self._again()

@@ -1,5 +1,6 @@
 """What the board shows: one picture for everybody of a scope, drawn once per language and rights, narrowed for each."""
 
+import asyncio
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -10,15 +11,21 @@ from psycopg import Connection
 
 from watchkeep_console import models as m
 from watchkeep_console import outlook, reads, sites, work
-from watchkeep_console.identity import Session
 from watchkeep_console.pages.rows import case_row, warning_row
+from watchkeep_console.pages.snippets import snippet
 from watchkeep_console.pages.tabs import Tab
+from watchkeep_console.pages.wording import said
+from watchkeep_console.permissions import Person
+from watchkeep_console.texts import Words
+from watchkeep_dispatch.clocks import WorkCalendar
 
 SHOWN = 100
 """Rows of each class; the counts above tell the whole."""
 AHEAD = 8
 """Things to come that are listed."""
 CLASSES = ("A", "B", "C")
+UNANSWERED = ("filed", "dispatched", "returned")
+"""States of a case that nobody has responded to."""
 Row = dict[str, Any]
 
 
@@ -45,29 +52,24 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One picture of the board, as one person sees it; rows are for the browser, in the same order."""
+    """The board as it is drawn, once for everybody who sees the same; rows and texts are for the browser."""
 
-    warnings: list[m.Warning]
-    cases: list[m.Case]
+    warnings: dict[int, m.Warning]
+    cases: dict[int, m.Case]
     warning_rows: list[Row]
     case_rows: list[Row]
-    summary: m.Summary
-    coming: list[outlook.Coming]
+    figures: dict[str, str]
+    loud: list[str]
+    """What static/board.js sounds for."""
+    coming: str
+    places: str
     blocks: list[sites.Block]
     sites: list[sites.Site]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """By id."""
-
-    warnings: dict[int, Row]
-    cases: dict[int, Row]
-
-
-@dataclass(frozen=True, slots=True)
 class _Picture:
-    """What everybody of one scope sees, before each takes what is theirs."""
+    """What everybody of one scope sees, before it is drawn."""
 
     warnings: list[m.Warning]
     cases: list[m.Case]
@@ -76,45 +78,31 @@ class _Picture:
     waits: list[outlook.Waiting]
     blocks: list[sites.Block]
     sites: list[sites.Site]
-    drawn: dict[Hashable, _Rows] = field(default_factory=dict)
-    """By language and rights; two that come first at once draw the same."""
+    drawn: dict[Hashable, asyncio.Task[Board]] = field(default_factory=dict)
+    """By language, rights and what it is narrowed to."""
 
 
-def read(conn: Connection, tab: Tab, wanted: Wanted, *, fresh: bool = False) -> Board:
-    """One picture for all boards of the same scope; `fresh` after an act of one's own."""
-    now, classes = tab.house.clock.now(), wanted.of_class or CLASSES
-    found = tab.house.shared.get(
-        conn,
-        ("board", wanted.community, wanted.of_class),
-        lambda: _picture(conn, wanted.community or None, classes, now),
-        fresh=fresh,
-    )
-    warnings, cases = found.warnings, found.cases
-    if wanted.mine:
-        cases = [case for case in cases if _is_mine(tab.session, case)]
-        kept = {case.case_id for case in cases}
-        warnings = [warning for warning in warnings if warning.case_id is None or warning.case_id in kept]
-    rows = _rows(found, tab)
-    shown = {case.case_id for case in cases}
-    clocks = [c for c in found.clocks if not wanted.narrow or c.case_id in shown]
-    waits = [w for w in found.waits if wanted.of_class in ("", w.proposed_class)]
-    return Board(
-        warnings,
-        cases,
-        [rows.warnings[warning.warning_id] for warning in warnings],
-        [rows.cases[case.case_id] for case in cases],
-        found.summary,
-        outlook.coming(clocks, waits, now, tab.house.rules.calendar)[:AHEAD],
-        found.blocks,
-        found.sites,
-    )
+async def read(tab: Tab, wanted: Wanted, shown: Board | None = None, *, after: int = 0) -> Board:
+    """One picture for all boards of the same scope, begun after so many others (`Shared.begun`), drawn once for all
+    who see the same. What is the same as in `shown` is the same object. Raises psycopg.OperationalError, PoolTimeout.
+    """
+    person, now = tab.session.person, tab.house.clock.now()
+    what = ("board", wanted.community, wanted.of_class)
+    found = await tab.house.shared.get(person.person_id, what, lambda conn: _picture(conn, wanted, now), after=after)
+    key = (tab.t.language, person.memberships, person.scopes, person.org_id if wanted.mine else None, wanted)
+    drawn = found.drawn.get(key)
+    if drawn is None:
+        how = _How(tab.t, person, wanted, now, tab.house.rules.calendar)
+        drawn = found.drawn[key] = asyncio.create_task(asyncio.to_thread(_draw, found, how, shown))
+    return await asyncio.shield(drawn)
 
 
-def _picture(conn: Connection, community: str | None, classes: Iterable[str], now: datetime) -> _Picture:
+def _picture(conn: Connection, wanted: Wanted, now: datetime) -> _Picture:
     """Worst class first, then the newest: the order people work in."""
+    community = wanted.community or None
     warnings: list[m.Warning] = []
     cases: list[m.Case] = []
-    for of_class in classes:  # each class by itself: a flood of one never hides another
+    for of_class in wanted.of_class or CLASSES:  # each class by itself: a flood of one never hides another
         warnings += reads.warnings(conn, status="open", of_class=of_class, community=community, limit=SHOWN).items
         cases += reads.cases(conn, is_open=True, of_class=of_class, community=community, limit=SHOWN).items
     warnings.sort(key=lambda item: (item.proposed_class, not item.life_safety, -item.detected_at.timestamp()))
@@ -132,21 +120,76 @@ def _picture(conn: Connection, community: str | None, classes: Iterable[str], no
     )
 
 
-def _rows(found: _Picture, tab: Tab) -> _Rows:
-    t, person = tab.t, tab.session.person
-    key = (t.language, person.memberships, person.scopes)
-    rows = found.drawn.get(key)
-    if rows is None:
-        judges = {site: person.may("warning:judge", site) for site in {one.community_id for one in found.warnings}}
-        rows = found.drawn[key] = _Rows(
-            {one.warning_id: warning_row(t, one, judges[one.community_id]) for one in found.warnings},
-            {one.case_id: case_row(t, one, work.actions(person, one)) for one in found.cases},
-        )
-    return rows
+@dataclass(frozen=True, slots=True)
+class _How:
+    """For whom a picture is drawn."""
+
+    t: Words
+    person: Person
+    wanted: Wanted
+    now: datetime
+    calendar: WorkCalendar
 
 
-def _is_mine(session: Session, case: m.Case) -> bool:
+def _draw(found: _Picture, how: _How, shown: Board | None) -> Board:
+    """Pure."""
+    warnings, cases = found.warnings, found.cases
+    t, person, wanted = how.t, how.person, how.wanted
+    if wanted.mine:
+        cases = [case for case in cases if _is_mine(person, case)]
+        kept = {case.case_id for case in cases}
+        warnings = [warning for warning in warnings if warning.case_id is None or warning.case_id in kept]
+    listed = {case.case_id for case in cases}
+    clocks = [c for c in found.clocks if not wanted.narrow or c.case_id in listed]
+    waits = [w for w in found.waits if wanted.of_class in ("", w.proposed_class)]
+    coming = outlook.coming(clocks, waits, how.now, how.calendar)[:AHEAD]
+    judges = {site: person.may("warning:judge", site) for site in {one.community_id for one in warnings}}
+    return Board(
+        {one.warning_id: one for one in warnings},
+        {one.case_id: one for one in cases},
+        _same(shown.warning_rows if shown else [], [warning_row(t, one, judges[one.community_id]) for one in warnings]),
+        _same(shown.case_rows if shown else [], [case_row(t, one, work.actions(person, one)) for one in cases]),
+        _figures(found.summary),
+        alarming(warnings, cases),
+        snippet("board_next.html", t=t, coming=coming, said=said),
+        snippet("board_sites.html", t=t, sites=found.sites, chosen=wanted.community, path=wanted.path),
+        found.blocks,
+        found.sites,
+    )
+
+
+def _same(before: list[Row], rows: list[Row]) -> list[Row]:
+    """Those that are as before are the same objects: fifty boards need not compare them again. Pure."""
+    known = {row["id"]: row for row in before}
+    return [old if (old := known.get(row["id"])) == row else row for row in rows]
+
+
+def _figures(summary: m.Summary) -> dict[str, str]:
+    rate = summary.readings_per_s
+    return {f"warnings_{name.lower()}": str(summary.warnings[name]) for name in "ABC"} | {
+        "cases": str(summary.cases_open),
+        "overdue": str(summary.orders_overdue),
+        "gateways": f"{summary.gateways_online}/{summary.gateways}",
+        "rate": f"{rate:.1f}" if 0 < rate < 10 else f"{rate:,.0f}",
+    }
+
+
+def alarming(warnings: Iterable[m.Warning], cases: Iterable[m.Case]) -> list[str]:
+    """A warning without a case waits for judgement; a case waits for a response. Replays and tests are silent. Pure."""
+    loud = [f"w{w.warning_id}" for w in warnings if w.proposed_class == "A" and w.case_id is None and _open(w)]
+    return loud + [
+        f"c{c.case_id}"
+        for c in cases
+        if c.case_class == "A" and c.state in UNANSWERED and not c.replay and c.source != "test"
+    ]
+
+
+def _open(warning: m.Warning) -> bool:
+    return not warning.replay and warning.verdict not in ("dismissed", "merged", "suppressed")
+
+
+def _is_mine(person: Person, case: m.Case) -> bool:
     """Whether one of my organisations has to do with it."""
-    mine = session.person.organisations | {session.person.org_id} - {None}
+    mine = person.organisations | {person.org_id} - {None}
     concerned = {case.first_responder_id, case.responsible_org_id, case.supervising_org_id, case.order_org_id}
     return bool(mine & concerned)

@@ -20,14 +20,14 @@ class Places:
 
     def __init__(self, t: Words, wanted: Wanted) -> None:
         self._t, self._wanted = t, wanted
-        self._sites = Snippet("board_sites.html")
+        self._sites = Snippet()
         self._houses = ui.element("div")
         self._blocks: tuple[str, Sequence[Block]] | None = None
 
-    def show(self, sites: Sequence[Site], blocks: Sequence[Block]) -> None:
-        chosen = self._wanted.community
-        self._sites.show(t=self._t, sites=sites, chosen=chosen, path=self._wanted.path)
-        community = chosen or (sites[0].community_id if len(sites) == 1 else "")
+    def show(self, places: str, sites: Sequence[Site], blocks: Sequence[Block]) -> None:
+        """`places` is the list of sites, drawn."""
+        self._sites.show(places)
+        community = self._wanted.community or (sites[0].community_id if len(sites) == 1 else "")
         if self._blocks != (community, blocks):
             self._blocks = (community, blocks)
             self._houses.clear()

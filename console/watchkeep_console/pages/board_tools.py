@@ -1,12 +1,12 @@
 """The board's bar: sound, filters, wall; the legend of the keys; what the browser has to sound the alarm for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from nicegui import ui
 
-from watchkeep_console import models as m
 from watchkeep_console.pages.board_picture import Wanted
 from watchkeep_console.pages.frame import text
+from watchkeep_console.pages.tables import set_text
 from watchkeep_console.sites import Site
 from watchkeep_console.texts import Words
 
@@ -14,8 +14,6 @@ KEYS = (
     ("J / K", "move"), ("Enter", "open"), ("C", "confirm"), ("F", "false"), ("M", "merge"), ("N", "mute"),
     ("?", "help"),
 )  # fmt: skip
-UNANSWERED = ("filed", "dispatched", "returned")
-"""States of a case that nobody has responded to."""
 
 
 class Alarms:
@@ -32,25 +30,13 @@ class Alarms:
         self._element = ui.element("div").props(f'id="wk-alarms" data-ids="" {given}').style("display: none")
         self._count = text("div", "").classes("wk-alarm").props('role="status" aria-live="assertive"')
 
-    def show(self, warnings: Iterable[m.Warning], cases: Iterable[m.Case]) -> None:
-        """A warning without a case waits for judgement; a case waits for a response. Replays and tests are silent."""
-        loud = [f"w{w.warning_id}" for w in warnings if w.proposed_class == "A" and w.case_id is None and _open(w)]
-        loud += [
-            f"c{c.case_id}"
-            for c in cases
-            if c.case_class == "A" and c.state in UNANSWERED and not c.replay and c.source != "test"
-        ]
-        shown = self._t("duty.alarm", n=len(loud)) if loud else ""
-        if self._element.props.get("data-ids") != " ".join(loud):
-            self._element.props["data-ids"] = " ".join(loud)
+    def show(self, loud: Sequence[str]) -> None:
+        """What `alarming` has found."""
+        ids, shown = " ".join(loud), self._t("duty.alarm", n=len(loud)) if loud else ""
+        if self._element.props.get("data-ids") != ids:
+            self._element.props["data-ids"] = ids
             self._element.update()
-        if self._count._text != shown:
-            self._count._text = shown
-            self._count.update()
-
-
-def _open(warning: m.Warning) -> bool:
-    return not warning.replay and warning.verdict not in ("dismissed", "merged", "suppressed")
+        set_text(self._count, shown)
 
 
 def toolbar(t: Words, wanted: Wanted, found: Sequence[Site], alarms: Alarms) -> None:

@@ -14,7 +14,7 @@ from watchkeep_console.pages.acting import DANGER, FORWARD, perform
 from watchkeep_console.pages.frame import badge, frame, panel, text
 from watchkeep_console.pages.route import Asked, route
 from watchkeep_console.pages.tabs import Tab, Tabs
-from watchkeep_console.pages.wording import party_name
+from watchkeep_console.pages.wording import note_words, party_name
 
 CURVES = 3
 """Warnings of a case whose readings are drawn."""
@@ -80,7 +80,21 @@ class _Warning:
         self._found = found
         self._box.clear()
         with self._box:
+            self._title(found.warning)
             case_evidence.draw(self._tab, [found], self.refresh)
+
+    def _title(self, warning: m.WarningDetail) -> None:
+        t = self._tab.t
+        place = f"/equipment/{warning.community_id}/{warning.equipment_id}"
+        with ui.element("div").classes("wk-title"):
+            badge(self._tab, warning.proposed_class)
+            text("h1", t.condition(warning.condition))
+            if warning.life_safety:
+                text("span", t("board.life_safety")).classes("wk-chip life")
+            text("a", t.name(warning.equipment, warning.equipment_en)).props(f'href="{place}"').classes("wk-sub")
+            text("span", t.name(warning.community, warning.community_en)).classes("wk-sub")
+            if warning.case_id is not None:
+                text("a", f"#{warning.case_id}").props(f'href="/cases/{warning.case_id}"').classes("wk-chip state")
 
     async def refresh(self) -> None:
         try:
@@ -200,8 +214,8 @@ class _View:
             with ui.element("dl").classes("wk-facts"):
                 for name, value in (
                     ("responsible", t.name(case.responsible, case.responsible_en)),
-                    ("first_responder", case.first_responder),
-                    ("supervising", case.supervising),
+                    ("first_responder", t.name(case.first_responder, case.first_responder_en)),
+                    ("supervising", t.name(case.supervising, case.supervising_en)),
                     ("source", t.source(case.source)),
                     ("event_at", t.full(case.event_at)),
                     ("filed_at", t.full(case.filed_at)),
@@ -223,7 +237,7 @@ class _View:
     def _timeline(self) -> None:
         t = self._tab.t
         steps = [
-            (step.at, t.maybe("action", step.action), step.person or t("case.system"), step.note, False)
+            (step.at, t.maybe("action", step.action), step.person or t("case.system"), note_words(t, step.note), False)
             for step in self._case.transitions
         ]
         for fired in self._case.escalations:

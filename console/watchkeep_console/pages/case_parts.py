@@ -40,7 +40,8 @@ def told(t: Words, found: Sequence[Told]) -> None:
                 for item in found:
                     receipt, at = item.receipt
                     with ui.element("tr"):
-                        text("td", item.recipient or "–").props(f'title="{_attribute(item.title)}"')
+                        to = text("td", t.name(item.recipient, item.recipient_en) or "–")
+                        to.props["title"] = item.title
                         text("td", t.maybe("channel", item.channel))
                         text("td", t.local(item.sent_at or item.created_at))
                         with ui.element("td"):
@@ -68,8 +69,3 @@ def past(t: Words, case: m.CaseDetail, found: Sequence[Past]) -> None:
                         text("span", t.local(item.closed_at or item.filed_at)).classes("wk-age")
                     if item.fixed_by:
                         text("p", t("dossier.fixed_by", note=item.fixed_by))
-
-
-def _attribute(value: str) -> str:
-    """Text inside a prop: NiceGUI parses props by quotes."""
-    return value.replace('"', "'").replace("\\", "/").replace("\n", " ")

@@ -7,7 +7,7 @@ from nicegui import ui
 from psycopg import Connection
 
 from watchkeep_console import models as m
-from watchkeep_console import reads
+from watchkeep_console import reads, visit_plans
 from watchkeep_console.pages.feeds import Feeds, Fresh, Wanted
 from watchkeep_console.pages.frame import badge, empty, frame, panel, text
 from watchkeep_console.pages.live_chart import LiveChart
@@ -18,25 +18,26 @@ from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_console.texts import ZONE, Words
 from watchkeep_core.vocabulary import load
 
-Found = tuple[m.EquipmentDetail, m.Community | None, list[m.Warning], list[m.Case]]
+Found = tuple[m.EquipmentDetail, m.Community | None, list[m.Warning], list[m.Case], visit_plans.Rows]
 
 
 def register(tabs: Tabs) -> None:
     feeds = Feeds(tabs.house)
 
     async def build(tab: Tab, asked: Asked) -> None:
-        found = await tab.read(_one, asked["community"], asked["equipment_id"])
+        found = await tab.read(_one, asked["community"], asked["equipment_id"], tab.house.clock.now())
         with frame(tab, "equipment", found[0].name):
             _One(tab, feeds, found)
 
     route(tabs, "/equipment/{community}/{equipment_id}", "equipment", build)
 
 
-def _one(conn: Connection, community: str, equipment_id: str) -> Found:
+def _one(conn: Connection, community: str, equipment_id: str, now: datetime) -> Found:
     detail = reads.equipment_detail(conn, community, equipment_id)
     of = next((item for item in reads.communities(conn) if item.community_id == community), None)
     warnings = reads.warnings(conn, community=community, equipment_id=equipment_id, limit=10).items
-    return detail, of, warnings, reads.cases(conn, community=community, equipment_id=equipment_id, limit=5).items
+    cases = reads.cases(conn, community=community, equipment_id=equipment_id, limit=5).items
+    return detail, of, warnings, cases, visit_plans.ahead(conn, now, community=community, equipment=equipment_id)
 
 
 class _One:
@@ -45,7 +46,7 @@ class _One:
     def __init__(self, tab: Tab, feeds: Feeds, found: Found) -> None:
         self._tab = tab
         self._feeds = feeds
-        self._detail, community, warnings, cases = found
+        self._detail, community, warnings, cases, visits = found
         self._zone = ZoneInfo(community.timezone) if community else ZONE
         self._values: dict[int, tuple[ui.element, ui.element]] = {}
         t, detail = tab.t, self._detail
@@ -68,6 +69,7 @@ class _One:
                 self._points_panel()
             with ui.element("div"):
                 self._facts_panel()
+                _upkeep(tab, visits, self._zone)
                 _history(t, warnings, cases)
         if detail.points:
             self._follow()
@@ -96,11 +98,15 @@ class _One:
             at = text("td", t.local(point.at, self._zone)).classes("wk-age")
             self._values[point.series_id] = (value, at)
             with ui.element("td"):
+                hints: dict[tuple[str, float], list[str]] = {}
                 for limit in point.limits:
-                    shown = f"{t.maybe('side', limit.side)} {t.value(point.metric, limit.value)}"
-                    chip = text("span", shown).classes("wk-chip" + (" off" if limit.tier == "alarm" else ""))
                     hint = f"{t.condition(limit.condition)} · {t('equipment.basis', basis=limit.basis)}"
-                    chip.props(f'title="{_attribute(hint)}"')
+                    hints.setdefault((limit.side, limit.value), []).append(hint)
+                alarms = {(limit.side, limit.value) for limit in point.limits if limit.tier == "alarm"}
+                for (side, limit_value), lines in hints.items():
+                    shown = f"{t.maybe('side', side)} {t.value(point.metric, limit_value)}"
+                    chip = text("span", shown).classes("wk-chip" + (" off" if (side, limit_value) in alarms else ""))
+                    chip.props["title"] = "\n".join(lines)
 
     def _facts_panel(self) -> None:
         t, detail = self._tab.t, self._detail
@@ -139,6 +145,29 @@ class _One:
             self._chart.grow(fresh, now)
 
 
+def _upkeep(tab: Tab, visits: visit_plans.Rows, zone: ZoneInfo) -> None:
+    """Preventive work on it: last time, next time."""
+    t, now = tab.t, tab.house.clock.now()
+    if not visits:
+        return
+    with panel(t("plans.title")), ui.element("ul").classes("wk-linklist"):
+        for row in visits:
+            late = row["enabled"] and row["due_at"] < now
+            href = f"/visits/{row['visit_id']}" if row["visit_id"] else f"/plans/{row['plan_id']}"
+            with ui.element("li"):
+                with ui.element("div").classes("wk-grow"):
+                    text("a", t.name(row["title_zh"], row["title_en"])).props(f'href="{href}"')
+                    last = t("equipment.last_visit", at=t.local(row["done_at"], zone))
+                    text("div", last).classes("wk-hint")
+                if row["enabled"]:
+                    due = t.maybe("equipment", "late_visit" if late else "next_visit").format(
+                        at=t.local(row["due_at"], zone)
+                    )
+                    text("span", due).classes("wk-chip off" if late else "wk-chip")
+                else:
+                    text("span", t("plans.off")).classes("wk-chip replay")
+
+
 def _history(t: Words, warnings: list[m.Warning], cases: list[m.Case]) -> None:
     with panel(t("equipment.history")):
         if warnings:
@@ -148,8 +177,3 @@ def _history(t: Words, warnings: list[m.Warning], cases: list[m.Case]) -> None:
     if cases:
         with panel(t("equipment.cases")):
             rows_table(CASE_ROW, [case_row(t, item) for item in cases])
-
-
-def _attribute(value: str) -> str:
-    """Text inside a prop: NiceGUI parses props by quotes."""
-    return value.replace('"', "'").replace("\\", "/")

@@ -81,8 +81,8 @@ def listing(
 
 
 def _parts(value: Cell) -> Cell:
-    """NiceGUI draws bare lists by a slot of its own."""
-    return {"parts": value} if isinstance(value, list) else value
+    """NiceGUI draws bare lists by a slot of its own; a cell of no parts is empty."""
+    return ({"parts": value} if value else "") if isinstance(value, list) else value
 
 
 def tag(kind: str, content: str = "", classes: str = "", **attributes: object) -> ui.element:

@@ -36,6 +36,7 @@ MENU = (
             Entry("gateways", "/gateways"),
             Entry("orders", "/orders"),
             Entry("calendar", "/calendar"),
+            Entry("plans", "/plans"),
         ),
     ),
     Group(

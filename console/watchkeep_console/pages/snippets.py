@@ -5,15 +5,18 @@ from nicegui import ui
 from watchkeep_console.plain import TEMPLATES
 
 
+def snippet(template: str, **values: object) -> str:
+    """`template` drawn with these values; all that stands in it is escaped. Pure, so that many pages share one."""
+    return TEMPLATES.get_template(template).render(values)
+
+
 class Snippet(ui.html):
-    """`template` drawn with what `show` is given; all that stands in it is escaped."""
+    """Where the text of a `snippet` stands."""
 
-    def __init__(self, template: str) -> None:
+    def __init__(self) -> None:
         super().__init__(sanitize=False)
-        self._template = TEMPLATES.get_template(template)
 
-    def show(self, **values: object) -> None:
+    def show(self, content: str) -> None:
         """Nothing is sent when it is the same."""
-        content = self._template.render(values)
         if content != self.content:
             self.content = content

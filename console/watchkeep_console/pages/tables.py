@@ -37,7 +37,7 @@ def set_rows(table: ui.table, rows: list[dict[str, Any]]) -> None:
     Fifty boards of 600 rows each would else be sent 10 MB at every change.
     """
     before = {row["id"]: row for row in table.rows}
-    changed = [row for row in rows if before.get(row["id"]) != row]
+    changed = [row for row in rows if (old := before.get(row["id"])) is not row and old != row]
     order = [row["id"] for row in rows]
     if not changed and order == list(before):
         return

@@ -1,14 +1,15 @@
 """Open tabs: who sits there, whether the session still lives, what has changed since it was drawn."""
 
 import asyncio
-import contextlib
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 from fastapi import Request, Response
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, ui
 from psycopg import Connection
 from psycopg_pool import PoolTimeout
 
@@ -28,8 +29,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 CHECK_EVERY_S = 30.0
 """One query for all tabs; a revoked session is out within this time."""
-DRAIN_EVERY_S = 2.0
-"""How often a tab looks into its own queue; the database is asked only when something is in it."""
+BEAT_S = 2.0
+"""How often tabs look into their queues; the database is asked only when something is in one."""
+
+Refresh = Callable[[], object]
+"""Plain or a coroutine."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,9 +59,13 @@ class Tab:
 
     async def act(self, function: Callable[[Session], R]) -> R | None:
         """A person has pressed something: session and roles are read anew, refusals are shown. None = refused."""
+
+        def work() -> R:
+            self.session = self.house.identity.session_by_hash(self.session.token_hash)
+            return function(self.session)
+
         try:
-            self.session = await _threaded(lambda: self.house.identity.session_by_hash(self.session.token_hash))
-            return await _threaded(lambda: function(self.session))
+            return await _threaded(work)
         except NotLoggedIn:
             self.leave()
         except ConsoleError as error:
@@ -78,18 +86,49 @@ class Tab:
         return not mine or community in mine
 
 
+@dataclass(eq=False, slots=True)
+class _Follower:
+    """A page that is drawn anew when something changes."""
+
+    tab: Tab
+    watcher: Watcher
+    refresh: Refresh
+    every_s: float
+    running: asyncio.Task[Any] | None = None
+
+    def due(self, passed_s: float) -> bool:
+        """Not before the browser is there, nor while the last time still runs; what has changed meanwhile waits."""
+        if not self.tab.client.has_socket_connection or (self.running is not None and not self.running.done()):
+            return False
+        changes, missed = self.watcher.drain()
+        return (
+            missed or passed_s % self.every_s < BEAT_S or any(self.tab.concerns(change.community) for change in changes)
+        )
+
+    async def run(self) -> None:
+        with self.tab.client:
+            answer = self.refresh()
+            if asyncio.iscoroutine(answer):
+                await answer
+
+
 class Tabs:
     """All tabs of this process."""
 
     def __init__(self, house: Services) -> None:
         self.house = house
         self._open: set[Tab] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._followers: set[_Follower] = set()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def enter(self, request: Request, client: Client) -> Tab | Response:
         """The tab of a page about to be built, or the way to the login."""
+        token = request.cookies.get(COOKIE)
+        identity = self.house.identity
         try:
-            session = await _threaded(lambda: self.house.identity.session(request.cookies.get(COOKIE)))
+            session = identity.lately(token)
+            if session is None:
+                session = await _threaded(lambda: identity.session(token))
         except NotLoggedIn:
             return to_login(request.url.path)
         tab = Tab(
@@ -105,28 +144,35 @@ class Tabs:
         client.on_delete(lambda: self._open.discard(tab))
         return tab
 
-    def follow(self, tab: Tab, refresh: Callable[[], object]) -> None:
-        """Call `refresh` when something changes that may concern the tab, at most every 2 s."""
-        watcher: Watcher = self.house.hub.join()
-        tab.client.on_delete(lambda: self.house.hub.leave(watcher))
+    def follow(self, tab: Tab, refresh: Refresh, every_s: float = math.inf) -> None:
+        """Call `refresh` when something changes that may concern the tab, at most every 2 s, and every `every_s`."""
+        follower = _Follower(tab, self.house.hub.join(), refresh, every_s)
+        self._followers.add(follower)
 
-        async def drain() -> None:
-            changes, missed = watcher.drain()
-            if missed or any(tab.concerns(change.community) for change in changes):
-                answer = refresh()
-                if asyncio.iscoroutine(answer):
-                    await answer
+        def leave() -> None:
+            self._followers.discard(follower)
+            self.house.hub.leave(follower.watcher)
 
-        ui.timer(DRAIN_EVERY_S, drain, immediate=False)
+        tab.client.on_delete(leave)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._check(), name="tabs")
+        self._tasks = [
+            asyncio.create_task(self._check(), name="tabs"),
+            asyncio.create_task(self._beat(), name="beat"),
+        ]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        """All pages at the same time, so that those of one scope share what is read."""
+        for beat in itertools.count():
+            await asyncio.sleep(BEAT_S)
+            for follower in list(self._followers):
+                if follower.due(beat * BEAT_S):
+                    follower.running = background_tasks.create(follower.run(), name="refresh")
 
     async def _check(self) -> None:
         """Send away the tabs of sessions that have ended."""

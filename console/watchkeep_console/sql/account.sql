@@ -76,22 +76,25 @@ SELECT approve_erasure(%(person)s)
 -- name: visible_person
 SELECT login FROM people WHERE person_id = %(person)s
 
--- name: own_channels
+-- name: answers_to_me
+SELECT EXISTS (SELECT FROM people WHERE person_id = %(person)s) AND answers_to_me(%(person)s)
+
+-- name: person_channels
 SELECT h.channel_id, h.kind, h.rank, h.quiet_hours, h.enabled, n.status, n.created_at AS tried_at
 FROM notification_channels h
 LEFT JOIN LATERAL (SELECT status, created_at FROM notifications WHERE notifications.channel_id = h.channel_id
                    ORDER BY notification_id DESC LIMIT 1) n ON true
-WHERE h.person_id = my_person() ORDER BY h.rank, h.channel_id LIMIT 50
+WHERE h.person_id = %(person)s ORDER BY h.rank, h.channel_id LIMIT 50
 
--- name: add_own_channel
+-- name: add_person_channel
 -- Without a URL: to this person by the site's service.
 INSERT INTO notification_channels (person_id, kind, name, url, rank, quiet_hours)
-SELECT my_person(), %(kind)s, %(kind)s, '', 1 + coalesce(max(rank), 0), %(quiet)s
-FROM notification_channels WHERE person_id = my_person() RETURNING channel_id
+SELECT %(person)s, %(kind)s, %(kind)s, '', 1 + coalesce(max(rank), 0), %(quiet)s
+FROM notification_channels WHERE person_id = %(person)s RETURNING channel_id
 
--- name: enable_own_channel
+-- name: enable_person_channel
 UPDATE notification_channels SET enabled = %(enabled)s
-WHERE channel_id = %(id)s AND person_id = my_person() RETURNING kind
+WHERE channel_id = %(id)s AND person_id = %(person)s RETURNING kind
 
--- name: remove_own_channel
-DELETE FROM notification_channels WHERE channel_id = %(id)s AND person_id = my_person() RETURNING kind
+-- name: remove_person_channel
+DELETE FROM notification_channels WHERE channel_id = %(id)s AND person_id = %(person)s RETURNING kind

@@ -2,9 +2,12 @@
 
 -- name: people
 SELECT p.person_id::text, p.login, p.name, p.org_id, o.name AS org, p.phone_masked, p.email, p.language, p.active, p.created_at,
-       coalesce((SELECT jsonb_agg(jsonb_build_object('role', m.role, 'kind', m.scope_kind, 'scope', m.scope_id)
-                                  ORDER BY m.membership_id)
-                 FROM memberships m WHERE m.person_id = p.person_id AND m.valid @> now()), '[]') AS roles,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('role', m.role, 'kind', m.scope_kind,
+                                                     'scope', coalesce(a.name, g.name, c.name, m.scope_id)) ORDER BY m.membership_id)
+                 FROM memberships m LEFT JOIN areas a ON m.scope_kind = 'area' AND a.area_id = m.scope_id
+                 LEFT JOIN organisations g ON m.scope_kind = 'organisation' AND g.org_id = m.scope_id
+                 LEFT JOIN communities c ON m.scope_kind = 'community' AND c.community_id = m.scope_id
+                 WHERE m.person_id = p.person_id AND m.valid @> now()), '[]') AS roles,
        count(*) OVER () AS total
 FROM people p LEFT JOIN organisations o USING (org_id)
 WHERE (%(org)s::text IS NULL OR p.org_id = %(org)s)

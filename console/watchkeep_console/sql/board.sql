@@ -49,7 +49,8 @@ ORDER BY worst_class NULLS LAST, e.equipment_id LIMIT 2000
 -- name: told
 -- Who was told of a case, how, and what became of it; persons by name, never by number.
 SELECT n.created_at, n.sent_at, n.delivered_at, n.read_at, n.acted_at, n.status, n.title, coalesce(k.kind, n.channel) AS channel,
-       coalesce(p.name, o.name, n.org_id, '') AS recipient, n.attempts, n.error <> '' AS failed
+       coalesce(p.name, o.name, n.org_id, '') AS recipient,
+       CASE WHEN p.name IS NULL THEN coalesce(o.name_en, '') ELSE '' END AS recipient_en, n.attempts, n.error <> '' AS failed
 FROM notifications n LEFT JOIN people p USING (person_id) LEFT JOIN organisations o ON o.org_id = n.org_id
 LEFT JOIN notification_channels k USING (channel_id)
 WHERE n.case_id = %(case)s ORDER BY n.notification_id LIMIT 200

@@ -75,3 +75,11 @@ DELETE FROM sessions WHERE expires_at < %(before)s OR revoked_at < %(before)s
 
 -- name: forget_deliveries
 DELETE FROM webhook_deliveries WHERE status <> 'waiting' AND at < %(before)s
+
+-- name: hit
+-- Seconds to wait; null = go on.
+SELECT max(rate_hit(h.key, h.at_most, make_interval(secs => %(window_s)s)))
+FROM unnest(%(keys)s::bytea[], %(limits)s::integer[]) AS h (key, at_most)
+
+-- name: forget_hits
+DELETE FROM rate_hits WHERE until < clock_timestamp()

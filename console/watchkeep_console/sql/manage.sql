@@ -136,7 +136,7 @@ SELECT v.visit_id, v.plan_id, p.title_zh, p.title_en, v.community_id, c.name AS 
        v.equipment_id, coalesce(e.name, v.equipment_id) AS equipment, coalesce(e.name_en, '') AS equipment_en, v.org_id,
        o.name AS org, coalesce(o.name_en, '') AS org_en, v.due_at, v.done_at, v.overdue_case, v.found_cases, p.items, p.basis,
        v.results, v.signature, v.note, w.name AS person
-FROM visits v JOIN visit_plans p USING (plan_id) JOIN communities c USING (community_id) JOIN organisations o USING (org_id)
+FROM visits v JOIN visit_plans p USING (plan_id) JOIN communities c ON c.community_id = v.community_id JOIN organisations o USING (org_id)
 LEFT JOIN equipment e ON (e.community_id, e.equipment_id) = (v.community_id, v.equipment_id)
 LEFT JOIN people w ON w.person_id = v.person_id
 WHERE coalesce(v.done_at, v.due_at) >= %(since)s AND coalesce(v.done_at, v.due_at) < %(until)s

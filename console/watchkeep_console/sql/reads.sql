@@ -68,21 +68,47 @@ SELECT series_id, detector, version, evidence FROM warnings WHERE warning_id = %
 SELECT verdict, rule, reason, at FROM verdicts WHERE warning_id = %(id)s ORDER BY verdict_id
 
 -- name: cases
+-- As for orders: who has few communities gets the newest of each that he has to do with.
+WITH few AS MATERIALIZED (
+    SELECT cardinality(my_communities()) <= 40
+           AND num_nonnulls(%(id)s::bigint, %(open)s::boolean, %(state)s::text, %(class)s::text, %(community)s::text, %(equipment)s::text) = 0 AS yes
+)
 SELECT c.case_id, c.community_id, coalesce(m.name, c.community_id) AS community, coalesce(m.name_en, '') AS community_en,
        c.equipment_id, coalesce(e.name, c.equipment_id) AS equipment, coalesce(e.name_en, '') AS equipment_en, c.condition, c.source, c.class, c.life_safety, c.state, c.title_zh,
        c.title_en, c.responsible_org_id, r.name AS responsible, coalesce(r.name_en, '') AS responsible_en, c.event_at, c.filed_at, c.closed_at, c.replay, c.version,
        c.first_responder_id, c.supervising_org_id, o.order_id, o.order_org_id, o.clock, o.due_at
 FROM (
     -- The page first: a community's other thousands need no names and no orders.
-    SELECT * FROM cases c
-    WHERE (%(id)s::bigint IS NULL OR c.case_id = %(id)s)
-      AND (%(open)s::boolean IS NULL OR (c.closed_at IS NULL) = %(open)s)
-      AND (%(state)s::text IS NULL OR c.state = %(state)s)
-      AND (%(class)s::text IS NULL OR c.class = %(class)s)
-      AND (%(community)s::text IS NULL OR c.community_id = %(community)s)
-      AND (%(equipment)s::text IS NULL OR c.equipment_id = %(equipment)s)
-      AND (%(before)s::bigint IS NULL OR c.case_id < %(before)s)
-    ORDER BY c.case_id DESC LIMIT %(limit)s
+    (SELECT c.* FROM cases c
+     WHERE NOT (SELECT yes FROM few)
+       AND (%(id)s::bigint IS NULL OR c.case_id = %(id)s)
+       AND (%(open)s::boolean IS NULL OR (c.closed_at IS NULL) = %(open)s)
+       AND (%(state)s::text IS NULL OR c.state = %(state)s)
+       AND (%(class)s::text IS NULL OR c.class = %(class)s)
+       AND (%(community)s::text IS NULL OR c.community_id = %(community)s)
+       AND (%(equipment)s::text IS NULL OR c.equipment_id = %(equipment)s)
+       AND (%(before)s::bigint IS NULL OR c.case_id < %(before)s)
+     ORDER BY c.case_id DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT c.* FROM cases c WHERE (SELECT yes FROM few) AND c.case_id IN (
+        SELECT n.case_id FROM unnest(my_communities()) mine (community_id), LATERAL (
+            SELECT x.case_id FROM cases x WHERE x.community_id = mine.community_id AND (%(before)s::bigint IS NULL OR x.case_id < %(before)s)
+            ORDER BY x.case_id DESC LIMIT %(limit)s) n
+        UNION
+        SELECT n.case_id FROM unnest(my_organisations()) mine (org_id), LATERAL (
+            (SELECT x.case_id FROM cases x WHERE x.responsible_org_id = mine.org_id AND (%(before)s::bigint IS NULL OR x.case_id < %(before)s)
+             ORDER BY -x.case_id LIMIT %(limit)s)
+            UNION ALL
+            (SELECT x.case_id FROM cases x WHERE x.supervising_org_id = mine.org_id AND (%(before)s::bigint IS NULL OR x.case_id < %(before)s)
+             ORDER BY -x.case_id LIMIT %(limit)s)
+            UNION ALL
+            (SELECT x.case_id FROM cases x WHERE x.first_responder_id = mine.org_id AND (%(before)s::bigint IS NULL OR x.case_id < %(before)s)
+             ORDER BY -x.case_id LIMIT %(limit)s)
+            UNION ALL
+            (SELECT -y.back FROM (
+                SELECT DISTINCT -x.case_id AS back FROM orders x WHERE x.org_id = mine.org_id AND (%(before)s::bigint IS NULL OR x.case_id < %(before)s)
+                ORDER BY back LIMIT %(limit)s) y)) n)
+     ORDER BY c.case_id DESC LIMIT %(limit)s)
 ) c
 LEFT JOIN communities m USING (community_id)
 LEFT JOIN equipment e USING (community_id, equipment_id)
@@ -97,11 +123,17 @@ LEFT JOIN LATERAL (
 ORDER BY c.case_id DESC
 
 -- name: case_parties
-SELECT f.name AS first_responder, s.name AS supervising, c.duty_id
+SELECT f.name AS first_responder, coalesce(f.name_en, '') AS first_responder_en, s.name AS supervising,
+       coalesce(s.name_en, '') AS supervising_en, c.duty_id
 FROM cases c LEFT JOIN organisations f ON f.org_id = c.first_responder_id
 LEFT JOIN organisations s ON s.org_id = c.supervising_org_id WHERE c.case_id = %(id)s
 
 -- name: orders
+-- Who has few communities may have nothing among the newest of all: then the newest of each organisation and community of his, by index.
+WITH few AS MATERIALIZED (
+    SELECT cardinality(my_communities()) <= 40 AND NOT %(mine)s
+           AND num_nonnulls(%(id)s::bigint, %(case)s::bigint, %(open)s::boolean, %(state)s::text) = 0 AS yes
+)
 SELECT o.order_id, o.case_id, o.community_id, coalesce(m.name, o.community_id) AS community, coalesce(m.name_en, '') AS community_en,
        o.equipment_id, coalesce(e.name, o.equipment_id) AS equipment, coalesce(e.name_en, '') AS equipment_en, b.name AS building, e.level, c.condition, c.class, c.life_safety,
        c.title_zh, c.title_en, o.org_id, g.name AS org, g.name_en AS org_en, o.lead, o.assignee_id::text, o.state, c.state AS case_state,
@@ -111,16 +143,29 @@ SELECT o.order_id, o.case_id, o.community_id, coalesce(m.name, o.community_id) A
        CASE WHEN o.closed_at IS NOT NULL OR o.finished_at IS NOT NULL THEN NULL WHEN o.responded_at IS NULL THEN o.respond_due
             WHEN o.arrived_at IS NULL AND o.arrive_due IS NOT NULL THEN o.arrive_due ELSE o.finish_due END AS due_at,
        c.version
-FROM orders o JOIN cases c USING (case_id) JOIN organisations g USING (org_id)
+FROM (
+    (SELECT o.* FROM orders o
+     WHERE NOT (SELECT yes FROM few)
+       AND (%(id)s::bigint IS NULL OR o.order_id = %(id)s)
+       AND (%(case)s::bigint IS NULL OR o.case_id = %(case)s)
+       AND (NOT %(mine)s OR o.assignee_id = my_person() OR (o.assignee_id IS NULL AND o.org_id = ANY ((SELECT my_organisations())::text[])))
+       AND (%(open)s::boolean IS NULL OR (o.closed_at IS NULL) = %(open)s)
+       AND (%(state)s::text IS NULL OR o.state = %(state)s)
+       AND (%(before)s::bigint IS NULL OR o.order_id < %(before)s)
+     ORDER BY o.order_id DESC LIMIT %(limit)s)
+    UNION ALL
+    SELECT o.* FROM orders o WHERE (SELECT yes FROM few) AND o.order_id IN (
+        SELECT n.order_id FROM unnest(my_organisations()) mine (org_id), LATERAL (
+            SELECT x.order_id FROM orders x WHERE x.org_id = mine.org_id AND (%(before)s::bigint IS NULL OR x.order_id < %(before)s)
+            ORDER BY -x.order_id LIMIT %(limit)s) n
+        UNION
+        SELECT n.order_id FROM unnest(my_communities()) mine (community_id), LATERAL (
+            SELECT x.order_id FROM orders x WHERE x.community_id = mine.community_id AND (%(before)s::bigint IS NULL OR x.order_id < %(before)s)
+            ORDER BY x.order_id DESC LIMIT %(limit)s) n)
+) o JOIN cases c USING (case_id) JOIN organisations g USING (org_id)
 LEFT JOIN communities m ON m.community_id = o.community_id
 LEFT JOIN equipment e ON (e.community_id, e.equipment_id) = (o.community_id, o.equipment_id)
 LEFT JOIN buildings b ON (b.community_id, b.building_id) = (e.community_id, e.building_id)
-WHERE (%(id)s::bigint IS NULL OR o.order_id = %(id)s)
-  AND (%(case)s::bigint IS NULL OR o.case_id = %(case)s)
-  AND (NOT %(mine)s OR o.assignee_id = my_person() OR (o.assignee_id IS NULL AND o.org_id = ANY ((SELECT my_organisations())::text[])))
-  AND (%(open)s::boolean IS NULL OR (o.closed_at IS NULL) = %(open)s)
-  AND (%(state)s::text IS NULL OR o.state = %(state)s)
-  AND (%(before)s::bigint IS NULL OR o.order_id < %(before)s)
 ORDER BY o.order_id DESC LIMIT %(limit)s
 
 -- name: transitions

@@ -79,12 +79,20 @@ def _row(tab: Tab, row: dict[str, Any]) -> dict[str, Any]:
     hours = row["quiet_hours"] or t("channels.always")
     return {
         "name": [row["name"], *([] if row["enabled"] else [kit.chip(t("channels.off"), "off")])],
-        "of": row["org"] or {"t": row["person"] or "–", "sub": t("channels.rank", n=row["rank"])},
+        "of": row["org"] or _person(tab, row),
         "kind": t.maybe("channels", f"kind_{row['kind']}"),
         "when": hours,
         "last": last,
         "acts": acts,
     }
+
+
+def _person(tab: Tab, row: dict[str, Any]) -> dict[str, str]:
+    """Administrators go on to the person, whose channels are set there."""
+    place = tab.t("channels.rank", n=row["rank"])
+    if tab.session.person.may_somewhere("people:edit"):
+        return kit.link(row["person"] or "–", f"/people/{row['person_id']}", place)
+    return {"t": row["person"] or "–", "sub": place}
 
 
 async def _act(tab: Tab, event: events.GenericEventArguments) -> None:

@@ -8,15 +8,17 @@ from nicegui import events, ui
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from watchkeep_console import accounts, administration, reads
+from watchkeep_console import accounts, administration, person_channels, reads
 from watchkeep_console.administration import Details
-from watchkeep_console.errors import Invalid
+from watchkeep_console.errors import Invalid, NotFound
 from watchkeep_console.identity import Session
 from watchkeep_console.pages import kit
+from watchkeep_console.pages.admin.person_channels import channels_panel
 from watchkeep_console.pages.frame import empty, frame, panel, text
 from watchkeep_console.pages.route import Asked, route
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_console.people import NewMembership
+from watchkeep_console.person_channels import PersonChannel
 from watchkeep_console.texts import ZONE
 from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import load
@@ -148,7 +150,7 @@ async def _show_once(tab: Tab, password: str) -> None:
 
 async def _one(tab: Tab, asked: Asked) -> None:
     t = tab.t
-    found, scopes = await tab.read(_person, asked["person_id"])
+    found, scopes, channels = await tab.read(_person, tab.session, asked["person_id"])
     own = found["person_id"] == tab.session.person.person_id
     with frame(tab, "people", found["name"]), ui.element("div").classes("wk-wizard"):
         with kit.headline(found["name"], sub=found["login"]):
@@ -178,6 +180,8 @@ async def _one(tab: Tab, asked: Asked) -> None:
                     ui.element("div").classes("wk-grow")
                     kit.button(t("people.grant"), lambda: _grant(tab, found, scopes), "primary")
             _memberships(tab, found, own=own)
+        if channels is not None:
+            channels_panel(tab, found, channels)
         if not own:
             with panel(t("people.data")), ui.element("div").classes("wk-body"):
                 text("p", t("people.data_hint")).classes("wk-hint")
@@ -187,8 +191,16 @@ async def _one(tab: Tab, asked: Asked) -> None:
                     kit.button(t("people.approve_erasure"), lambda: _approve(tab, found), "danger")
 
 
-def _person(conn: Connection, person_id: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
-    return administration.person(conn, person_id), _scopes(conn)
+def _person(
+    conn: Connection, session: Session, person_id: str
+) -> tuple[dict[str, Any], dict[str, dict[str, str]], list[PersonChannel] | None]:
+    """The channels only of those for whom the administrator answers."""
+    found = administration.person(conn, person_id)
+    try:
+        channels = person_channels.read(conn, session, found["person_id"])
+    except NotFound:
+        channels = None
+    return found, _scopes(conn), channels
 
 
 def _memberships(tab: Tab, found: dict[str, Any], *, own: bool) -> None:

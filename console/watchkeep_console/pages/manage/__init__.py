@@ -9,6 +9,8 @@ from watchkeep_console.pages.manage import (
     health,
     notice_editor,
     order_list,
+    plan_form,
+    plan_list,
     report_list,
     rota_week,
 )
@@ -19,6 +21,8 @@ PAGES = (
     health,
     order_list,
     calendar_month,
+    plan_form,
+    plan_list,
     rota_week,
     complaint_desk,
     duty_log,

@@ -9,7 +9,7 @@ from nicegui import ui
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from watchkeep_console import reads
+from watchkeep_console import reads, visit_plans
 from watchkeep_console.api import preventive as api
 from watchkeep_console.errors import NotFound
 from watchkeep_console.identity import Session
@@ -38,7 +38,7 @@ async def _page(tab: Tab, asked: Asked) -> None:
     now = tab.house.clock.now()
     first = month_of(asked.get("month"), now.astimezone(ZONE).date())
     wanted = {"community": asked.get("community") or "", "plan": asked.get("plan") or "", "month": f"{first:%Y-%m}"}
-    rows, overdue, communities, plans = await tab.read(_read, wanted, first, now)
+    rows, to_come, overdue, communities, plans = await tab.read(_read, wanted, first, now)
     day = asked.get("day")
     with frame(tab, "calendar", t("calendar.title")):
         kit.headline(t("calendar.title"), sub=f"{first:%Y-%m}")
@@ -48,6 +48,7 @@ async def _page(tab: Tab, asked: Asked) -> None:
                 (t("calendar.planned"), str(len(rows)), ""),
                 (t("calendar.done"), str(done), "good" if done else ""),
                 (t("calendar.open"), str(len(rows) - done), ""),
+                (t("calendar.to_come"), str(sum(row["pieces"] for row in to_come)), ""),
                 (t("calendar.overdue_all"), str(overdue), "hot-A" if overdue else ""),
             ]
         )
@@ -61,9 +62,10 @@ async def _page(tab: Tab, asked: Asked) -> None:
             if day:
                 _day(tab, [row for row in rows if _date(row).isoformat() == day], now)
             else:
-                _grid(tab, rows, first, now, wanted)
+                _grid(tab, rows, to_come, first, now, wanted)
         if not plans:
             empty(t("calendar.no_plans"), t("calendar.no_plans_hint"))
+            kit.tag("a", t("plans.title"), href="/plans")
 
 
 def _fields(tab: Tab, communities: dict[str, str], plans: dict[str, str]) -> list[kit.Filter]:
@@ -85,15 +87,17 @@ def month_of(text: str | None, today: date) -> date:
 
 def _read(
     conn: Connection, wanted: dict[str, str], first: date, now: datetime
-) -> tuple[Rows, int, dict[str, str], Rows]:
+) -> tuple[Rows, Rows, int, dict[str, str], Rows]:
     since = datetime.combine(first, time(), ZONE)
     until = datetime.combine((first + timedelta(days=32)).replace(day=1), time(), ZONE)
-    asked = {"since": since, "until": until, "community": wanted["community"] or None, "plan": wanted["plan"] or None}
+    community, plan = wanted["community"] or None, wanted["plan"] or None
+    asked = {"since": since, "until": until, "community": community, "plan": plan}
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_SQL["month_visits"], asked | {"visit": None}).fetchall()
-    late = conn.execute(_SQL["overdue_visits"], {"now": now, "community": wanted["community"] or None}).fetchone()
+    to_come = visit_plans.month(conn, now, since, until, community, plan)
+    late = conn.execute(_SQL["overdue_visits"], {"now": now, "community": community}).fetchone()
     communities = {one.community_id: one.name for one in reads.communities(conn)}
-    return rows, late[0] if late else 0, communities, preventive.plans(conn)
+    return rows, to_come, late[0] if late else 0, communities, preventive.plans(conn)
 
 
 def _date(row: dict[str, Any]) -> date:
@@ -106,8 +110,11 @@ def _look(row: dict[str, Any], now: datetime) -> str:
     return "done" if row["done_at"] else "late" if row["due_at"] < now else ""
 
 
-def _grid(tab: Tab, rows: Rows, first: date, now: datetime, wanted: dict[str, str]) -> None:
+def _grid(tab: Tab, rows: Rows, to_come: Rows, first: date, now: datetime, wanted: dict[str, str]) -> None:
     t = tab.t
+    ahead: dict[date, Rows] = {}
+    for row in to_come:
+        ahead.setdefault(row["day"], []).append(row)
     by_day: dict[date, Rows] = {}
     for row in rows:
         by_day.setdefault(_date(row), []).append(row)
@@ -119,18 +126,21 @@ def _grid(tab: Tab, rows: Rows, first: date, now: datetime, wanted: dict[str, st
             found = by_day.get(day, [])
             with ui.element("div") as cell:
                 cell.classes("today" if day == today else "other" if day.month != first.month else "")
-                cell.classes("" if found else "empty")
+                cell.classes("" if found or day in ahead else "empty")
                 text("b", str(day.day))
                 for row in found[:SHOWN]:
                     _chip(tab, row, now)
                 if len(found) > SHOWN:
                     more = kit.address("/calendar", wanted, day=day.isoformat())
                     kit.tag("a", t("calendar.more", n=len(found) - SHOWN), "wk-more", href=more)
-    with ui.element("div").classes("wk-legend"):
-        for look, label in (("", "calendar.open"), ("done", "calendar.done"), ("late", "calendar.overdue")):
+                for row in ahead.get(day, [])[:SHOWN]:
+                    _chip_to_come(tab, row, wanted)
+    with ui.element("div").classes("wk-looks"):
+        looks = {"": "open", "done": "done", "late": "overdue", "ahead": "to_come"}
+        for look, label in looks.items():
             with ui.element("span"):
                 ui.element("i").classes(look)
-                text("span", t(label))
+                text("span", t.maybe("calendar", label))
 
 
 def _chip(tab: Tab, row: dict[str, Any], now: datetime) -> None:
@@ -139,6 +149,13 @@ def _chip(tab: Tab, row: dict[str, Any], now: datetime) -> None:
     title = f"{name} · {t.name(row['title_zh'], row['title_en'])} · {t.name(row['org'], row['org_en'])}"
     look = f"wk-visit {_look(row, now)}"
     kit.tag("a", name, look, href=f"/visits/{row['visit_id']}", title=title).style("text-decoration: none")
+
+
+def _chip_to_come(tab: Tab, row: dict[str, Any], wanted: dict[str, str]) -> None:
+    """Visits of a plan that are not open yet."""
+    name = tab.t("calendar.pieces", plan=tab.t.name(row["title_zh"], row["title_en"]), n=row["pieces"])
+    href = kit.address(f"/plans/{row['plan_id']}", community=wanted["community"])
+    kit.tag("a", name, "wk-visit ahead", href=href, title=name).style("text-decoration: none")
 
 
 def _day(tab: Tab, rows: Rows, now: datetime) -> None:
@@ -171,6 +188,8 @@ async def _visit(tab: Tab, asked: Asked) -> None:
     now = tab.house.clock.now()
     with frame(tab, "calendar", t.name(row["title_zh"], row["title_en"])), ui.element("div").classes("wk-wizard"):
         kit.headline(t.name(row["equipment"], row["equipment_en"]), sub=t.name(row["title_zh"], row["title_en"]))
+        if row["done_at"] is None and row["due_at"] < now:
+            kit.note(t("calendar.late_note"), "off")
         with panel(t("calendar.about")), ui.element("dl").classes("wk-facts wk-body"):
             facts = {
                 "equipment.community": t.name(row["community"], row["community_en"]),
@@ -193,8 +212,6 @@ async def _visit(tab: Tab, asked: Asked) -> None:
                 if not cases:
                     text("span", "–")
         _items(tab, row, may=row["done_at"] is None and row["org_id"] in tab.session.person.organisations)
-        if row["done_at"] is None and row["due_at"] < now:
-            kit.note(t("calendar.late_note"), "off")
 
 
 def _one(conn: Connection, visit: int) -> dict[str, Any]:

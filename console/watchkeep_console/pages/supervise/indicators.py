@@ -16,13 +16,8 @@ from watchkeep_console.pages.supervise import areas
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_console.texts import ZONE
 from watchkeep_core.database import queries
-from watchkeep_dispatch.indicators import EXCLUDED, FLAGS, MIN_ORDERS, RATES
+from watchkeep_dispatch.indicators import EXCLUDED, FLAGS, MIN_ORDERS, PER_10K, RATES
 
-SHOWN = (
-    "respond_rate", "arrive_rate_a", "on_time_rate", "close_rate", "rework_rate", "recurrence_rate", "false_rate",
-    "satisfaction_rate", "maintenance_rate",
-)  # fmt: skip
-WORSE_WHEN_HIGH = frozenset({"rework_rate", "recurrence_rate", "false_rate", "complaints_per_10k"})
 DIMENSIONS = ("company", "maintainer", "community", "subdistrict")
 MOST_BEHIND = 500
 _SQL = queries("watchkeep_console", "sql/manage.sql")
@@ -81,7 +76,7 @@ def _table(tab: Tab, found: list[dict[str, Any]], wanted: dict[str, Any]) -> Non
     ranked = sorted((one for one in found if one["ranked"]), key=lambda one: -(one["rates"]["on_time_rate"] or 0.0))
     small = [one for one in found if not one["ranked"]]
     columns = {"place": t("indicators.place"), "name": t.maybe("indicators", wanted["by"]), "due": t("indicators.due")}
-    columns |= {name: RATES[name][3 if t.language == "en" else 2] for name in SHOWN}
+    columns |= {name: RATES[name][3 if t.language == "en" else 2] for name in RATES}
     shown = []
     for number, one in enumerate([*ranked, *small], 1):
         marks = [] if one["ranked"] else [kit.chip(t("indicators.small"), "replay")]
@@ -90,7 +85,7 @@ def _table(tab: Tab, found: list[dict[str, Any]], wanted: dict[str, Any]) -> Non
                 "place": str(number) if one["ranked"] else "–",
                 "name": [one["name"], *marks],
                 "due": _counted(one, "due_d", wanted),
-                **{name: _rate(one, name, wanted) for name in SHOWN},
+                **{name: _rate(one, name, wanted) for name in RATES},
             }
         )
     kit.listing(columns, shown, name=t("indicators.title"))
@@ -112,8 +107,8 @@ def _rate(one: dict[str, Any], name: str, wanted: dict[str, Any]) -> Any:
     counts = one["counts"]
     if value is None:
         return "–"
-    label = f"{100 * value:.1f} %"
-    of = f"{counts.get(upper, 0):g} / {counts.get(lower, 0):g}"
+    label = f"{value:.1f}" if name in PER_10K else f"{100 * value:.1f} %"
+    of = f"{counts.get(upper, 0):,.0f} / {counts.get(lower, 0):,.0f}"
     opens = upper if counts.get(upper) else lower
     return _drill(label, one, opens, wanted, of) if opens in FLAGS else {"t": label, "sub": of}
 
