@@ -16,7 +16,8 @@ from paho.mqtt.client import topic_matches_sub
 
 from watchkeep_cli.broker import AclRule, Kind, RunningBroker, mosquitto_installed, start_broker
 from watchkeep_core.broker import BrokerAddress, Received
-from watchkeep_core.mqtt import Connection, connect
+from watchkeep_core.mqtt import connect
+from watchkeep_core.mqtt_connection import Connection
 
 PASSWORD = "correct horse"
 BOSS = "boss"

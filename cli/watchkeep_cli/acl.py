@@ -53,6 +53,13 @@ def load_acl(communities: Iterable[str]) -> list[AclRule]:
     return rules
 
 
+def service_users(ingest: str, analytics: str, console: str) -> dict[str, str]:
+    """Broker user → password: one for each lane and partition of ingest, each partition of analytics, the console."""
+    partitions = range(topics.PARTITIONS)
+    users = {f"ingest-{lane}-{pp}": ingest for lane in topics.LANES for pp in partitions}
+    return users | {f"analytics-{pp}": analytics for pp in partitions} | {"console": console}
+
+
 def site_acl() -> list[AclRule]:
     """A site's rules: gateways (`community/gateway`), `ingest-{lane}-{pp}`, `analytics-{pp}`, `console`."""
     own = "wk/1/+/%u"

@@ -2,9 +2,7 @@
 
 import importlib
 import secrets
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -16,14 +14,14 @@ from watchkeep_cli import bench_all, bench_console
 from watchkeep_cli.acl import LOAD_USER, AclRule, default_acl, load_acl
 from watchkeep_cli.bench_gateway import server_side
 from watchkeep_cli.bench_page import page
+from watchkeep_cli.bench_servers import database, folder, login, server
 from watchkeep_cli.broker import start_broker
 from watchkeep_cli.ports import free_port
-from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
+from watchkeep_cli.postgres import start_postgres
 from watchkeep_core.bench import Result
 from watchkeep_core.commands import print_json
 from watchkeep_core.database import queries
 from watchkeep_core.errors import SettingsError
-from watchkeep_core.schema.migrate import migrate, set_password
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -51,11 +49,11 @@ def ingest(
     password = secrets.token_urlsafe(24)
     rules = [AclRule(module.USER, "readwrite", "wk/1/#"), AclRule(module.PAHO, "read", "wk/1/#")]
     with (
-        _folder() as folder,
-        _server() as postgres,
-        start_broker(folder / "broker", module.users(password), [*default_acl(), *rules]) as broker,
+        folder() as place,
+        server() as postgres,
+        start_broker(place / "broker", module.users(password), [*default_acl(), *rules]) as broker,
     ):
-        target = module.Target(postgres.admin_url, _login(postgres, "ingest"), broker.address, password)
+        target = module.Target(postgres.admin_url, login(postgres, "ingest"), broker.address, password)
         wanted = only or list(module.DEFAULT)
         result: Result = module.run_bench(target, rows=rows, runs=runs, groups=wanted, fill=fill, peer=peer)
     show(result, json=json)
@@ -71,9 +69,9 @@ def dispatch(
     """From warnings to orders and notifications: a burst, a steady stream, a storm; life safety among them."""
     module = importlib.import_module("watchkeep_dispatch.bench")
     jobs = importlib.import_module("watchkeep_dispatch.notify.jobs")
-    with _server() as postgres:
+    with server() as postgres:
         jobs.install_jobs(postgres.admin_url)
-        target = module.Target(postgres.admin_url, _login(postgres, "dispatch"), _login(postgres, "analytics"))
+        target = module.Target(postgres.admin_url, login(postgres, "dispatch"), login(postgres, "analytics"))
         result: Result = module.run_bench(target, burst=burst, seconds=seconds, crossings=crossings)
     show(result, json=json)
 
@@ -117,8 +115,8 @@ def orders(
     """Lists and indicators over a million orders, as people under row-level security."""
     module = importlib.import_module("watchkeep_dispatch.bench_orders")
     lists = queries("watchkeep_console", "sql/reads.sql")
-    with _server() as postgres:
-        target = module.Target(postgres.admin_url, _login(postgres, "console"), lists)
+    with server() as postgres:
+        target = module.Target(postgres.admin_url, login(postgres, "console"), lists)
         result: Result = module.run_bench(target, orders=count, runs=runs)
     show(result, json=json)
 
@@ -151,41 +149,9 @@ def walls(
     """Every panel of every Grafana board over 100 million readings' worth of rollups; what six screens cost."""
     module = importlib.import_module("watchkeep_dashboards.bench")
     size = module.Size(communities, lifts, days, raw_hours=26, orders=orders, open=orders // 100, batches=3600)
-    with _database(admin_url) as url:
+    with database(admin_url) as url:
         result: Result = module.run_bench(url, size=size, runs=runs)
     show(result, json=json)
-
-
-@contextmanager
-def _database(admin_url: str | None) -> Iterator[str]:
-    """A migrated database: one of its own on that server, dropped at the end, else that of an embedded server."""
-    if admin_url is not None:
-        with importlib.import_module("watchkeep_ingest.bench.lab").scratch_database(admin_url) as url:
-            yield url
-        return
-    with _server() as postgres:
-        yield postgres.admin_url
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as name:
-        yield Path(name)
-
-
-@contextmanager
-def _server() -> Iterator[EmbeddedPostgres]:
-    """An embedded server with a migrated database."""
-    with _folder() as folder, start_postgres(folder / "postgres") as postgres:
-        migrate(postgres.admin_url)
-        yield postgres
-
-
-def _login(postgres: EmbeddedPostgres, part: str) -> str:
-    """libpq URL of a part's login, which gets a password of its own."""
-    password = secrets.token_urlsafe(24)
-    set_password(postgres.admin_url, f"watchkeep_{part}", password)
-    return postgres.url(f"watchkeep_{part}", password)
 
 
 @app.command()
@@ -203,8 +169,8 @@ def gateway(
         raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(module.GROUPS)}")
     password = secrets.token_urlsafe(24)
     with (
-        _folder() as folder,
-        start_broker(folder / "broker", module.users(password), default_acl()) as broker,
+        folder() as place,
+        start_broker(place / "broker", module.users(password), default_acl()) as broker,
     ):
         ingest = server_side(broker.address, password, module.REF)
         target = module.Target(broker.address, password, lambda: free_port("127.0.0.1"), ingest)
@@ -224,7 +190,7 @@ def console(
 ) -> None:
     """What people wait for while 50 boards are open, 20 clients look and 20,000 readings/s are stored."""
     module = importlib.import_module("watchkeep_console.bench")
-    with _folder() as folder, bench_console.scene(folder, rate=rate, points=20_000) as made:
+    with folder() as place, bench_console.scene(place, rate=rate, points=20_000) as made:
         result: Result = module.run_bench(module.Target(**made), boards=boards, clients=clients, seconds=seconds)
     show(result, json=json)
 
@@ -252,8 +218,8 @@ def sim(
     module = importlib.import_module("watchkeep_firmware_sim.fleet_load.bench")
     password = secrets.token_urlsafe(24)
     with (
-        _folder() as folder,
-        start_broker(folder, {LOAD_USER: password}, load_acl(module.communities())) as broker,
+        folder() as place,
+        start_broker(place, {LOAD_USER: password}, load_acl(module.communities())) as broker,
     ):
         result: Result = module.run_bench(module.Login(broker.address, password), seconds=seconds, runs=runs)
     show(result, json=json)
@@ -273,27 +239,36 @@ def storage(
     if admin_url is not None:
         show(module.run_bench(admin_url, rows=rows, runs=runs), json=json)
         return
-    with _folder() as folder, start_postgres(folder / "postgres") as postgres:
+    with folder() as place, start_postgres(place / "postgres") as postgres:
         show(module.run_bench(postgres.admin_url, rows=rows, runs=runs), json=json)
 
 
 @app.command(name="all")
 def run_all(
-    out: Annotated[Path, typer.Option(help="Folder of the runs; the newest one there is compared with.")] = Path(
-        ".watchkeep/bench"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder of the runs; each bench is compared with its newest run of this size there.")
+    ] = Path(".watchkeep/bench"),
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: shows that each bench runs.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="These benches only.")] = None,
 ) -> None:
-    """Every bench, one JSON of all, and a table beside the run before. Hours at full size; minutes with --quick."""
+    """Every bench: one JSON and one page of all, beside the run before. Hours at full size; minutes with --quick."""
     options = bench_all.QUICK if quick else bench_all.BENCHES
+    size: bench_all.Size = "quick" if quick else "all"
     if unknown := set(only or ()) - set(options):
         raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(options)}")
-    before = bench_all.last(out)
-    results, failed = bench_all.run(only or list(options), options)
-    path = bench_all.save(results, out)
-    bench_all.show(bench_all.compare(results, before))
-    typer.echo(f"written to {path}", err=True)
+    before, path = bench_all.last(out, size), bench_all.fresh(out, size)
+    results, failed = list[Result](), dict[str, str]()
+    for name, ended in bench_all.run(only or list(options), options):
+        if isinstance(ended, Result):
+            results.append(ended)
+            bench_all.save(results, path)
+        else:
+            failed[name] = ended
+    if results:
+        compared = bench_all.compare(results, before)
+        bench_all.show(compared)
+        path.with_suffix(".md").write_text(bench_all.page(results, compared), encoding="utf-8")
+        typer.echo(f"written to {path} and {path.with_suffix('.md').name}", err=True)
     if failed:
         raise bench_all.BenchFailed("; ".join(f"{name}: {why}" for name, why in failed.items()))
 

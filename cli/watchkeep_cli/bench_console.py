@@ -13,14 +13,12 @@ from typing import Any
 
 import psycopg
 
-from watchkeep_cli.acl import LOAD_USER, default_acl, load_acl
+from watchkeep_cli.acl import LOAD_USER, default_acl, load_acl, service_users
+from watchkeep_cli.bench_servers import login, server
 from watchkeep_cli.broker import start_broker
 from watchkeep_cli.demo.figures import healthy
 from watchkeep_cli.ports import free_port
-from watchkeep_cli.postgres import start_postgres
 from watchkeep_core.errors import TransientError
-from watchkeep_core.schema.migrate import migrate, set_password
-from watchkeep_core.topics import LANES, PARTITIONS
 
 START_S = 120.0
 STOP_S = 60.0
@@ -39,16 +37,13 @@ def scene(folder: Path, *, rate: float, points: int) -> Iterator[dict[str, Any]]
     """What `watchkeep_console.bench.Target` is made of."""
     password = secrets.token_urlsafe(24)
     communities = [f"load-{number:02d}" for number in range(1, COMMUNITIES + 1)]
-    users = dict.fromkeys((f"ingest-{lane}-{pp}" for lane in LANES for pp in range(PARTITIONS)), password)
     with ExitStack() as stack:
-        postgres = stack.enter_context(start_postgres(folder / "postgres"))
+        postgres = stack.enter_context(server())
+        users = service_users(password, password, password) | {LOAD_USER: password}
         acl = [*default_acl(), *load_acl(communities)]
-        broker = stack.enter_context(start_broker(folder / "broker", users | {LOAD_USER: password}, acl))
-        migrate(postgres.admin_url)
+        broker = stack.enter_context(start_broker(folder / "broker", users, acl))
         subprocess.run([sys.executable, "-c", _JOBS, postgres.admin_url], check=True)
-        for login in LOGINS:
-            set_password(postgres.admin_url, f"watchkeep_{login}", password)
-        urls = {login: postgres.url(f"watchkeep_{login}", password) for login in LOGINS}
+        urls = {part: login(postgres, part) for part in LOGINS}
         health, port, secret = free_port("127.0.0.1"), free_port("127.0.0.1"), secrets.token_hex(32)
         ingest = {
             "DATABASE_URL": urls["ingest"], "MQTT_URL": broker.url, "MQTT_PASSWORD": password,
@@ -79,7 +74,9 @@ def scene(folder: Path, *, rate: float, points: int) -> Iterator[dict[str, Any]]
             fleet.terminate()
             fleet.wait(STOP_S)
             totals = json.loads((folder / "fleet.json").read_text(encoding="utf-8"))
-            return float(totals["ack_lag_ms_p99"] or "inf"), float(totals["readings_per_s"])
+            if totals["ack_lag_ms_p99"] is None:
+                raise NotUp("no message of the fleet was acknowledged")
+            return float(totals["ack_lag_ms_p99"]), float(totals["readings_per_s"])
 
         yield {
             "url": f"http://127.0.0.1:{port}",

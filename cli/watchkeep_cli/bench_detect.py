@@ -2,19 +2,15 @@
 
 import importlib
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 
-from watchkeep_cli.acl import default_acl
+from watchkeep_cli.acl import default_acl, service_users
+from watchkeep_cli.bench_servers import folder, login, server
 from watchkeep_cli.broker import start_broker
-from watchkeep_cli.postgres import start_postgres
-from watchkeep_core import topics
-from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_core.vocabulary import load
 from watchkeep_firmware_sim.errors import ScenarioError
 from watchkeep_firmware_sim.generate import Generated, Wish, blocks, metrics_of
@@ -82,16 +78,10 @@ def servers() -> Iterator[Any]:
     """For the group `events`: a database and a broker of its own, as its Target."""
     module = importlib.import_module("watchkeep_analytics.bench_events")
     settings = importlib.import_module("watchkeep_analytics.settings")
-    login, password = "watchkeep_analytics", secrets.token_urlsafe(24)
-    users = {f"analytics-{pp}": password for pp in range(topics.PARTITIONS)}
-    with (
-        tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-        start_postgres(Path(folder, "postgres")) as postgres,
-        start_broker(Path(folder, "broker"), users, default_acl()) as broker,
-    ):
-        migrate(postgres.admin_url)
-        set_password(postgres.admin_url, login, password)
-        values = {"database_url": postgres.url(login, password), "mqtt_url": broker.url, "mqtt_password": password}
+    password = secrets.token_urlsafe(24)
+    users = service_users(password, password, password)
+    with server() as postgres, folder() as place, start_broker(place, users, default_acl()) as broker:
+        values = {"database_url": login(postgres, "analytics"), "mqtt_url": broker.url, "mqtt_password": password}
         yield module.Target(
             postgres.admin_url, settings.AnalyticsSettings(**values, poll_s=0.2, save_s=5.0, log_level="warning")
         )

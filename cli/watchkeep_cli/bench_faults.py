@@ -4,27 +4,23 @@ What detection finds is measured elsewhere (`bench detect`, `sim score` of a dem
 dispatch makes of it is scored like a run of the simulator: one order, at the right party, of the right class.
 """
 
-import secrets
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
 
-from watchkeep_cli.postgres import start_postgres
+from watchkeep_cli.bench_servers import login, server
 from watchkeep_core import bench, estate, logs
 from watchkeep_core.database import OWNER, connect, queries
 from watchkeep_core.errors import TransientError
 from watchkeep_core.estate import Area, Community, Contract, Equipment, Estate, Handover, Organisation, Warranty
-from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_core.settings import load
-from watchkeep_core.vocabulary import ANY, Vocabulary
+from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_core.vocabulary import load as words
+from watchkeep_core.vocabulary_rows import ANY
 from watchkeep_dispatch.duties import load_default
 from watchkeep_dispatch.notify.jobs import install_jobs
 from watchkeep_dispatch.parties import BY_CONTRACT
@@ -81,7 +77,11 @@ def run_bench(say: Callable[[str], None]) -> bench.Result:
     """Play, judge and score; the table of what `sim score` finds goes to stderr."""
     logs.configure("dispatch", "error")
     measures: list[bench.Measure] = []
-    with tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder, _servers(Path(folder)) as (admin, dispatch):
+    with server() as postgres:
+        admin, dispatch = postgres.admin_url, login(postgres, "dispatch")
+        install_jobs(admin)
+        with connect(dispatch, "bench") as conn:
+            load_default(conn, datetime(2026, 1, 1, tzinfo=UTC))
         for witnesses in ("first", "all"):
             report = _played(admin, dispatch, witnesses)
             say(f"witnesses: {witnesses}")
@@ -233,17 +233,3 @@ def _measures(report: Report, witnesses: Witnesses) -> list[bench.Measure]:
         bench.at_least(f"{witnesses} seen: faults", "faults", None, [float(total.faults)]),
         *(bench.at_most(f"{witnesses} seen: {name}", "orders", 0.0, [float(value)]) for name, value in figures.items()),
     ]
-
-
-@contextmanager
-def _servers(folder: Path) -> Iterator[tuple[str, str]]:
-    """A migrated database with the default list: libpq URLs of its administrator and of dispatch."""
-    login, password = "watchkeep_dispatch", secrets.token_urlsafe(24)
-    with start_postgres(folder / "postgres") as postgres:
-        migrate(postgres.admin_url)
-        install_jobs(postgres.admin_url)
-        set_password(postgres.admin_url, login, password)
-        url = postgres.url(login, password)
-        with connect(url, "bench") as conn:
-            load_default(conn, datetime(2026, 1, 1, tzinfo=UTC))
-        yield postgres.admin_url, url

@@ -3,27 +3,23 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from threading import Lock
 
 from psycopg import Connection
 
+from watchkeep_cli.bench_servers import login, server
 from watchkeep_cli.demo.figures import healthy
 from watchkeep_cli.ports import free_port
-from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
 from watchkeep_core import estate
 from watchkeep_core.broker import BrokerAddress
 from watchkeep_core.database import OWNER, connect
 from watchkeep_core.errors import TransientError
-from watchkeep_core.schema.migrate import migrate, set_password
 from watchkeep_core.topics import GatewayRef, partition_of
 
 START_S = 60.0
-_LOGIN = "watchkeep_ingest"
 
 
 class IngestDidNotStart(TransientError):
@@ -55,14 +51,11 @@ def server_side(broker: BrokerAddress, password: str, ref: GatewayRef) -> Callab
 
     @contextmanager
     def start() -> Iterator[Arrived]:
-        with (
-            tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder,
-            start_postgres(Path(folder)) as postgres,
-        ):
-            _prepare(postgres, password, ref)
+        with server() as postgres:
+            _enter(postgres.admin_url, ref)
             health = free_port("127.0.0.1")
             given = {
-                "DATABASE_URL": postgres.url(_LOGIN, password),
+                "DATABASE_URL": login(postgres, "ingest"),
                 "MQTT_URL": str(broker),
                 "MQTT_PASSWORD": password,
                 "PARTITIONS": str(partition_of(ref.community)),
@@ -94,9 +87,7 @@ def _await_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
         time.sleep(0.1)
 
 
-def _prepare(postgres: EmbeddedPostgres, password: str, ref: GatewayRef) -> None:
-    migrate(postgres.admin_url)
-    set_password(postgres.admin_url, _LOGIN, password)
+def _enter(admin_url: str, ref: GatewayRef) -> None:
     community = estate.Community(
         community_id=ref.community,
         name=ref.community,
@@ -104,5 +95,5 @@ def _prepare(postgres: EmbeddedPostgres, password: str, ref: GatewayRef) -> None
         gateways=[estate.Gateway(gateway_id=ref.gateway)],
     )
     area = estate.Area(area_id="bench", kind="city", name="bench")
-    with connect(postgres.admin_url, "bench", role=OWNER) as connection:
+    with connect(admin_url, "bench", role=OWNER) as connection:
         estate.save(connection, estate.Estate(areas=[area], communities=[community]))

@@ -52,11 +52,16 @@ def _section(bench: str, results: Sequence[tuple[Path, Result]]) -> str:
     if words.exists():
         parts.append(words.read_text(encoding="utf-8"))
     for file, result in results:
-        machine = ", ".join(f"{name} {value}" for name, value in result.machine.items())
-        versions = ", ".join(f"{name} {value}" for name, value in result.versions.items())
         rows = "".join(_row(measure) for measure in result.measures)
-        parts.append(f"### {file.stem}\n\nMachine: {machine}.  \nVersions: {versions}.\n\n{_TABLE}{rows}")
+        parts.append(f"### {file.stem}\n\n{machine(result)}\n\n{_TABLE}{rows}")
     return "\n".join(parts)
+
+
+def machine(result: Result) -> str:
+    """What it was measured on: figures without that mean nothing."""
+    described = ", ".join(f"{name} {value}" for name, value in result.machine.items())
+    versions = ", ".join(f"{name} {value}" for name, value in result.versions.items())
+    return f"Machine: {described}.  \nVersions: {versions}."
 
 
 def _row(measure: Measure) -> str:
@@ -64,13 +69,13 @@ def _row(measure: Measure) -> str:
     spread = f"{_figure(min(runs))} … {_figure(max(runs))}" if len(runs) > 1 else ""
     goal = ""
     if measure.goal is not None:
-        goal = f"{_sign(measure)} {_figure(measure.goal)}"
+        goal = f"{sign(measure)} {_figure(measure.goal)}"
     met = "" if measure.met is None else "yes" if measure.met else "**no**"
     cells = (measure.name, _figure(measure.value), spread, str(len(runs)), measure.unit, goal, met)
     return f"| {' | '.join(cells)} |\n"
 
 
-def _sign(measure: Measure) -> str:
+def sign(measure: Measure) -> str:
     """Whether high or low is good stands in no field, but follows from value, goal and whether it was met."""
     if measure.goal is None or measure.value == measure.goal:
         return "="

@@ -21,6 +21,7 @@ from watchkeep_core.broker import BrokerAddress, BrokerNotTrusted, BrokerRefused
 from watchkeep_core.commands import print_json
 from watchkeep_core.errors import PermanentError, SettingsError
 from watchkeep_core.messages import State, encode
+from watchkeep_core.mqtt_connection import Connection
 from watchkeep_core.service import Stop
 from watchkeep_core.topics import GatewayRef
 
@@ -186,8 +187,8 @@ def _withdrawn(admin_url: str | None, ref: GatewayRef) -> bool:
     return gateway_register.withdraw(admin_url, ref)
 
 
-def _farewell(ref: GatewayRef) -> Callable[[mqtt.Connection], None]:
-    def say(connection: mqtt.Connection) -> None:
+def _farewell(ref: GatewayRef) -> Callable[[Connection], None]:
+    def say(connection: Connection) -> None:
         state = State(online=False, t=time.time_ns() // 1_000_000)
         connection.publish(topics.state(ref), encode(state), retain=True).result(RELOAD_TIMEOUT_S)
 
@@ -195,7 +196,7 @@ def _farewell(ref: GatewayRef) -> Callable[[mqtt.Connection], None]:
 
 
 def _lets_in(
-    address: BrokerAddress, user: str, password: str, then: Callable[[mqtt.Connection], None] = lambda _: None
+    address: BrokerAddress, user: str, password: str, then: Callable[[Connection], None] = lambda _: None
 ) -> bool:
     """Whether the broker takes this password now; without session expiry, which ends an older session of the user."""
     try:

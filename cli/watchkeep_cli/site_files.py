@@ -14,9 +14,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from watchkeep_cli import mosquitto_files
-from watchkeep_cli.acl import site_acl
+from watchkeep_cli.acl import service_users, site_acl
 from watchkeep_cli.tls import make
-from watchkeep_core import topics
 from watchkeep_core.database import SERVICE_LOGINS
 from watchkeep_core.errors import SettingsError
 from watchkeep_dashboards.packaged import Language
@@ -81,13 +80,7 @@ def write_walls(site: Site, language: Language) -> int:
 
 def broker_users(folder: Path) -> dict[str, str]:
     """Each service's users with the password the service is given; the console has its own."""
-    users = {
-        f"ingest-{lane}-{pp}": _read(folder, "ingest_mqtt_password")
-        for lane in topics.LANES
-        for pp in range(topics.PARTITIONS)
-    }
-    users |= {f"analytics-{pp}": _read(folder, "analytics_mqtt_password") for pp in range(topics.PARTITIONS)}
-    return users | {"console": _read(folder, "console_mqtt_password")}
+    return service_users(*(_read(folder, f"{part}_mqtt_password") for part in ("ingest", "analytics", "console")))
 
 
 def login_passwords(folder: Path) -> dict[str, str]:

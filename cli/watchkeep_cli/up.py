@@ -1,6 +1,7 @@
 """`watchkeep up`: the four services as processes of one supervisor, against the servers that WATCHKEEP_* names."""
 
 import os
+import time
 from pathlib import Path
 
 from watchkeep_cli.supervisor import Service, Supervisor, run_until
@@ -8,8 +9,8 @@ from watchkeep_core.errors import SettingsError
 from watchkeep_core.service import Stop
 
 SERVICES = ("ingest", "analytics", "dispatch", "console")
-STARTUP_S = 3.0
-"""A service with a wrong setting has ended by then, and its reason is shown."""
+STARTUP_S = 10.0
+"""A service that ends so soon has a wrong setting: its reason is shown, and nothing runs."""
 
 
 def run(stop: Stop) -> None:
@@ -23,7 +24,8 @@ def run(stop: Stop) -> None:
     try:
         for name in SERVICES:
             supervisor.start(Service(name, [name, "run"], {}, folder.resolve() / f"{name}.log"))
-        if not stop.wait(STARTUP_S):
+        settled = time.monotonic() + STARTUP_S
+        while not stop.wait(0.2) and time.monotonic() < settled:
             supervisor.require_alive()
         run_until(supervisor, stop)
     finally:

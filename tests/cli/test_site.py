@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from packaging.utils import canonicalize_name
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typer.testing import CliRunner
 
+from tests.docs.test_commands import trouble
 from tests.gateway.test_packaging import closure
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_cli.admin import AdminSettings
@@ -27,6 +29,7 @@ from watchkeep_cli.deploy import app
 from watchkeep_cli.mosquitto_files import MosquittoFiles
 from watchkeep_cli.postgres import start_postgres
 from watchkeep_cli.site_files import Site, broker_users, login_passwords, prepare
+from watchkeep_cli.up import SERVICES
 from watchkeep_console.settings import ConsoleSettings
 from watchkeep_core.database import SERVICE_LOGINS, connect
 from watchkeep_core.errors import SettingsError
@@ -169,9 +172,47 @@ def test_prometheus_asks_every_service_that_has_metrics_where_they_are() -> None
         *(str(path).partition("/")[0] for path in re.findall(r"'(\w+/\*\.json)'", str(config))),
     ]
     assert set(used) <= set(mounted)
-    if tool := shutil.which("promtool"):
-        command = [tool, "check", "config", "--syntax-only", str(DEPLOY / "prometheus" / "prometheus.yml")]
-        subprocess.run(command, check=True, capture_output=True)
+
+
+def test_prometheus_accepts_its_configuration() -> None:
+    tool = shutil.which("promtool")
+    if not tool:
+        pytest.skip("promtool is not installed (Debian: apt-get install --no-install-recommends prometheus)")
+    command = [tool, "check", "config", "--syntax-only", str(DEPLOY / "prometheus" / "prometheus.yml")]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    """What containers and units run of `watchkeep`, with where it stands."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    for arguments in re.findall(r"^CMD (\[.*\])$", text, re.MULTILINE):
+        yield "Dockerfile", shlex.join(["watchkeep", *json.loads(arguments)])
+    for name, service in _compose()["services"].items():
+        if str(service["image"]).startswith("watchkeep-"):
+            own = "entrypoint" not in service
+            yield name, shlex.join(["watchkeep", *service["command"]]) if own else service["command"][0]
+    for unit in [*(DEPLOY / "systemd").glob("*.service"), *ROOT.glob("*/*.service")]:
+        found = re.findall(r"^ExecStart=.*?/bin/(watchkeep [^\"\n]*)", unit.read_text(encoding="utf-8"), re.MULTILINE)
+        assert found, unit
+        for line in found:
+            yield from ((unit.name, line.replace("%i", part)) for part in SERVICES)
+    guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    for line in re.findall(r"docker compose run --rm (?:--build |-v \S+ )*schema (.+?)(?:`|\s+#|\n)", guide):
+        yield "deploy.md", f"watchkeep {line}"
+
+
+def test_what_containers_and_units_run_exists_with_its_options() -> None:
+    found = dict.fromkeys(_commands())
+    assert {name for name, _ in found} >= {
+        "Dockerfile",
+        "schema",
+        "enroller",
+        "backup",
+        "watchkeep@.service",
+        "deploy.md",
+    }
+    assert {(name, line): why for name, line in found if (why := trouble(line))} == {}
 
 
 @pytest.mark.slow

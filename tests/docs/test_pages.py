@@ -79,14 +79,15 @@ def test_every_file_of_the_architecture_page_is_there():
     assert missing == []
 
 
-def test_the_gateway_of_the_documentation_is_accepted(tmp_path):
-    text = (DOCS / "connect-a-device.md").read_text()
+@pytest.mark.parametrize("suffix", ["", ".zh"])
+def test_the_gateway_of_the_documentation_is_accepted(suffix, tmp_path):
+    text = (DOCS / f"connect-a-device{suffix}.md").read_text("utf-8")
     example, *more = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
     path = tmp_path / "gateway.toml"
-    path.write_text(example)
+    path.write_text(example, encoding="utf-8")
     assert read_config(path).ref.user == "harbour/gw-2"
     for tables in more:  # each is to be added to a file such as the first
-        path.write_text(f'[gateway]\ncommunity = "harbour"\nid = "gw-2"\n{tables}')
+        path.write_text(f'[gateway]\ncommunity = "harbour"\nid = "gw-2"\n{tables}', encoding="utf-8")
         assert read_config(path).ref.user == "harbour/gw-2", tables
 
 

@@ -49,7 +49,7 @@ def totals(log: Path) -> dict[str, Any] | None:
     """What the fleet said of itself at its end, after the lines of its log; None while it runs."""
     _, begin, end = log.read_text(encoding="utf-8").rpartition("{\n")
     try:
-        found: dict[str, Any] = json.loads(begin + end)
+        found: dict[str, Any] | None = json.loads(begin + end) if begin else None
     except json.JSONDecodeError:
         return None
     return found

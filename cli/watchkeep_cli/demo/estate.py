@@ -1,4 +1,4 @@
-"""The demo estate: a county-level city with two communities, their companies and 250 pieces of equipment.
+"""The demo estate: a county-level city with two communities, their companies and 262 pieces of equipment.
 
 Names are invented; the shape (who serves what, what was handed over, what is under warranty) follows DOMAIN §5.2.
 """

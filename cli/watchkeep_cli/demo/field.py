@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomli_w
 
@@ -11,16 +11,28 @@ from watchkeep_core.estate import Community, Equipment, Estate
 PERIOD_S = 10.0
 """Every sensor speaks this often: quicker than the vocabulary's defaults, so that a newcomer sees something move."""
 
-FAULTS: tuple[dict[str, Any], ...] = (
-    {"equipment": "harbour/lift1-b03", "scenario": "elevator_entrapment", "at_s": 12.0, "for_s": 900.0},
-    {"equipment": "orchard/sump-b02", "scenario": "sump_high", "at_s": 20.0, "for_s": 600.0},
-    {"equipment": "harbour/pump-set-1", "scenario": "water_pressure_loss", "at_s": 30.0, "for_s": 600.0},
-    {"equipment": "orchard/panel-1", "scenario": "fire_alarm", "at_s": 75.0, "for_s": 300.0},
-    {"equipment": "harbour/lift2-b07", "scenario": "machine_room_hot", "at_s": 100.0, "for_s": 1200.0},
-    {"equipment": "orchard/efd-b05", "scenario": "residual_current_high", "at_s": 130.0, "for_s": 900.0},
-    {"equipment": "harbour/riser-b04", "scenario": "sensor_silent", "at_s": 150.0, "for_s": 1200.0},
+
+class Planned(NamedTuple):
+    """A fault of the demo; times in s after the start of the fleet."""
+
+    equipment: str
+    scenario: str
+    at_s: float
+    for_s: float
+    order_by_s: float
+    """By then there is an order: how long a limit must be broken is the rule's, and each reading takes its time."""
+
+
+FAULTS = (
+    Planned("harbour/lift1-b03", "elevator_entrapment", 12.0, 900.0, 60.0),
+    Planned("orchard/sump-b02", "sump_high", 20.0, 600.0, 175.0),  # it rises for two minutes with both pumps on
+    Planned("harbour/pump-set-1", "water_pressure_loss", 30.0, 600.0, 125.0),
+    Planned("harbour/sump-b09", "sensor_silent", 40.0, 1200.0, 130.0),  # the only kind here that is missed so soon
+    Planned("orchard/efd-b05", "residual_current_high", 55.0, 900.0, 155.0),
+    Planned("harbour/lift2-b07", "elevator_door_held_open", 70.0, 900.0, 165.0),
+    Planned("orchard/panel-1", "fire_alarm", 100.0, 300.0, 130.0),
 )
-"""What fails, and when after the start; ground truth for `watchkeep demo --json`."""
+"""What fails: each leads to its order within the first three minutes. Ground truth for `watchkeep sim score`."""
 
 _OVER_MODBUS = {"supply_pump", "fire_pump"}
 """Kinds whose controllers speak Modbus here; the rest speaks MQTT."""
@@ -48,7 +60,10 @@ def write_fleet(path: Path, estate: Estate, modbus_ports: Mapping[str, int]) -> 
     document = {
         "seed": 20261122,
         "device": devices,
-        "fault": list(FAULTS),
+        "fault": [
+            {"equipment": one.equipment, "scenario": one.scenario, "at_s": one.at_s, "for_s": one.for_s}
+            for one in FAULTS
+        ],
         "modbus": [
             {"community": community, "gateway": "gw-1", "port": port} for community, port in modbus_ports.items()
         ],

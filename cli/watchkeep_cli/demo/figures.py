@@ -42,6 +42,16 @@ def total(ports: Iterable[int], name: str) -> int:
     return int(sum(scrape(port).get(name, 0.0) for port in ports))
 
 
+def sent_and_spooled(port: int) -> tuple[float, float, float]:
+    """Readings and events put on the gateway's spool so far, messages still on it (1 when it does not answer)."""
+    metrics = scrape(port)
+    return (
+        metrics.get("watchkeep_gateway_readings_total", 0.0),
+        metrics.get("watchkeep_gateway_events_total", 0.0),
+        metrics.get("watchkeep_gateway_spool_messages", 1.0),
+    )
+
+
 def counts(conn: Connection) -> dict[str, int]:
     """stored, open_warnings, open_orders … as of now."""
     return _one(conn, "counts", {})

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shlex
 import socket
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from watchkeep_cli import enrolment
-from watchkeep_cli.acl import LOAD_USER, SIM_USERS, default_acl
+from watchkeep_cli.acl import default_acl
 from watchkeep_cli.broker import RunningBroker, start_broker
 from watchkeep_cli.broker_accounts import replace_private
 from watchkeep_cli.demo import crowd as demo_crowd
@@ -21,12 +20,14 @@ from watchkeep_cli.demo import estate as demo_estate
 from watchkeep_cli.demo import field as demo_field
 from watchkeep_cli.demo import figures
 from watchkeep_cli.demo.crowd import Crowd
+from watchkeep_cli.demo.environment import Environment, broker_users
 from watchkeep_cli.demo.people import enter_people
 from watchkeep_cli.demo.secret_store import SecretStore
 from watchkeep_cli.ports import free_port
 from watchkeep_cli.postgres import EmbeddedPostgres, start_postgres
 from watchkeep_cli.supervisor import Service, ServiceFailed, Supervisor
-from watchkeep_core import estate, topics
+from watchkeep_cli.up import SERVICES
+from watchkeep_core import estate
 from watchkeep_core.database import OWNER, SERVICE_LOGINS, connect
 from watchkeep_core.errors import SettingsError
 from watchkeep_core.schema.migrate import migrate, set_password
@@ -37,7 +38,6 @@ from watchkeep_dispatch.notify.jobs import install_jobs
 READY_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 30.0
 DRAIN_QUIET_S = 2.0  # longer than a gateway keeps readings back to send them together (WATCHKEEP_GATEWAY_BATCH_S, 1 s)
-SERVICES = ("ingest", "analytics", "dispatch", "console")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Demo:
         deadline = time.monotonic() + DRAIN_TIMEOUT_S
         before = None
         while time.monotonic() < deadline:
-            now = [_sent_and_spooled(port) for port in ports]
+            now = [figures.sent_and_spooled(port) for port in ports]
             if now == before and all(spooled == 0 for *_, spooled in now):
                 return True
             before = now
@@ -145,15 +145,15 @@ class Demo:
         self._prepare_database(self._postgres)
         self.say("starting the broker")
         self._broker = self._stack.enter_context(self._start_broker())
+        self._environment = Environment(self._postgres, self._broker, self._secrets)
         self._stack.callback(self.supervisor.stop)
         with connect(self.admin_url, "demo") as conn:
             self._before = figures.counts(conn)
         self.say("starting ingest, analytics, dispatch and the console")
-        for name in SERVICES:
-            self._run(name, [name, "run"], self._environment(name))
+        self._start_services()
         self._await_ready()
         self.started_at = datetime.now(UTC)
-        self._write_environment()
+        replace_private(folder / "env", self._environment.shell(self.console_url))
         self.say("starting gateways and the simulated fleet")
         self._start_field()
         self._stack.callback((folder / "ready").unlink, missing_ok=True)
@@ -175,21 +175,9 @@ class Demo:
         )
 
     def _start_broker(self) -> RunningBroker:
-        users = self._secrets.users(
-            [
-                *(f"ingest-{lane}-{pp}" for lane in topics.LANES for pp in range(topics.PARTITIONS)),
-                *(f"analytics-{pp}" for pp in range(topics.PARTITIONS)),
-                "console",
-                *(f"{community.community_id}/{gateway.gateway_id}" for community, gateway in self._gateways()),
-            ]
+        users = broker_users(
+            self._secrets, (f"{community.community_id}/{gateway.gateway_id}" for community, gateway in self._gateways())
         )
-        for lane in topics.LANES:
-            for pp in range(topics.PARTITIONS):
-                users[f"ingest-{lane}-{pp}"] = self._secrets.get("mqtt:ingest")
-        for pp in range(topics.PARTITIONS):
-            users[f"analytics-{pp}"] = self._secrets.get("mqtt:analytics")
-        users |= dict.fromkeys((*SIM_USERS, LOAD_USER), self._secrets.get("mqtt:sim"))
-        users |= self._secrets.gateways()
         rules = [*default_acl(), *(self.options.crowd.rules() if self.options.crowd else ())]
         return start_broker(self._folder / "broker", users, rules, prefer=self.options.broker)
 
@@ -204,46 +192,15 @@ class Demo:
         """A password that nobody knows; the broker's check of it takes the connection over, and so ends the old one."""
         self._add_gateway(user, secrets.token_urlsafe(24))
 
-    def _environment(self, part: str) -> dict[str, str]:
-        """Settings of one service; each gets the secrets it needs and no other."""
-        common = {
-            "WATCHKEEP_MQTT_URL": self._broker.url,
-            "WATCHKEEP_DATABASE_URL": self._postgres.url(
-                f"watchkeep_{part}", self._secrets.get(f"db:watchkeep_{part}")
-            ),
-        }
-        if part == "console":
-            self.port = free_port(self.options.listen, self.options.port, setting="--listen")
-            self.health["console"] = self.port
-            return common | {
-                "WATCHKEEP_CONSOLE_HOST": self.options.listen,
-                "WATCHKEEP_CONSOLE_PORT": str(self.port),
-                "WATCHKEEP_CONSOLE_SESSION_SECRET": self._secrets.get("session"),
-                "WATCHKEEP_CONSOLE_MQTT_PASSWORD": self._secrets.get("mqtt:console"),
-                "WATCHKEEP_CONSOLE_ENROL_DIR": str(self._enrol_dir),
-                "WATCHKEEP_CONSOLE_PUBLIC_URL": self.console_url,
-            }
-        if part in ("ingest", "analytics"):
-            common[f"WATCHKEEP_{part.upper()}_MQTT_PASSWORD"] = self._secrets.get(f"mqtt:{part}")
-        return common | self._health_port(part)
-
-    def _write_environment(self) -> None:
-        """`. DIR/env` lets the other verbs of `watchkeep` talk to this demo: replay, inject, deadletter, explain …"""
-        values = {
-            "WATCHKEEP_DEMO_URL": self.console_url,
-            "WATCHKEEP_MQTT_URL": self._broker.url,
-            "WATCHKEEP_SIM_MQTT_PASSWORD": self._secrets.get("mqtt:sim"),
-            "WATCHKEEP_DB_ADMIN_URL": self.admin_url,
-        }
-        for part in SERVICES:
-            login = f"watchkeep_{part}"
-            values[f"WATCHKEEP_{part.upper()}_DATABASE_URL"] = self._postgres.url(
-                login, self._secrets.get(f"db:{login}")
-            )
-        # This login may read what a score needs.
-        values["WATCHKEEP_SIM_SCORE_DATABASE_URL"] = values["WATCHKEEP_DISPATCH_DATABASE_URL"]
-        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
-        replace_private(self._folder / "env", "".join(lines))
+    def _start_services(self) -> None:
+        for name in SERVICES:
+            if name == "console":
+                self.port = free_port(self.options.listen, self.options.port, setting="--listen")
+                self.health[name] = self.port
+                environ = self._environment.console(self.options.listen, self.port, self.console_url, self._enrol_dir)
+            else:
+                environ = self._environment.service(name) | self._health_port(name)
+            self._run(name, [name, "run"], environ)
 
     def _health_port(self, name: str) -> dict[str, str]:
         self.health[name] = free_port("127.0.0.1", 0)
@@ -280,49 +237,23 @@ class Demo:
         self._run(
             "sim",
             ["sim", "run", "--fleet", str(fleet), "--ledger", str(self._folder / "faults.jsonl")],
-            {
-                "WATCHKEEP_MQTT_URL": self._broker.url,
-                "WATCHKEEP_SIM_MQTT_PASSWORD": self._secrets.get("mqtt:sim"),
-                **self._health_port("sim"),
-            },
+            self._environment.simulator() | self._health_port("sim"),
         )
-
         if self.options.crowd:
             self._start_crowd(self.options.crowd)
 
     def _start_crowd(self, crowd: Crowd) -> None:
         ledger = self._folder / "crowd-ledger"
         ledger.unlink(missing_ok=True)
-        environ = {
-            "WATCHKEEP_MQTT_URL": self._broker.url,
-            "WATCHKEEP_SIM_MQTT_PASSWORD": self._secrets.get("mqtt:sim"),
-            "WATCHKEEP_SIM_DATABASE_URL": self.admin_url,
-        }
-        self._run("crowd", crowd.arguments(str(ledger)), environ)
+        self._run("crowd", crowd.arguments(str(ledger)), self._environment.crowd())
 
     def _start_gateway(self, community: estate.Community, gateway_id: str, modbus_port: int | None) -> None:
         name = f"gateway-{community.community_id}"
         config = self._folder / f"{name}.toml"
         demo_field.write_gateway(config, community, gateway_id, modbus_port)
-        user = f"{community.community_id}/{gateway_id}"
-        environ = {
-            "WATCHKEEP_MQTT_URL": self._broker.url,
-            "WATCHKEEP_GATEWAY_CONFIG_FILE": str(config),
-            "WATCHKEEP_GATEWAY_SPOOL_DIR": str(self._folder / "spool" / community.community_id),
-            "WATCHKEEP_GATEWAY_MQTT_PASSWORD": self._secrets.get(f"mqtt:{user}"),
-            **self._health_port(name),
-        }
+        user, spool = f"{community.community_id}/{gateway_id}", self._folder / "spool" / community.community_id
+        environ = self._environment.gateway(user, config, spool) | self._health_port(name)
         self._run(name, ["gateway", "run"], environ)
-
-
-def _sent_and_spooled(port: int) -> tuple[float, float, float]:
-    """Readings and events put on the gateway's spool so far, messages still on it (1 when it does not answer)."""
-    metrics = figures.scrape(port)
-    return (
-        metrics.get("watchkeep_gateway_readings_total", 0.0),
-        metrics.get("watchkeep_gateway_events_total", 0.0),
-        metrics.get("watchkeep_gateway_spool_messages", 1.0),
-    )
 
 
 def _own_address() -> str:

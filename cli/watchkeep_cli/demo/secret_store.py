@@ -2,7 +2,6 @@
 
 import json
 import secrets
-from collections.abc import Iterable
 from pathlib import Path
 
 from watchkeep_cli.broker_accounts import replace_private
@@ -32,10 +31,6 @@ class SecretStore:
             self._known[name] = "-".join(groups)
             self._write()
         return self._known[name]
-
-    def users(self, names: Iterable[str]) -> dict[str, str]:
-        """Broker users with their secrets, each its own."""
-        return {name: self.get(f"mqtt:{name}") for name in names}
 
     def gateways(self) -> dict[str, str]:
         """Gateways that were enrolled at run time: user → secret."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from watchkeep_core import vocabulary
-from watchkeep_core.vocabulary import Metric
+from watchkeep_core.vocabulary_rows import Metric
 from watchkeep_dashboards.packaged import Language
 
 MIN_ORDERS = 10
