@@ -8,6 +8,8 @@ from pathlib import Path
 from watchkeep_core.database import DatabaseRefused, connect
 
 _VOLATILE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*|)\n", re.MULTILINE)
+_ROLES = re.compile(r"^(CREATE POLICY .*? TO )(\w+(?:, \w+)+)(?= USING| WITH CHECK|;)", re.MULTILINE)
+"""pg_dump names them as they lie in pg_authid, and `ALTER ROLE` moves them there."""
 
 
 def schema(admin_url: str, pg_dump: Path) -> str:
@@ -19,7 +21,7 @@ def schema(admin_url: str, pg_dump: Path) -> str:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise DatabaseRefused(f"pg_dump: {result.stderr.strip()}")
-    return _VOLATILE.sub("", result.stdout)
+    return _ROLES.sub(lambda m: m[1] + ", ".join(sorted(m[2].split(", "))), _VOLATILE.sub("", result.stdout))
 
 
 def load(admin_url: str) -> None:
