@@ -106,11 +106,12 @@ def list_scenarios(
     if json:
         print_json([to_builtins(scenario) | _duty_of(scenario) for scenario in variants().values()])
         return
-    table = Table("scenario", "名称", "name", "expected, any of", "class", "order to", "length")
-    table.columns[0].no_wrap = table.columns[-1].no_wrap = True
+    table = Table("scenario", "expected, any of", "class", "order to", "length")
+    table.columns[-1].no_wrap = True
     for scenario in variants().values():
         expects, duty, length = ", ".join(scenario.expects) or "nothing", _duty_of(scenario), f"{scenario.for_s:g} s"
-        table.add_row(scenario.id, scenario.zh, scenario.en, expects, duty["class"], duty["party"], length)
+        names = f"{scenario.id}\n{scenario.zh}\n{scenario.en}"
+        table.add_row(names, expects, duty["class"], duty["party"], length)
     Console().print(table)
 
 
