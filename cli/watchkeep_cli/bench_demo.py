@@ -56,7 +56,10 @@ def run_bench(say: Callable[[str], None], *, points: int, rate: float, seconds: 
                 say(f"{seconds:g} s of {rate:g} readings/s from {points:,} points")
                 _watch(demo, seconds)
             demo.drain(Stop())
-            measures = [*_people_measures(waits), *_fleet_measures(demo, rate), *_score_measures(_score(demo), seconds)]
+            report = _score(demo)
+            for finding in report.findings:
+                say(f"{finding.what}: {finding.equipment} {finding.condition}: {finding.detail}")
+            measures = [*_people_measures(waits), *_fleet_measures(demo, rate), *_score_measures(report, seconds)]
     return bench.Result(bench="demo", machine=bench.machine(), versions=bench.versions("psycopg"), measures=measures)
 
 

@@ -98,11 +98,12 @@ class Service:
             first_s=_UPKEEP_AFTER_S,
         )
         self._ticked_s = time.monotonic()
+        self._started = False
 
     def run(self, stop: Stop) -> None:
         checks = {
             "database": lambda: self._keeper.healthy and all(writer.healthy for writer in self._writers.values()),
-            "broker": lambda: self._sessions.connected() == len(LANES) * len(self._keeper.held),
+            "broker": lambda: self._started and self._sessions.connected() == len(LANES) * len(self._keeper.held),
         }
         settings = self._settings
         health = HealthServer(settings.health_host, settings.health_port, checks) if settings.health_port else None
@@ -110,6 +111,7 @@ class Service:
             for writer in self._writers.values():
                 writer.start()
             self._keeper.start(time.monotonic())
+            self._started = True
             self._ticked_s = time.monotonic()
             Watchdog(self._wrong, self._end, _WATCH_S).start()
             self._upkeep.start()
