@@ -1,7 +1,7 @@
 """Telemetry: rows messages → engines → signals, one engine per partition."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -16,7 +16,7 @@ from watchkeep_analytics.models import store
 from watchkeep_analytics.models.fitted import Active
 from watchkeep_analytics.progress import Rows
 from watchkeep_analytics.rulebook import Rulebook
-from watchkeep_analytics.sessions import Inbox, Message, Sessions
+from watchkeep_analytics.sessions import Inbox, Message, Sessions, steady_us
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.suppression import Modes
 from watchkeep_core.logs import get_logger
@@ -51,7 +51,8 @@ class DataLane(LaneWorker):
         self._rulebook = Rulebook()
         self._look, self._poll = Every(5.0), Every(settings.poll_s)
         self._counted = Counts()
-        self._looked_us = steady_us()
+        self._looked_us = self._known_us = steady_us()
+        """When time was last looked at, and until when all that has come is judged."""
 
     def refresh(self, conn: Connection) -> None:
         self._replays = register.communities(conn, self.held)
@@ -71,6 +72,7 @@ class DataLane(LaneWorker):
         engine.load(states)
         engine.adopt(register.standing(conn, self._communities(partition), engine.lost))
         self.catch_up(conn, partition, datetime.now(UTC))
+        self._blind([engine])
 
     def drop(self, partition: int) -> None:
         self._sessions.leave(partition)
@@ -86,6 +88,8 @@ class DataLane(LaneWorker):
         self._sessions.open()
         messages = self._inbox.take(min(0.2, self.settings.tick_s))
         self._received_s = messages[0].received_ns / 1e9 if messages else 0.0
+        known_us = messages[-1].steady_us if messages and self._inbox.backlog else steady_us()
+        self._known_us = max(self._known_us, known_us)
         if messages:
             self.judge(conn, messages)
         if self._poll.due():
@@ -108,7 +112,6 @@ class DataLane(LaneWorker):
                     return
         self._done[partition] = gap.last
         metrics.REREAD.labels(self.lane).inc(gap.batches)
-        engine.blind(now_us(), steady_us())
 
     def judge(self, conn: Connection, messages: Sequence[Message]) -> None:
         """Judge messages in order; of events only the modes they tell, the event lane judges them."""
@@ -130,13 +133,14 @@ class DataLane(LaneWorker):
         self._publish_counts()
 
     def tick(self, conn: Connection) -> None:
-        moment, steady = now_us(), steady_us()
+        """While messages wait, as of the time until which all are judged: who is silent then was so, however late."""
+        steady = steady_us()
         since_us, self._looked_us = steady - self._looked_us, steady
         away = since_us > max(AWAY_S, 3 * self.settings.tick_s) * SECOND  # the database was, or this machine slept
-        if away or not self._sessions.alive() or self._inbox.backlog:  # we are behind: no silence of the sensors
-            for engine in self._engines.values():
-                engine.blind(moment, steady)
+        if away or not self._sessions.alive():
+            self._blind(self._engines.values())
             return
+        moment, steady = now_us() - (steady - self._known_us), self._known_us
         if self._look.due():
             self._gateways = register.gateway_states(conn)
             told, self._refused = register.clocks(conn, self._refused)
@@ -145,6 +149,11 @@ class DataLane(LaneWorker):
         for engine in self._engines.values():
             self._pending += engine.tick(moment, self._gateways, steady)
         self._publish_counts()
+
+    def _blind(self, engines: Iterable[Engine]) -> None:
+        self._known_us = steady_us()
+        for engine in engines:
+            engine.blind(now_us(), self._known_us)
 
     def save(self, conn: Connection, partition: int) -> None:
         if self._done[partition] >= 0:
@@ -200,8 +209,3 @@ class DataLane(LaneWorker):
 
 def now_us() -> int:
     return time.time_ns() // 1000
-
-
-def steady_us() -> int:
-    """Runs on whatever is done to the clock; of this machine since it was started."""
-    return time.monotonic_ns() // 1000

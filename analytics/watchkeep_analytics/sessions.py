@@ -26,6 +26,8 @@ class Message(NamedTuple):
 
     content: rows.Columns | rows.Events
     received_ns: int
+    steady_us: int
+    """When it was received, on the clock that nobody sets."""
 
 
 class Inbox:
@@ -118,4 +120,9 @@ class Sessions:
         except MessageError:
             metrics.BAD_MESSAGES.inc()
             return
-        self._inbox.put(Message(content, received.received_at_ns))
+        self._inbox.put(Message(content, received.received_at_ns, steady_us()))
+
+
+def steady_us() -> int:
+    """Runs on whatever is done to the clock; of this machine since it was started."""
+    return time.monotonic_ns() // 1000
