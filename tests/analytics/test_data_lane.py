@@ -36,7 +36,11 @@ def test_who_falls_silent_is_told_although_messages_always_wait(home, monkeypatc
     monkeypatch.setattr(data_lane, "steady_us", lambda: seconds * 1_000_000)
     inbox = Inbox(10_000)
     settings = AnalyticsSettings(
-        database_url=home.url, mqtt_url="mqtt://127.0.0.1", mqtt_password=SecretStr("-"), partitions=(ALPHA,), poll_s=3600
+        database_url=home.url,
+        mqtt_url="mqtt://127.0.0.1",
+        mqtt_password=SecretStr("-"),
+        partitions=(ALPHA,),
+        poll_s=3600,
     )
     lane = DataLane(settings, inbox, Stop(), Connected())
 
