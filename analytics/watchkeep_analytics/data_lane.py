@@ -27,7 +27,7 @@ from watchkeep_core.topics import Lane, partition_of
 log = get_logger(__name__)
 
 NOT_IN_FLIGHT_S = 5.0
-"""A batch committed longer ago than this, whose message has not come, will not come."""
+"""A batch committed so long before the time up to which all is judged, whose message has not come: it will not come."""
 
 AWAY_S = 30.0
 """Between two looks at the clock; after a longer time nothing is known of who was silent."""
@@ -93,7 +93,8 @@ class DataLane(LaneWorker):
         if messages:
             self.judge(conn, messages)
         if self._poll.due():
-            before = datetime.fromtimestamp(time.time() - NOT_IN_FLIGHT_S, UTC)
+            behind_s = (steady_us() - self._known_us) / SECOND
+            before = datetime.fromtimestamp(time.time() - behind_s - NOT_IN_FLIGHT_S, UTC)
             for partition in self._engines:
                 self.catch_up(conn, partition, before)
 
