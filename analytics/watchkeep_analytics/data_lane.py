@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from watchkeep_analytics import events, feedback, metrics, progress, register
 from watchkeep_analytics.batch import SECOND, Ints
-from watchkeep_analytics.engine import Counts, Engine, GatewayState
+from watchkeep_analytics.engine import Counts, Engine, prepare
 from watchkeep_analytics.failures import Failures
 from watchkeep_analytics.lanes import Every, LaneWorker
 from watchkeep_analytics.models import store
@@ -18,6 +18,7 @@ from watchkeep_analytics.progress import Rows
 from watchkeep_analytics.rulebook import Rulebook
 from watchkeep_analytics.sessions import Inbox, Message, Sessions, steady_us
 from watchkeep_analytics.settings import AnalyticsSettings
+from watchkeep_analytics.signals import GatewayState
 from watchkeep_analytics.suppression import Modes
 from watchkeep_core.logs import get_logger
 from watchkeep_core.rows import Columns, Events
@@ -26,7 +27,7 @@ from watchkeep_core.topics import Lane, partition_of
 
 log = get_logger(__name__)
 
-NOT_IN_FLIGHT_S = 5.0
+NOT_IN_FLIGHT_S = 30.0
 """A batch committed so long before the time up to which all is judged, whose message has not come: it will not come."""
 
 AWAY_S = 30.0
@@ -49,25 +50,31 @@ class DataLane(LaneWorker):
         self._models: dict[int, dict[store.Key, Active]] = {}
         self._refused = 0
         self._rulebook = Rulebook()
+        self._stale: set[int] = set()
+        """Partitions whose register is to be read again."""
         self._look, self._poll = Every(5.0), Every(settings.poll_s)
         self._counted = Counts()
         self._looked_us = self._known_us = steady_us()
         """When time was last looked at, and until when all that has come is judged."""
 
+    def _work(self, conn: Connection) -> None:
+        prepare()  # before it counts among those who judge
+        super()._work(conn)
+
     def refresh(self, conn: Connection) -> None:
-        self._replays = register.communities(conn, self.held)
-        _, self._names = register.equipment(conn, self._replays)
+        if self.renewed(conn):
+            self._rulebook = register.rulebook(conn)
+            self._stale = set(self._engines)
         self._modes.plan(register.windows(conn))
         events.note_modes(register.last_modes(conn), self._modes)
-        self._rulebook = register.rulebook(conn)
-        for partition in self._engines:
-            self._refresh_one(conn, partition)
+        for partition in self._engines.keys() - self._stale:
+            self._heed(conn, partition)
 
     def adopt(self, conn: Connection, partition: int) -> None:
         self._sessions.want(partition)
         engine = self._engines[partition] = Engine(self._modes)
         self._gone[partition] = set()
-        self._refresh_one(conn, partition)
+        self._register(conn, partition)
         self._done[partition], states = progress.load_states(conn, self.lane, partition)
         engine.load(states)
         engine.adopt(register.standing(conn, self._communities(partition), engine.lost))
@@ -78,6 +85,7 @@ class DataLane(LaneWorker):
         self._sessions.leave(partition)
         self._engines.pop(partition, None)
         self._gone.pop(partition, None)
+        self._stale.discard(partition)
         self._models.pop(partition, None)
 
     def failures(self, partition: int) -> Failures | None:
@@ -86,6 +94,8 @@ class DataLane(LaneWorker):
 
     def listen(self, conn: Connection) -> None:
         self._sessions.open()
+        if self._stale:  # one at a time, as all at once would hold up judging for long
+            self._register(conn, self._stale.pop())
         messages = self._inbox.take(min(0.2, self.settings.tick_s))
         self._received_s = messages[0].received_ns / 1e9 if messages else 0.0
         known_us = messages[-1].steady_us if messages and self._inbox.backlog else steady_us()
@@ -104,7 +114,8 @@ class DataLane(LaneWorker):
         if gap is None:
             return
         engine = self._engines[partition]
-        self._refresh_one(conn, partition)
+        if register.newest(conn, self._communities(partition)) > engine.registry["series"].max(initial=0):
+            self._register(conn, partition)
         # What begins and ends within the gap must meet in one write, so nothing is written before its end.
         with conn.transaction():
             for block in progress.readings(conn, engine.registry, gap, timedelta(hours=self.settings.catch_up_h)):
@@ -177,20 +188,28 @@ class DataLane(LaneWorker):
         metrics.BATCHES.labels(self.lane).inc(len(run))
 
     def _meet(self, conn: Connection, partition: int, series: Ints) -> None:
-        """New series: read the register, once for each id."""
+        """New series: read the register of their partition, once for each id."""
         gone = self._gone[partition]
         if set(series.tolist()) - gone:
-            self.refresh(conn)
+            self._replays = register.communities(conn, self.held)
+            self._register(conn, partition)
             gone.update(self._engines[partition].unknown(series).tolist())
 
-    def _refresh_one(self, conn: Connection, partition: int) -> None:
-        names = self._communities(partition)
-        engine = self._engines[partition]
-        if names or engine.registry.size:
-            self._pending += engine.update(register.points(conn, names), register.limits(conn, names), self._rulebook)
-            engine.heed(feedback.in_force(conn, names))
-            self._models[partition] = store.active(conn, names, self._models.get(partition, {}))
-            self._pending += engine.learn(self._models[partition])
+    def _register(self, conn: Connection, partition: int) -> None:
+        names, engine = self._communities(partition), self._engines[partition]
+        self._stale.discard(partition)
+        if not names and not engine.registry.size:
+            return
+        self._names |= register.equipment(conn, {name: self._replays[name] for name in names})[1]
+        self._pending += engine.update(register.points(conn, names), register.limits(conn, names), self._rulebook)
+        self._heed(conn, partition)
+
+    def _heed(self, conn: Connection, partition: int) -> None:
+        """What people and the nightly training have said of its equipment."""
+        names, engine = self._communities(partition), self._engines[partition]
+        engine.heed(feedback.in_force(conn, names))
+        self._models[partition] = store.active(conn, names, self._models.get(partition, {}))
+        self._pending += engine.learn(self._models[partition])
 
     def _communities(self, partition: int) -> list[str]:
         return [name for name in self._replays if partition_of(name) == partition]

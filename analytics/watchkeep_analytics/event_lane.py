@@ -38,8 +38,8 @@ class EventLane(LaneWorker):
         self._look = Every(5.0)
 
     def refresh(self, conn: Connection) -> None:
-        self._replays = register.communities(conn, self.held)
-        self._kinds, self._names = register.equipment(conn, self._replays)
+        if self.renewed(conn):
+            self._read_register(conn)
         self._modes.plan(register.windows(conn))
         events.note_modes(register.last_modes(conn), self._modes)
 
@@ -89,6 +89,9 @@ class EventLane(LaneWorker):
             states = {events.DETECTOR: (events.VERSION, state), "failures": ("1", failures)}
             progress.save_states(conn, self.lane, partition, self._done[partition], states)
 
+    def _read_register(self, conn: Connection) -> None:
+        self._kinds, self._names = register.equipment(conn, self._replays)
+
     def _note_readings(self, conn: Connection, items: Collection[tuple[str, str]]) -> None:
         """Modes that only readings tell, such as a lift's service_mode; the data lane is another process."""
         for community, item, metric, t_us, reason in register.mode_readings(conn, items):
@@ -97,7 +100,8 @@ class EventLane(LaneWorker):
     def _take(self, conn: Connection, partition: int, fresh: list[CommittedEvent]) -> None:
         strangers = {(e.community, e.equipment) for e in fresh} - self._kinds.keys() - self._gone
         if strangers:
-            self.refresh(conn)
+            self._replays = register.communities(conn, self.held)
+            self._read_register(conn)
             self._gone |= strangers - self._kinds.keys()
         events.note_modes(fresh, self._modes)
         mutable = {(e.community, e.equipment) for e in fresh if events.may_be_held_back(e)}

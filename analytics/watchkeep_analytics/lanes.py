@@ -14,7 +14,7 @@ from functools import partial
 import psycopg
 from psycopg import Connection
 
-from watchkeep_analytics import metrics, warnings
+from watchkeep_analytics import metrics, register, warnings
 from watchkeep_analytics.failures import Failures
 from watchkeep_analytics.settings import AnalyticsSettings
 from watchkeep_analytics.signals import Signal
@@ -31,6 +31,9 @@ log = get_logger(__name__)
 RETRY_MAX_S = 30.0
 HOLD_S = 1.0
 """How often a lane looks whether its share of the partitions has changed."""
+
+WHOLE_S = 600.0
+"""The register is read again this often, whatever the server's counters of changes say."""
 
 LOCK_SPACE: dict[Lane, int] = {"data": 0x574B_414E, "event": 0x574B_4150}
 """First key of the partitions' advisory locks ("WKAN", "WKAP"); by the next number workers count each other."""
@@ -73,9 +76,10 @@ class LaneWorker(ABC):
         """Partition → last batch that was judged, of the partitions held."""
         self._names: dict[tuple[str, str], warnings.Named] = {}
         self._replays: dict[str, bool] = {}
+        self._changes: int | None = None
         self._received_s = 0.0
         self._refresh, self._save = Every(settings.refresh_s), Every(settings.save_s)
-        self._tick, self._hold = Every(settings.tick_s), Every(HOLD_S)
+        self._tick, self._hold, self._whole = Every(settings.tick_s), Every(HOLD_S), Every(WHOLE_S)
         self._save.due()
         self._unsaved: list[int] = []
         """Partitions whose turn it is to be saved."""
@@ -113,6 +117,15 @@ class LaneWorker(ABC):
     @abstractmethod
     def failures(self, partition: int) -> Failures | None:
         """What is known to fail there; None when it is no longer ours."""
+
+    def renewed(self, conn: Connection) -> bool:
+        """Whether the register, which is large, may have been written to since this was last true."""
+        replays, changes = register.communities(conn, self.held), register.changes(conn)
+        same = replays == self._replays and changes is not None and changes == self._changes
+        if not self._whole.due() and same:
+            return False
+        self._replays, self._changes = replays, changes
+        return True
 
     def named(self, community: str, equipment: str) -> warnings.Named:
         known = self._names.get((community, equipment))

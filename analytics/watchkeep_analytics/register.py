@@ -8,10 +8,9 @@ from psycopg import Connection
 
 from watchkeep_analytics.batch import NEVER
 from watchkeep_analytics.detectors.clocks import Refused, Told
-from watchkeep_analytics.engine import GatewayState
 from watchkeep_analytics.registry import LimitRow, PointRow
 from watchkeep_analytics.rulebook import Row, Rulebook, RuleError, convert
-from watchkeep_analytics.signals import Signal
+from watchkeep_analytics.signals import GatewayState, Signal
 from watchkeep_analytics.suppression import Window, mode_reason
 from watchkeep_analytics.warnings import Named
 from watchkeep_core import vocabulary
@@ -31,6 +30,18 @@ def communities(conn: Connection, partitions: Collection[int]) -> dict[str, bool
     return {name: replay for name, replay in conn.execute(_SQL["communities"]) if partition_of(name) in partitions}
 
 
+def changes(conn: Connection) -> int | None:
+    """Differs when the register has been written to since; None where the server does not count."""
+    row = conn.execute(_SQL["changes"]).fetchone()
+    return None if row is None else row[0]
+
+
+def newest(conn: Connection, names: Sequence[str]) -> int:
+    """Highest series id of these communities; 0 = none."""
+    row = conn.execute(_SQL["newest"], {"communities": list(names)}).fetchone()
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
 def points(conn: Connection, names: Sequence[str]) -> list[PointRow]:
     return [_point(row) for row in conn.execute(_SQL["points"], {"communities": list(names)})]
 
@@ -42,10 +53,10 @@ def limits(conn: Connection, names: Sequence[str]) -> list[LimitRow]:
 def equipment(
     conn: Connection, replays: dict[str, bool]
 ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], Named]]:
-    """(community, equipment) → kind, and → names."""
+    """(community, equipment) → kind, and → names, of these communities."""
     kinds: dict[tuple[str, str], str] = {}
     names: dict[tuple[str, str], Named] = {}
-    for community, item, kind, name, name_en in conn.execute(_SQL["equipment"]):
+    for community, item, kind, name, name_en in conn.execute(_SQL["equipment"], {"communities": list(replays)}):
         kinds[community, item] = kind
         names[community, item] = Named(name, name_en, replays.get(community, False))
     return kinds, names

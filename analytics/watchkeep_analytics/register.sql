@@ -17,8 +17,17 @@ WHERE l.enabled AND p.community_id = ANY (%(communities)s)
 -- name: communities
 SELECT community_id, mode = 'replay' FROM communities ORDER BY community_id
 
+-- name: changes
+-- Rows ever written to the tables of the register; told within seconds of their commit. NULL where nobody counts.
+SELECT CASE WHEN current_setting('track_counts')::boolean THEN sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint END
+FROM pg_stat_user_tables
+WHERE relid = ANY (ARRAY['communities', 'equipment', 'gateways', 'points', 'point_limits', 'detection_rules']::regclass[])
+
+-- name: newest
+SELECT max(series_id) FROM points WHERE community_id = ANY (%(communities)s)
+
 -- name: equipment
-SELECT community_id, equipment_id, kind, name, name_en FROM equipment
+SELECT community_id, equipment_id, kind, name, name_en FROM equipment WHERE community_id = ANY (%(communities)s)
 
 -- name: gateway_states
 SELECT community_id, gateway_id, online, last_message_at, offline_since FROM gateway_status

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from watchkeep_analytics import gathering
-from watchkeep_analytics.data_lane import DataLane
 from watchkeep_analytics.desk import Desk
 from watchkeep_analytics.event_lane import EventLane
 from watchkeep_analytics.gathering import Place
@@ -62,8 +61,10 @@ def run_events(settings: AnalyticsSettings, place: Place, stop: Stop) -> None:
 
 def run_data(settings: AnalyticsSettings, place: Place, stop: Stop) -> None:
     """A share of the telemetry. Blocks until `stop`; raises LaneDied."""
+    from watchkeep_analytics.data_lane import DataLane  # numba: 100 MB that the other processes need not have
+
     address = BrokerAddress.parse(settings.mqtt_url, settings.mqtt_ca_file)
-    inbox = Inbox(settings.queue_size)
+    inbox = Inbox(settings.queue_bytes)
     sessions = Sessions(address, settings.mqtt_password.get_secret_value(), inbox)
     try:
         _serve(DataLane(settings, inbox, stop, sessions), place, stop, {"broker": sessions.alive})

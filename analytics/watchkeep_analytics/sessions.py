@@ -1,6 +1,7 @@
 """One MQTT session per partition; what they bring goes to the inbox, or is dropped and read again later."""
 
 import queue
+import threading
 import time
 from typing import NamedTuple
 
@@ -28,20 +29,25 @@ class Message(NamedTuple):
     received_ns: int
     steady_us: int
     """When it was received, on the clock that nobody sets."""
+    bytes: int
 
 
 class Inbox:
-    """Bounded queue."""
+    """Bounded by the bytes of its messages."""
 
-    def __init__(self, size: int) -> None:
-        self._queue: queue.Queue[Message] = queue.Queue(size)
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._bytes, self._lock = 0, threading.Lock()
 
     def put(self, message: Message) -> None:
-        """Never blocks: a full queue drops the message, and the hole in its batch numbers tells the worker."""
-        try:
-            self._queue.put_nowait(message)
-        except queue.Full:
-            metrics.DROPPED.inc()
+        """Never blocks: what does not fit is dropped, and the hole in its batch numbers tells the worker."""
+        with self._lock:
+            if self._bytes and self._bytes + message.bytes > self._most_bytes:
+                metrics.DROPPED.inc()
+                return
+            self._bytes += message.bytes
+        self._queue.put(message)
 
     def take(self, timeout_s: float, at_most: int = 64) -> list[Message]:
         """What is there, after waiting for the first."""
@@ -51,6 +57,8 @@ class Inbox:
             return []
         while len(found) < at_most and not self._queue.empty():
             found.append(self._queue.get_nowait())
+        with self._lock:
+            self._bytes -= sum(message.bytes for message in found)
         metrics.QUEUE.set(self._queue.qsize())
         return found
 
@@ -120,7 +128,7 @@ class Sessions:
         except MessageError:
             metrics.BAD_MESSAGES.inc()
             return
-        self._inbox.put(Message(content, received.received_at_ns, steady_us()))
+        self._inbox.put(Message(content, received.received_at_ns, steady_us(), len(received.payload)))
 
 
 def steady_us() -> int:

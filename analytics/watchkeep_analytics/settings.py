@@ -41,8 +41,8 @@ class AnalyticsSettings(DatabaseSettings, BrokerSettings):
     """Silence and pending delays are looked at this often."""
     save_s: float = Field(default=60.0, gt=0)
     """Detector states are saved this often, and at the end."""
-    queue_size: int = Field(default=2_000, ge=10)
-    """Rows messages of one lane in memory; what does not fit is read from the database."""
+    queue_bytes: int = Field(default=64 * 2**20, ge=2**20)
+    """Bytes of rows messages that wait in memory; what does not fit is read from the database."""
     catch_up_h: float = Field(default=168.0, gt=0)
     """How far back a worker without a saved state reads, in hours before the newest row of each lane."""
     over_after_s: float = Field(default=300.0, ge=0)

@@ -1,5 +1,6 @@
 """A lane that is behind: messages wait whenever it looks."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from watchkeep_analytics import data_lane
+from watchkeep_analytics import data_lane, register
 from watchkeep_analytics.data_lane import DataLane
 from watchkeep_analytics.sessions import Inbox, Message, Sessions
 from watchkeep_analytics.settings import AnalyticsSettings
@@ -37,7 +38,7 @@ class Behind:
 
     def __init__(self, home, conn: psycopg.Connection, poll_s: float) -> None:
         self.seconds = 1000
-        self.inbox = Inbox(10_000)
+        self.inbox = Inbox(2**20)
         access = {"database_url": home.url, "mqtt_url": "mqtt://127.0.0.1", "mqtt_password": SecretStr("-")}
         settings = AnalyticsSettings(**access, partitions=(ALPHA,), poll_s=poll_s)
         self.lane = DataLane(settings, self.inbox, Stop(), Connected())
@@ -55,12 +56,16 @@ class Behind:
         self.put(rows.encode_readings(0, ALPHA, *(column.tobytes() for column in columns)))
 
     def put(self, payload: bytes) -> None:
-        self.inbox.put(Message(rows.decode(payload), 0, self.seconds * 1_000_000))
+        self.inbox.put(Message(rows.decode(payload), 0, self.seconds * 1_000_000, len(payload)))
 
     def pour(self, count: int = AT_ONCE) -> None:
         """Messages that tell nothing."""
         for _ in range(count):
             self.put(rows.encode_events(0, ALPHA, []))
+
+    def refresh(self) -> None:
+        self.lane.refresh(self._conn)
+        self.turn()
 
     def turn(self) -> None:
         self.lane.listen(self._conn)
@@ -101,3 +106,42 @@ def test_what_waits_in_the_inbox_is_not_read_from_the_database(home, behind):
         behind.turn()
     behind.turn()  # nothing waits, and the message of a batch of 30 s ago has not come
     assert behind.lane._done == {ALPHA: 1}
+
+
+def test_the_register_is_read_again_only_where_it_was_written_to(behind, monkeypatch):
+    read, points, changes = list[object](), register.points, iter([7, 7, 8, None])
+
+    def reading(conn, names):
+        read.append(names)
+        return points(conn, names)
+
+    monkeypatch.setattr(register, "points", reading)
+    monkeypatch.setattr(register, "changes", lambda conn: next(changes))
+    seen = []
+    for _ in range(4):
+        behind.refresh()
+        seen.append(len(read))
+    assert seen == [1, 1, 2, 3]  # another number, the same, another, and a server that does not count
+
+
+def test_the_server_tells_that_the_register_was_written_to(home):
+    with connect(home.url, "test", autocommit=True) as conn:
+        before = register.changes(conn)
+        home.admin.execute("UPDATE equipment SET name = name || '1'")
+        deadline = time.monotonic() + 60  # an idle session tells it after ten seconds
+        while register.changes(conn) == before:
+            assert time.monotonic() < deadline
+            home.admin.execute("SELECT pg_stat_force_next_flush()")
+            time.sleep(0.05)
+
+
+def test_the_inbox_is_bounded_by_bytes_and_takes_one_message_of_any_size():
+    inbox = Inbox(100)
+    content = rows.decode(rows.encode_events(0, ALPHA, []))
+    for size in (150, 10, 60, 60, 40):
+        inbox.put(Message(content, 0, 0, size))
+        if size == 150:
+            assert len(inbox.take(1)) == 1
+    assert [message.bytes for message in inbox.take(1)] == [10, 60]
+    inbox.put(Message(content, 0, 0, 100))
+    assert inbox.backlog == 1
