@@ -27,7 +27,7 @@ soak: .venv ## the demo for HOURS=2: no process may grow by 5 MB an hour or keep
 
 coverage: .venv ## lines that no test runs, of one part or of all: PART=ingest; CONTRIBUTING.md has what is known
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/$(subst -,_,$(PART))
+	$(if $(filter analytics,$(PART)),NUMBA_DISABLE_JIT=1) $(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/$(subst -,_,$(PART))
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report $(and $(PART),--include='*/watchkeep_$(subst -,_,$(PART))/*')
 

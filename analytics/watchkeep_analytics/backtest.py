@@ -12,7 +12,6 @@ import numpy as np
 from psycopg import Connection
 
 from watchkeep_analytics import register, truth
-from watchkeep_analytics.engine import Engine
 from watchkeep_analytics.models import store
 from watchkeep_analytics.progress import READ_ROWS, Rows
 from watchkeep_analytics.rulebook import Rulebook
@@ -46,6 +45,8 @@ class Player:
         self.rows = 0
         self.modes = Modes()
         self._book, self._since_us = book, since_us
+        from watchkeep_analytics.engine import Engine  # numba: a second that other verbs need not wait
+
         self._engine = Engine(self.modes)
         self._standing: dict[tuple[str, str, str], set[tuple[Any, ...]]] = {}
 

@@ -77,6 +77,15 @@ class Outcome:
     failures: int = 0
     """Calls of detectors that raised."""
 
+    def add(self, other: "Outcome") -> None:
+        """The run of another partition."""
+        self.faults += other.faults
+        for mine, theirs in ((self.false, other.false), (self.hints, other.hints)):
+            for name, count in theirs.items():
+                mine[name] = mine.get(name, 0) + count
+        for name in ("beside", "series_months", "explained", "warnings", "rows", "failures"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     @property
     def false_rate(self) -> float:
         return sum(self.false.values()) / max(self.series_months, 1e-9)

@@ -1,24 +1,25 @@
-"""What a sample costs: layers 1 to 3 of one engine, series arriving in scattered order; and the size of the state.
+"""What a sample costs in one engine, series arriving in scattered order; and the size of the state.
 
-The learned levels are a week old: a new series costs half, because it has no histograms and nothing of it is rare yet.
+Each series has the two limits that are shipped for it. The learned levels are a week old: nothing of a new one is rare.
 """
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from watchkeep_analytics.batch import SECOND, Floats, Ints, order
 from watchkeep_analytics.detectors.baseline import Baseline
-from watchkeep_analytics.engine import Engine
-from watchkeep_analytics.registry import PointRow, Registry
+from watchkeep_analytics.engine import LAYERS, Engine, detectors
+from watchkeep_analytics.registry import LimitRow, PointRow, Registry
 from watchkeep_analytics.suppression import Modes
 from watchkeep_core import vocabulary
 
 _START_US = 1_700_000_000 * SECOND
-_METRIC = "machine_temperature"
+_KIND, _METRIC = "elevator", "machine_temperature"
 _WARM_UP = 10  # batches that are not counted
 _GROWN, _WEEK = 256, 2016  # series that grow up, each in so many steps of 5 min; all others are copies of them
 
@@ -26,8 +27,11 @@ _GROWN, _WEEK = 256, 2016  # series that grow up, each in so many steps of 5 min
 class Cost(NamedTuple):
     """Of one run."""
 
-    us_per_sample: float
-    baseline_us_per_sample: float
+    three_layers_us: float
+    """Per sample: rules, sensor health and learned levels, with everything that the engine does around them."""
+    all_us: float
+    """The same with equipment, peers and forecasts."""
+    learned_us: float
     """Of the learned levels alone."""
     bytes_per_series: float
     """Of the learned levels."""
@@ -36,18 +40,21 @@ class Cost(NamedTuple):
 def measure(series: int, batch: int, batches: int, seed: int) -> Cost:
     """`batches` batches, each of `batch` series drawn by chance; ten series to a piece of equipment."""
     points = [_point(number) for number in range(series)]
-    engine = Engine(Modes())
-    engine.update(points, [])
-    grown = _grown(series, seed)
-    next(one for one in engine.detectors if isinstance(one, Baseline)).load(grown)
-    good = np.zeros(batch, np.int64)
-    whole = _time(lambda ids, t_us, value: engine.observe(ids, t_us, value, good), series, batch, batches, seed)
+    limits = [limit for number in range(series) for limit in _limits(number)]
+    grown, good = _grown(series, seed), np.zeros(batch, np.int64)
+
+    def of(layers: int) -> float:
+        engine = Engine(Modes(), partial(detectors, layers=layers))
+        engine.update(points, limits)
+        next(one for one in engine.detectors if isinstance(one, Baseline)).load(grown)
+        return _time(lambda ids, t_us, value: engine.observe(ids, t_us, value, good), series, batch, batches, seed)
+
     registry = Registry()
-    registry.update(points, [])
+    registry.update(points, limits)
     baseline = Baseline(registry)
     baseline.load(grown)
     alone = _time(lambda ids, t_us, value: baseline.observe(order(ids, t_us, value)), series, batch, batches, seed)
-    return Cost(whole, alone, baseline.nbytes / series)
+    return Cost(of(3), of(len(LAYERS)), alone, baseline.nbytes / series)
 
 
 def _grown(series: int, seed: int) -> bytes:
@@ -86,5 +93,12 @@ def _time(judge: Callable[[Ints, Ints, Floats], object], series: int, batch: int
 def _point(number: int) -> PointRow:
     metric = vocabulary.load().metrics[_METRIC]
     item = f"e{number // 10}"
-    about = (number, "c", item, "elevator", item, item, _METRIC, metric.unit, "g", "", False)
+    about = (number, "c", item, _KIND, item, item, _METRIC, metric.unit, "g", "", False)
     return PointRow(*about, metric.period_s, metric.value, metric.min, metric.max)
+
+
+def _limits(number: int) -> Iterator[LimitRow]:
+    for nth, limit in enumerate(vocabulary.load().limits_for(_KIND, _METRIC)):
+        clear = limit.value if limit.clear is None else limit.clear
+        about = (2 * number + nth, number, limit.condition, limit.side, limit.value, clear)
+        yield LimitRow(*about, limit.for_s, limit.clear_for_s, limit.tier, None, None, limit.basis, limit.mark)

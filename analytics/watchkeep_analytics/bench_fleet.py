@@ -4,8 +4,10 @@ The fleet comes from the caller (the command line has the simulator): values on 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,6 +77,24 @@ def run_fleet(
     outcome.failures = engine.counts.failures
     settle(outcome, raised, truth, learnt, (start + warm_up_s) * 1e6, _items(points, limits))
     return outcome
+
+
+def run_fleets(fleets: Sequence[Fleet], learnt: set[str], say: Callable[[str], None]) -> Outcome:
+    """Each through an engine of its own, as partitions are, on all cores; `say` is called in other processes, too."""
+    whole = Outcome()
+    jobs = min(joblib.cpu_count(), max(len(fleets), 1))
+    with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered") as parallel:
+        calls = (
+            joblib.delayed(run_fleet)(fleet, learnt, partial(_day, say, f"{number} of {len(fleets)}"))
+            for number, fleet in enumerate(fleets, 1)
+        )
+        for outcome in parallel(calls):
+            whole.add(outcome)
+    return whole
+
+
+def _day(say: Callable[[str], None], part: str, played_s: float) -> None:
+    say(f"fleet {part}: day {played_s / 86_400:.0f}")
 
 
 def _play(engine: Engine, stretches: Sequence[Stretch], series: Sequence[Ints], outcome: Outcome) -> list[Signal]:

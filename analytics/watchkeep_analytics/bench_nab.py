@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from watchkeep_analytics.batch import Bools, Floats, Ints
-from watchkeep_analytics.detectors import bank, gate
+from watchkeep_analytics.detectors import bank
+from watchkeep_analytics.detectors.bank_calendar import day_kinds
+from watchkeep_analytics.detectors.bank_memory import SPECS
 from watchkeep_analytics.score import Windows, read_series, read_windows
 from watchkeep_analytics.table import Table
 
@@ -99,38 +101,30 @@ def load(data: Path) -> list[Series]:
     """All files with the score of each row. Raises SeriesError."""
     found = []
     paths = sorted((data / "nab/data").rglob("*.csv"))
-    recorded = [read_series(path) for path in paths]
-    for path, (t_us, _), score in zip(paths, recorded, scores(recorded), strict=True):
+    for path in paths:
+        t_us, value = read_series(path)
         windows = read_windows(data / "nab/labels/combined_windows.json", path)
         scored = np.arange(len(t_us)) >= probation(len(t_us))
-        found.append(Series(path.name, len(windows), *weigh(t_us, windows), scored, notices(score)))
+        found.append(Series(path.name, len(windows), *weigh(t_us, windows), scored, notices(score(t_us, value))))
     return found
 
 
-def scores(recorded: Sequence[tuple[Ints, Floats]]) -> list[Floats]:
-    """What the learned levels say of each row; all series side by side, each in its own time."""
-    state = Table(**bank.SPECS)
-    state.grow(len(recorded))
-    found = [np.zeros(len(t_us)) for t_us, _ in recorded]
-    lengths = np.array([len(t_us) for t_us, _ in recorded])
-    for place in range(int(lengths.max())):
-        rows = np.flatnonzero(lengths > place)
-        t_us = np.array([recorded[row][0][place] for row in rows.tolist()])
-        value = np.array([recorded[row][1][place] for row in rows.tolist()])
-        said = bank.step(state, rows, t_us, value, np.zeros(len(rows), np.bool_))
-        for row, score in zip(rows.tolist(), said.score.tolist(), strict=True):
-            found[row][place] = score
-    return found
+def score(t_us: Ints, value: Floats) -> Floats:
+    """What the learned levels say of each row of one series."""
+    state = Table(**SPECS)
+    state.grow(1)
+    rows = np.zeros(len(t_us), np.int64)
+    return np.asarray(bank.said_of(state["series"], rows, t_us, value, day_kinds(t_us))["score"])
 
 
 def notices(score: Floats) -> Bools:
     """bool[LEVELS, n]: the notices of one series at every level, each with a bar of its own."""
-    state, levels = Table(**gate.SPECS), np.arange(len(LEVELS))
+    state = Table(**SPECS)
     state.grow(len(LEVELS))
     told = np.zeros((len(LEVELS), len(score)), np.bool_)
     for place in np.flatnonzero(score > LEVELS[0]).tolist():
-        n, here = np.full(len(LEVELS), place + 1.0), np.full(len(LEVELS), score[place])
-        told[:, place] = gate.above(state, levels, n, here, LEVELS) > LEVELS
+        for number, level in enumerate(LEVELS.tolist()):
+            told[number, place] = bank.above(state["series"][number], place + 1, score[place], level) > level
     return told
 
 

@@ -1,5 +1,6 @@
 """All detectors over one partition: sorts, filters and hands on columns; keeps each series' time moving forward."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,7 +40,7 @@ from watchkeep_analytics.models.fitted import Active
 from watchkeep_analytics.orphans import Orphans
 from watchkeep_analytics.registry import STATE, LimitRow, PointRow, Registry
 from watchkeep_analytics.rulebook import Rulebook
-from watchkeep_analytics.signals import Moment, Signal
+from watchkeep_analytics.signals import GatewayState, Moment, Signal
 from watchkeep_analytics.standing import Standing
 from watchkeep_analytics.suppression import Modes, Suppression, mode_reason
 from watchkeep_core import vocabulary
@@ -67,14 +68,6 @@ class Counts:
     failures: int = 0
 
 
-class GatewayState(msgspec.Struct, frozen=True):
-    """What ingest knows of a gateway; µs since 1970 UTC, NEVER = unknown."""
-
-    online: bool
-    heard_us: int
-    offline_us: int
-
-
 class Engine:
     """One partition. Not thread-safe: its lane's worker owns it."""
 
@@ -85,7 +78,7 @@ class Engine:
         self.clocks = Clocks(self.registry)
         self.rails = Rails(self.registry)
         self.impossible = Impossible(self.registry)
-        others = make(self.registry) if make else _usual(self.registry)
+        others = (make or detectors)(self.registry)
         self.detectors: list[Detector] = [self.impossible, self.rails, self.silence, self.clocks, *others]
         self._modes = modes
         self._suppression = Suppression(modes)
@@ -307,10 +300,31 @@ class Engine:
             return otherwise
 
 
-def _usual(registry: Registry) -> list[Detector]:
-    rules = (Limits, Combinations, Rates, Starts, Ratios, Elevator, Rides, NightFlow)
-    health = (Spikes, Counters, Battery, Drift, Steps, Flatline)
-    return [kind(registry) for kind in (*rules, *health, Baseline, EquipmentLevel, Fleet, Forecast)]
+LAYERS: tuple[tuple[Callable[[Registry], Detector], ...], ...] = (
+    (Limits, Combinations, Rates, Starts, Ratios, Elevator, Rides, NightFlow),
+    (Spikes, Counters, Battery, Drift, Steps, Flatline),
+    (Baseline,),
+    (EquipmentLevel,),
+    (Fleet, Forecast),
+)
+"""Rules, sensor health (with what every engine has), one series, one piece of equipment, all of a kind."""
+
+
+def detectors(registry: Registry, layers: int = len(LAYERS)) -> list[Detector]:
+    """Those of the first so many layers, cheap first."""
+    return [kind(registry) for kinds in LAYERS[:layers] for kind in kinds]
+
+
+def prepare() -> None:
+    """What is compiled is compiled or loaded now, by one reading of one point, so that no other waits for it."""
+    metric = "room_temperature"
+    point = PointRow(0, "", "", "", "", "", metric, "", "", "", False, 60.0, "number", -math.inf, math.inf)
+    engine = Engine(Modes())
+    engine.update([point], [])
+    engine.observe(np.zeros(1, np.int64), np.full(1, SECOND), np.zeros(1), np.zeros(1, np.int64))
+    for detector in engine.detectors:
+        if isinstance(detector, EquipmentLevel):  # a point alone has no model
+            detector.prepare()
 
 
 def _plain(signal: Signal, evidence: dict[str, object]) -> dict[str, object]:

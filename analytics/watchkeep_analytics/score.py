@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from watchkeep_analytics.batch import Floats, Ints, order
-from watchkeep_analytics.detectors.baseline import Baseline
 from watchkeep_analytics.registry import PointRow, Registry
 from watchkeep_analytics.signals import Signal
 from watchkeep_core.clock import from_us, to_us
@@ -54,6 +53,8 @@ def detect(t_us: Ints, value: Floats, metric: str = "machine_temperature") -> li
     registry = Registry()
     point = PointRow(1, "file", "series", "unknown", "", "", metric, "", "", "", True, 0, "number", -np.inf, np.inf)
     registry.update([point], [])
+    from watchkeep_analytics.detectors.baseline import Baseline  # numba: a second that other verbs need not wait
+
     return Baseline(registry).observe(order(np.zeros(len(t_us), np.int64), t_us, value))
 
 

@@ -40,6 +40,14 @@ class Signal:
         return self.community, self.equipment, self.condition
 
 
+class GatewayState(NamedTuple):
+    """What ingest knows of a gateway; µs since 1970 UTC, NEVER = unknown."""
+
+    online: bool
+    heard_us: int
+    offline_us: int
+
+
 class Moment(NamedTuple):
     """What time it is for each gateway of the registry; columns int64[gateways], µs since 1970 UTC."""
 

@@ -13,10 +13,10 @@ Column = NDArray[Any]
 
 
 class Spec(NamedTuple):
-    """One column: its dtype, the value of a fresh row, and the width (0 = a plain number per row)."""
+    """One column: its dtype, the value of a fresh row (a record where the dtype is one), and the width (0 = none)."""
 
     dtype: DTypeLike
-    fill: float = 0
+    fill: Any = 0
     width: int = 0
 
 

@@ -93,11 +93,11 @@ def detect(
     if unknown := set(only or ()) - set(module.GROUPS):
         raise SettingsError(f"only: {', '.join(sorted(unknown))} is none of {', '.join(module.GROUPS)}")
     wanted = only or list(module.GROUPS)
-    fleet = made.fleet(pieces, days, seed) if "fleet" in wanted else {}
+    fleets = made.fleets(pieces, days, seed) if "fleet" in wanted else []
     rules = made.every_rule(seed) if "rules" in wanted else {}
     with made.servers() if "events" in wanted else nullcontext() as target:
         result: Result = module.run_bench(
-            data, fleet, made.learnt(), every_rule=rules, seed=seed, groups=wanted, say=_say, target=target
+            data, fleets, made.learnt(), every_rule=rules, seed=seed, groups=wanted, say=_say, target=target
         )
     show(result, json=json)
 

@@ -4,7 +4,7 @@ import importlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -45,24 +45,38 @@ _LONGEST_S = 4 * 86_400.0  # what takes longer is left to the fleet
 FAULTY = 0.6
 """Share of the devices that something happens to."""
 
+PARTITION = 250
+"""Pieces of equipment at most that one engine judges, and among which peers are looked for."""
+
+_APART = 1_000_003  # between the seeds of partitions
+
 _START = 1_780_243_200.0  # 2026-06-01 00:00 in China
 _DAY_S = 86_400
 
+Fleet = dict[str, Callable[[], Iterator[Generated]]]
 
-def fleet(pieces: int, days: int, seed: int) -> dict[str, Callable[[], Iterator[Generated]]]:
-    """Kind → its devices' readings, a day at a time."""
-    made: dict[str, Callable[[], Iterator[Generated]]] = {}
-    for kind in KINDS:
-        count = max(1, pieces // len(KINDS))
+
+def fleets(pieces: int, days: int, seed: int) -> list[Fleet]:
+    """As many partitions as it takes, of equal size; how many processes play them changes nothing."""
+    parts = -(-pieces // PARTITION)
+    sizes = [pieces // parts + (part < pieces % parts) for part in range(parts)]
+    return [fleet(size, days, seed + part * _APART) for part, size in enumerate(sizes)]
+
+
+def fleet(pieces: int, days: int, seed: int) -> Fleet:
+    """One partition: kind → its devices' readings, a day at a time."""
+    made: Fleet = {}
+    for nth, kind in enumerate(KINDS):
+        count = max(1, pieces // len(KINDS) + (nth < pieces % len(KINDS)))
         wishes = _wishes(kind, count, days * _DAY_S, seed)
         end = _START + days * _DAY_S
         made[kind] = partial(blocks, kind, count, _START, end, STEP_S, seed, metrics=_metrics(kind), faults=wishes)
     return made
 
 
-def every_rule(seed: int) -> dict[str, Callable[[], Iterator[Generated]]]:
+def every_rule(seed: int) -> Fleet:
     """Kind → a few days of a device for each severity of each scenario that no learning is needed for."""
-    made: dict[str, Callable[[], Iterator[Generated]]] = {}
+    made: Fleet = {}
     for kind in load().kinds:
         wishes = _all_wishes(kind) if _metrics(kind) else []
         if wishes:
@@ -133,6 +147,7 @@ def _periods(kind: str) -> list[float]:
     return [period for name in _metrics(kind) if (period := load().metrics[name].period_s) > 0]
 
 
+@cache
 def _fitting(kind: str) -> list[str]:
     """Scenarios that readings of this kind can show, slow variants included; drawn alike."""
     found = []

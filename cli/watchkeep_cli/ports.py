@@ -16,7 +16,7 @@ def free_port(host: str, wanted: int = 0, *, setting: str = "host") -> int:
 
     Raises SettingsError that names `setting` when `host` is no address of this machine.
     """
-    candidates = random.sample(_RANGE, _TRIES)
+    candidates = random.SystemRandom().sample(_RANGE, _TRIES)  # two processes with one seed would want the same
     for port in (wanted, *candidates) if wanted else candidates:
         if _is_free(host, port):
             return port

@@ -54,7 +54,7 @@ def run(settings: SimSettings, stop: Stop) -> dict[str, Any]:
     try:
         with connect(settings, settings.mqtt_user, injections) as connection:
             connection.subscribe([injection.TOPIC])
-            deadline = time.monotonic() + (math.inf if settings.for_s is None else settings.for_s)
+            deadline = time.monotonic() + (math.inf if settings.for_s is None else settings.for_s + DRAIN_TIMEOUT_S)
             publisher = FieldPublisher(connection.publish, stop, settings.outstanding, deadline)
             runner = Runner(simulation, clock, publisher, modbus, ledger, fire)
             health = _health(settings, connection)

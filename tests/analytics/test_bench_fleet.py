@@ -98,9 +98,34 @@ def test_nothing_is_false_where_everything_is_known():
     assert outcome.by_scenario() == {"ph_high": (2, 2)}
 
 
+def test_partitions_are_added_up(monkeypatch):
+    monkeypatch.setattr(
+        "watchkeep_analytics.bench_fleet.joblib.cpu_count", lambda: 1
+    )  # no other process, only the sums
+    truth = [fault(item, 355, 415, "ph_high", ["ph_out_of_range"], ("*",), 361) for item in ("q1", "q2")]
+    alone = bench_fleet.run_fleet(fleet([]), set())
+    said: list[str] = []
+    whole = bench_fleet.run_fleets([fleet([]), fleet(truth), fleet([])], set(), said.append)
+    assert whole.false == {name: 2 * count for name, count in alone.false.items()}
+    assert whole.series_months == pytest.approx(3 * alone.series_months)
+    assert whole.by_scenario() == {"ph_high": (2, 2)}
+    assert (whole.rows, whole.warnings) == (3 * alone.rows, 3 * alone.warnings)
+    assert said == [f"fleet {part} of 3: day 18" for part in (1, 2, 3)]
+
+
+def test_a_large_fleet_comes_in_partitions_that_differ(monkeypatch):
+    monkeypatch.setattr(bench_detect, "KINDS", ("dma_meter",))
+    monkeypatch.setattr(bench_detect, "PARTITION", 4)
+    days = [next(part["dma_meter"]()) for part in bench_detect.fleets(10, 21, seed=4)]
+    assert [len(day.equipment) for day in days] == [4, 3, 3]
+    assert not np.array_equal(days[1].values, days[2].values, equal_nan=True)
+    alone = next(bench_detect.fleet(4, 21, seed=4)["dma_meter"]())
+    assert np.array_equal(days[0].values, alone.values, equal_nan=True)
+
+
 def test_recorded_groups_want_their_folder():
     with pytest.raises(SettingsError, match="data: nab"):
-        bench.run_bench(None, {}, set(), seed=1, groups=["nab"])
+        bench.run_bench(None, [], set(), seed=1, groups=["nab"])
 
 
 @pytest.mark.slow

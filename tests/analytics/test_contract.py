@@ -220,7 +220,7 @@ def test_finds_its_part_of_the_story(kind):
 
 
 @pytest.mark.slow
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.lists(st.integers(1, int(DAYS * 86_400 / STEP_S) - 1), max_size=12))
 def test_batch_boundaries_change_nothing(kind, at):
     whole, parts = world(), world()

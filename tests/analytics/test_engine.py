@@ -5,9 +5,9 @@ import numpy as np
 from tests.analytics.world import T0, limit, point
 from watchkeep_analytics.batch import SECOND
 from watchkeep_analytics.detectors.limits import Limits
-from watchkeep_analytics.engine import Engine, GatewayState
+from watchkeep_analytics.engine import Engine
 from watchkeep_analytics.rulebook import LimitEdit, Rulebook
-from watchkeep_analytics.signals import Signal
+from watchkeep_analytics.signals import GatewayState, Signal
 from watchkeep_analytics.suppression import Modes, Window
 
 

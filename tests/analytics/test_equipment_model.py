@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from watchkeep_analytics import bench_recorded as recorded
-from watchkeep_analytics.detectors.equipment_level import SETTLE_ROWS, Stand, move
 from watchkeep_analytics.detectors.equipment_model import charted, scaled
+from watchkeep_analytics.detectors.equipment_rows import SETTLE_ROWS, Stand, move
 from watchkeep_analytics.models.fitted import ModelError
 from watchkeep_analytics.models.learning import chart, season
 

@@ -215,8 +215,8 @@ def test_nothing_is_learnt_from_a_series_while_any_warning_stands_on_it():
         t_us, value = course(2, lambda h: 50.0 if h < 36 else 60.0)
         n = len(t_us)
         engine.observe(np.full(n, 1), t_us, value, np.zeros(n, np.int64))
-        state = engine.detectors[-1]._state["row"]  # type: ignore[attr-defined]
-        return float(state[0][4])
+        state = engine.detectors[-1]._state["series"]  # type: ignore[attr-defined]
+        return float(state[0].average)
 
     assert level(with_limit=True) < 50.5 < 51 < level(with_limit=False)
 

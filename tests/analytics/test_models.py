@@ -8,7 +8,7 @@ import pytest
 
 from tests.analytics.world import T0, batch, point, registry
 from watchkeep_analytics.batch import NEVER, SECOND
-from watchkeep_analytics.detectors import equipment_level
+from watchkeep_analytics.detectors import equipment_rows
 from watchkeep_analytics.detectors.equipment_level import EquipmentLevel
 from watchkeep_analytics.models.fitted import Active, Frame, ModelError, pack, rarity, unpack
 from watchkeep_analytics.models.fitting import attempt, fill, fit
@@ -61,8 +61,20 @@ def test_what_does_not_pass_its_check_is_refused(values, why):
 
 def test_a_model_that_cries_wolf_over_its_own_rows_is_refused():
     values = pump(5000)
-    values[4000:4060, 1] += 8  # a fault of five hours that nobody was warned of
+    values[4100:4160, 1] += 8  # a fault of five hours that nobody was warned of
     assert "of its own rows" in attempt(frame(values)).why
+
+
+def test_where_some_days_are_far_beyond_the_usual_one_the_next_may_be_as_far_beyond_these():
+    values = pump(28 * 288)
+    usual = fit(frame(values))[0].bound[1]
+    for day in range(0, 28, 7):
+        values[day * 288 : day * 288 + 36, 1] += 2  # it rains for three hours
+    figures = fit(frame(values))[0]
+    assert figures.bound[1] > 3 * usual
+    values = pump(28 * 288)
+    values[2000:2036, 1] += 2  # once may be a fault that nobody noticed
+    assert fit(frame(values))[0].bound[1] < 1.2 * usual
 
 
 def test_unusable_rows_teach_nothing():
@@ -75,7 +87,7 @@ def test_unusable_rows_teach_nothing():
 
 def test_a_hole_takes_the_last_value_for_an_hour():
     column = np.r_[5.0, np.full(14, np.nan)][:, None]
-    assert np.isfinite(fill(column)).sum() == 1 + equipment_level.HOLD_ROWS
+    assert np.isfinite(fill(column)).sum() == 1 + equipment_rows.HOLD_ROWS
 
 
 def test_how_rare():
@@ -161,7 +173,7 @@ def test_once_it_has_agreed_it_judges_and_so_does_the_next_version_at_once(fitte
     later[:, 1] *= 1.15
     (opening,) = level.observe(batch(readings(later, first=400)))
     assert opening.active
-    assert equipment_level.SETTLE_ROWS <= (opening.event_us - T0) / SECOND / STEP_S - 400 < 40
+    assert equipment_rows.SETTLE_ROWS <= (opening.event_us - T0) / SECOND / STEP_S - 400 < 40
 
 
 def test_the_bar_that_people_raise_counts(fitted):

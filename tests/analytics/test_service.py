@@ -105,7 +105,7 @@ class Ingest:
         )
 
     def _send(self, payload: bytes) -> None:
-        self._mqtt.publish(topics.rows(ALPHA), payload).result(5)
+        self._mqtt.publish(topics.rows(ALPHA), payload).result(60)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def service(home, broker: RunningBroker, **more) -> Iterator[None]:
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
     assert failed == []
 

@@ -142,7 +142,7 @@ def test_exactly_one_open_warning_whoever_writes(home):
 
     def writer(number: int) -> None:
         with psycopg.connect(home.url) as conn:
-            barrier.wait(timeout=20)
+            barrier.wait(timeout=60)
             for k in range(10):
                 with conn.transaction():
                     found = write(conn, [signal(ago_s=100 * number + k, source=f"w{number}")], named, NOW)
@@ -152,7 +152,7 @@ def test_exactly_one_open_warning_whoever_writes(home):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sum(opened) == 1
     assert home.warnings() == [("lift-1", "machine_temperature_high", "warning", "open", 60)]
 

@@ -63,7 +63,7 @@ def ingest(database: Database, url: str, options: FleetOptions) -> Iterator[None
         yield
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
         if errors:
             raise errors[0]

@@ -51,7 +51,7 @@ PLAIN = Dialect()
 NOW_MS = 1_795_305_600_000
 
 
-def wait_for(what: Callable[[], object], timeout_s: float = 15.0) -> None:
+def wait_for(what: Callable[[], object], timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < deadline, "did not happen in time"
@@ -95,11 +95,11 @@ class Centre:
 
     def close(self) -> None:
         self._closing = True
-        self._threads[0].join(5)
+        self._threads[0].join(60)
         self._server.close()
         self.cut()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
     def _accept(self) -> None:
         while not self._closing:
@@ -222,7 +222,7 @@ def test_the_clock_is_wrong_until_it_is_set(centre: Centre, devices: Transmissio
     wait_for(lambda: centre.units(2))
     ahead = next(frame for frame in centre.data() if frame.unit[0] == 2).at
     assert ahead
-    assert 3590 < ahead.timestamp() - time.time() < 3610
+    assert 3540 < ahead.timestamp() - time.time() < 3660
     centre.order(Unit(SYNC_CLOCK, (Object(at=datetime.now(UTC)),)))
     wait_for(lambda: client.clock_set == 1)
     assert any(frame.command == ACK and frame.serial == 7 for frame in centre.frames) or client.clock_shift_s == 0

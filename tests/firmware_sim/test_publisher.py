@@ -47,7 +47,7 @@ def test_a_full_window_waits_for_an_acknowledgement():
     third.start()
     assert len(line.waiting) == 2
     line.waiting[0].set_result(None)
-    third.join(5)
+    third.join(60)
     assert len(line.waiting) == 3
 
 

@@ -5,14 +5,18 @@ begins, against the regression on the others now and one step before. Residuals 
 smoothed; one that stays beyond its bound opens a warning that names the three channels that contribute most.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from watchkeep_analytics.batch import NEVER, SECOND, Batch, Bools, Floats, Ints
+from watchkeep_analytics.batch import NEVER, SECOND, Batch, Floats, Ints
 from watchkeep_analytics.detectors import equipment_model as judging
+from watchkeep_analytics.detectors import equipment_rows as rowwise
 from watchkeep_analytics.detectors._make import signal
 from watchkeep_analytics.detectors.chosen import Chosen
+from watchkeep_analytics.detectors.equipment_rows import SETTLE_ROWS, Heard, Judged, Models, State
 from watchkeep_analytics.models.fitted import Active, rarity
 from watchkeep_analytics.registry import Registry
 from watchkeep_analytics.signals import Signal
@@ -20,90 +24,12 @@ from watchkeep_analytics.table import Spec
 from watchkeep_core import vocabulary
 from watchkeep_core.vocabulary_rows import ANY
 
-OPEN_AFTER_S = 900.0
-"""Beyond the bound for so long, but at least one row, opens a warning."""
-
-CALM, CALM_SHARE = 24, 0.7
-"""Rows in a row within this share of it that end one: it must not come and go through one fault. Twice as many each
-time that it has come again within a day of its end, up to a day: else what returns with each filling is a dozen."""
-
-_DAY_S = 86_400
-
-HOLD_ROWS = 12
-"""Rows for which a channel's last value stands for it: many points report on change, or every half hour."""
-
-SETTLE_ROWS = 24
-"""Rows after a (re)start of a model until it may open anything; equipment must once have been within its bounds for so
-many in a row: a model that never agreed with it knows another season, or another valve position, and no fault."""
-
-_FOLLOW_S = 12.5 * 86_400
-"""Over which residuals are re-centred: BATADAL's 300 rows of an hour (DETECTION.md §2), whatever the step."""
-
-_CLIP = 3.0
-_SMOOTH = 0.5
-_THAW = 576
-"""Rows after which a standing warning no longer keeps the model from following."""
-
 TOP = 3
 
 _CONDITIONS = {"supply_pump": "pump_abnormal", "fire_pump": "pump_abnormal", "jockey_pump": "pump_abnormal"}
 """Kinds for which the duty list knows a condition of its own."""
 
 GENERAL = "abnormal_pattern"
-
-
-class Course(NamedTuple):
-    """How residuals have gone, in the model's sizes; each float64[channels]."""
-
-    centre: Floats
-    variance: Floats
-    smooth: Floats
-
-
-def begin(channels: int) -> Course:
-    return Course(np.zeros(channels), np.ones(channels), np.zeros(channels))
-
-
-def advance(course: Course, residual: Floats, *, learn: bool, step_s: float) -> Course:
-    """One row on: smoothed as it was judged, then learnt from; one row moves centre and scale by little."""
-    size = np.sqrt(course.variance)
-    off = residual - course.centre
-    smooth = course.smooth + _SMOOTH * (off / size - course.smooth)
-    if not learn:
-        return course._replace(smooth=smooth)
-    follow, pull = step_s / _FOLLOW_S, np.clip(off, -_CLIP * size, _CLIP * size)
-    variance = np.maximum(course.variance + follow * (pull * pull - course.variance), 0.25)
-    return Course(course.centre + follow * pull, variance, smooth)
-
-
-class Stand(NamedTuple):
-    """Where one piece of equipment is on the way into a warning and out of it, in rows."""
-
-    seen: int = 0
-    """Judged by this version."""
-    agreed: int = 0
-    """Within the bounds in a row; stays at SETTLE_ROWS once it has been that."""
-    run: int = 0
-    calm: int = 0
-    wait: int = 0
-    """Within which a warning is the last one come again …"""
-    again: int = 0
-    """… and how often it has."""
-    open: bool = False
-
-
-def move(stand: Stand, excess: float, step_s: float) -> Stand:
-    """One row on; `excess` is the largest residual over its bound."""
-    over = excess > 1
-    seen, run, calm = stand.seen + 1, stand.run + 1 if over else 0, stand.calm + 1 if excess <= CALM_SHARE else 0
-    agreed = stand.agreed if stand.agreed >= SETTLE_ROWS else 0 if over else stand.agreed + 1
-    opens = run >= max(1, round(OPEN_AFTER_S / step_s)) and min(seen, agreed) >= SETTLE_ROWS
-    day, again = max(CALM, round(_DAY_S / step_s)), stand.again
-    if opens and not stand.open:
-        again = again + 1 if stand.wait else 0
-    stays = stand.open and calm < min(CALM * 2**again, day)
-    wait = day if stand.open and not stays else max(stand.wait - 1, 0)
-    return Stand(seen, agreed, run, calm, wait, again, stays if stand.open else opens)
 
 
 class _Unit(NamedTuple):
@@ -151,8 +77,10 @@ class EquipmentLevel(Chosen):
         self._units: list[_Unit] = []
         self._unit_of = np.zeros(0, np.int64)
         """Slot → unit, -1 = in no model now."""
-        self._lead = self._model = self._step_us = np.zeros(0, np.int64)
-        """Of each unit: its first slot, version and step."""
+        self._lead = self._model = np.zeros(0, np.int64)
+        """Of each unit: its first slot and version."""
+        self._models = _joined([])
+        self._judged = _room([])
         self.configure()
 
     def configure(self) -> list[Signal]:
@@ -170,35 +98,38 @@ class EquipmentLevel(Chosen):
             self._unit_of[unit.slots] = u
         self._lead = np.array([unit.slots[0] for unit in self._units], np.int64)
         self._model = np.array([unit.active.version for unit in self._units], np.int64)
-        self._step_us = np.array([round(unit.active.fitted.step_s * SECOND) for unit in self._units], np.int64)
+        self._models, self._judged = _joined(self._units), _room(self._units)
         now = {unit.number: unit.active.version for unit in self._units}
         gone = [u for u in before.values() if now.get(u.number) != u.active.version]
         return [found for unit in gone for found in self._retire(unit)]
 
     def observe(self, batch: Batch) -> list[Signal]:
         """Rows of one piece of equipment by time, whatever the channel."""
-        slots = self._slots[batch.row] if self._units else np.full(batch.size, -1)
-        units = np.where(slots >= 0, self._unit_of[np.maximum(slots, 0)], -1) if self._units else slots
+        if not self._units:
+            return []
+        slots = self._slots[batch.row]
+        units = np.where(slots >= 0, self._unit_of[np.maximum(slots, 0)], -1)
         mine = np.flatnonzero(units >= 0)
         if len(mine) == 0:
             return []
+        for u in np.flatnonzero(self._state["model"][self._lead] != self._model).tolist():
+            self._start(self._units[u])
         mine = mine[np.lexsort((batch.t_us[mine], units[mine]))]
-        units, slots, value = units[mine], slots[mine], batch.value[mine]
-        bucket = batch.t_us[mine] // self._step_us[units]
-        fresh = np.r_[True, (units[1:] != units[:-1]) | (bucket[1:] != bucket[:-1])]
-        part = np.cumsum(fresh) - 1
-        begins = np.flatnonzero(fresh)
-        rank = np.arange(len(begins)) - np.searchsorted(units[begins], units[begins])
+        units, value = units[mine], batch.value[mine]
+        return self._walk(units, slots[mine], batch.t_us[mine] // self._models.step_us[units], value)
+
+    def prepare(self) -> None:
+        """Compile, by walking through no readings at all."""
+        none = np.zeros(0, np.int64)
+        self._walk(none, none, none, np.zeros(0))
+
+    def _walk(self, units: Ints, slots: Ints, bucket: Ints, value: Floats) -> list[Signal]:
+        models, heard = self._in_force(), self._heard()
+        state = State(*(self._state[name] for name in ("sum", "count", *State._fields[2:])))
         found: list[Signal] = []
-        for k in range(int(rank.max()) + 1):
-            for at in self._due(begins[rank == k], units, bucket):
-                found += self._turn(self._units[int(units[at])], int(bucket[at]))
-            now = rank[part] == k
-            now[now] = (
-                self._state["bucket"][self._lead[units[now]]] == bucket[now]
-            )  # what comes for a row that is judged is left out
-            np.add.at(self._state["sum"], slots[now], value[now])
-            np.add.at(self._state["count"], slots[now], 1)
+        at = 0
+        while (at := rowwise.walk(at, units, slots, bucket, value, models, state, heard, self._judged)) < len(units):
+            found.append(self._turned(self._units[int(units[at])]))
         return found
 
     def ready(self, row: int) -> bool:
@@ -206,100 +137,34 @@ class EquipmentLevel(Chosen):
         unit = next((unit for unit in self._units if unit.number == number), None)
         if unit is None or self._state["model"][unit.slots[0]] != unit.active.version:
             return False
-        return min(self._stand(unit)[:2]) >= SETTLE_ROWS
-
-    def _due(self, at: Ints, units: Ints, bucket: Ints) -> list[int]:
-        """Of first rows of a step, those whose equipment has another step, or model, behind it."""
-        lead = self._lead[units[at]]
-        due = (self._state["bucket"][lead] < bucket[at]) | (self._state["model"][lead] != self._model[units[at]])
-        found: list[int] = at[due].tolist()
-        return found
-
-    def _turn(self, unit: _Unit, bucket: int) -> list[Signal]:
-        """A row of this equipment begins: the one before is complete."""
-        state, lead = self._state, unit.slots[0]
-        if state["model"][lead] != unit.active.version:
-            self._start(unit)
-        last = int(state["bucket"][lead])
-        if bucket <= last:
-            return []
-        state["bucket"][lead] = bucket
-        if last == NEVER:
-            return []
-        mine = unit.slots
-        came = state["count"][mine] > 0
-        values = np.where(came, state["sum"][mine] / np.maximum(state["count"][mine], 1), state["value"][mine])
-        at = np.where(came, last, state["value_at"][mine])
-        state["sum"][mine], state["count"][mine] = 0.0, 0
-        before, adjacent = state["before"][mine].copy(), state["judged"][lead] == last - 1
-        known = bool((last - at <= HOLD_ROWS).all())
-        state["value"][mine], state["value_at"][mine] = values, at
-        state["before"][mine] = values if known else np.nan
-        state["judged"][lead] = last
-        if not (known and adjacent and np.isfinite(before).all()):
-            return []
-        return self._judge(unit, values, before, round((last + 1) * unit.active.fitted.step_s * SECOND))
-
-    def _judge(self, unit: _Unit, values: Floats, before: Floats, t_us: int) -> list[Signal]:
-        state, lead, fitted = self._state, unit.slots[0], unit.active.fitted
-        model = fitted.model
-        z = judging.scaled(model, values)
-        fits = np.concatenate([z, judging.scaled(model, before)]) @ model.weights
-        course = self._accept(unit, t_us, Course(*(state[name][unit.slots] for name in Course._fields)))
-        was = state["driver"][lead] >= 0
-        learn = bool(state["stood"][lead] > _THAW if was else not self._held(unit, t_us).any())
-        after = advance(course, (z - fits) / model.spread, learn=learn, step_s=fitted.step_s)
-        for name, column in after._asdict().items():
-            state[name][unit.slots] = column
-        excess = np.abs(after.smooth) / (fitted.bound * self._registry.bar(self.name, unit.rows))
-        stand = move(self._stand(unit), float(excess.max()), fitted.step_s)
-        for name, count in stand._asdict().items():
-            if name != "open":
-                state[name][lead] = count
-        state["stood"][lead] = state["stood"][lead] + 1 if was else 0
-        expected = model.centre + model.scale * (fits + course.centre * model.spread)
-        if was and not stand.open:
-            return [self._end(unit, t_us, values, expected)]
-        if was or not stand.open:
-            return []
-        driver = int(excess.argmax())
-        state["driver"][lead], state["since_us"][lead] = self._registry["series"][unit.rows[driver]], t_us
-        sizes = judging.latent_sizes(model, values[None])
-        latent = {name: float(s[0] / limit) for name, s, limit in zip(("t2", "q"), sizes, model.limit[1:], strict=True)}
-        return [self._opening(unit, t_us, driver, values, expected, course, excess, latent)]
-
-    def _accept(self, unit: _Unit, t_us: int, course: Course) -> Course:
-        """What people call normal is where the residuals belong from now on."""
-        if not self._registry.normals:
-            return course
-        said = self._registry["normal_us"][unit.rows].max()
         lead = unit.slots[0]
-        if said <= self._state["normal_us"][lead] or t_us <= said:
-            return course
-        self._state["normal_us"][lead] = said
-        centre = course.centre + course.smooth * np.sqrt(course.variance)
-        return Course(centre, course.variance, np.zeros_like(centre))
+        return bool(min(self._state["seen"][lead], self._state["agreed"][lead]) >= SETTLE_ROWS)
 
-    def _held(self, unit: _Unit, t_us: int) -> Bools:
-        """Channels on which a warning of whatever detector stands: they teach nothing."""
-        registry = self._registry
-        since, until = registry["held_from_us"][unit.rows], registry["held_until_us"][unit.rows]
-        return np.asarray((t_us >= since) & (t_us < until))
+    def _in_force(self) -> Models:
+        """With the bars that people and budgets have raised."""
+        bar = self._registry.bar(self.name, self._models.rows)
+        return self._models if isinstance(bar, float) else self._models._replace(bound=self._models.bound * bar)
 
-    def _opening(
-        self,
-        unit: _Unit,
-        t_us: int,
-        driver: int,
-        values: Floats,
-        expected: Floats,
-        course: Course,
-        excess: Floats,
-        latent: dict[str, float],
-    ) -> Signal:
+    def _heard(self) -> Heard:
+        return Heard(*(self._registry[name] for name in ("held_from_us", "held_until_us", "normal_us")))
+
+    def _turned(self, unit: _Unit) -> Signal:
+        """The row just judged opened or ended a warning."""
+        state, lead, channels = self._state, unit.slots[0], len(unit.slots)
+        t_us = (int(state["judged"][lead]) + 1) * round(unit.active.fitted.step_s * SECOND)
+        values = state["value"][unit.slots]
+        row = Judged(*(column[:channels].copy() for column in self._judged))
+        if state["driver"][lead] >= 0:
+            return self._end(unit, t_us, values, row.expected)
+        driver = int(row.excess.argmax())
+        state["driver"][lead], state["since_us"][lead] = self._registry["series"][unit.rows[driver]], t_us
+        return self._opening(unit, t_us, driver, values, row)
+
+    def _opening(self, unit: _Unit, t_us: int, driver: int, values: Floats, row: Judged) -> Signal:
         fitted, registry = unit.active.fitted, self._registry
-        bands = np.where(np.isfinite(fitted.bound), fitted.bound, 0) * np.sqrt(course.variance)
-        bands = bands * fitted.model.spread * fitted.model.scale
+        expected, bands, excess = row.expected, row.half, row.excess
+        sizes = judging.latent_sizes(fitted.model, values[None])
+        t2, q = (float(size[0] / limit) for size, limit in zip(sizes, fitted.model.limit[1:], strict=True))
         share = excess / max(float(excess.sum()), 1e-12)
         top = np.argsort(-excess, kind="stable")[:TOP].tolist()
         contributions = [
@@ -327,8 +192,8 @@ class EquipmentLevel(Chosen):
                 "rarity": round(rarity(fitted.tail, float(excess.max())), 1),
                 "since_us": t_us,
                 "samples": int(self._state["run"][unit.slots[0]]),
-                "t2": round(latent["t2"], 3),
-                "q": round(latent["q"], 3),
+                "t2": round(t2, 3),
+                "q": round(q, 3),
                 "model": unit.active.version,
                 "rule": "regression",
                 **({"bar": bar} if bar > 1 else {}),
@@ -367,11 +232,6 @@ class EquipmentLevel(Chosen):
         self._state["model"][unit.slots] = unit.active.version
         self._state["agreed"][unit.slots[0]] = agreed
 
-    def _stand(self, unit: _Unit) -> Stand:
-        state, lead = self._state, unit.slots[0]
-        seen, agreed, run, calm, wait, again = (int(state[name][lead]) for name in Stand._fields[:-1])
-        return Stand(seen, agreed, run, calm, wait, again, bool(state["driver"][lead] >= 0))
-
     def _driver(self, unit: _Unit) -> int:
         series = self._registry["series"][unit.rows].tolist()
         driver = int(self._state["driver"][unit.slots[0]])
@@ -397,6 +257,33 @@ class EquipmentLevel(Chosen):
         condition = _CONDITIONS.get(kind, GENERAL)
         known = vocabulary.load().conditions[condition].kinds
         return condition if {ANY, kind} & set(known) else GENERAL
+
+
+def _joined(units: Sequence[_Unit]) -> Models:
+    """Their models, as the compiled walk takes them."""
+    fitted = [unit.active.fitted for unit in units]
+    models = [one.model for one in fitted]
+
+    def join(parts: Iterable[Any], dtype: DTypeLike = np.float64) -> Any:
+        return np.concatenate([*parts, np.zeros(0)]).astype(dtype)
+
+    return Models(
+        begins=np.cumsum([0, *(len(unit.slots) for unit in units)], dtype=np.int64),
+        step_us=np.array([round(one.step_s * SECOND) for one in fitted], np.int64),
+        matrix=np.cumsum([0, *(model.weights.size for model in models)], dtype=np.int64)[:-1],
+        weights=join(model.weights.ravel() for model in models),
+        slots=join((unit.slots for unit in units), np.int64),
+        rows=join((unit.rows for unit in units), np.int64),
+        centre=join(model.centre for model in models),
+        scale=join(model.scale for model in models),
+        spread=join(model.spread for model in models),
+        bound=join(one.bound for one in fitted),
+    )
+
+
+def _room(units: Sequence[_Unit]) -> Judged:
+    widest = max((len(unit.slots) for unit in units), default=0)
+    return Judged(*(np.zeros(widest) for _ in Judged._fields))
 
 
 def _band(value: float, half: float) -> dict[str, float]:

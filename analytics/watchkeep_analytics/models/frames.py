@@ -15,7 +15,9 @@ from watchkeep_core.database import queries
 AROUND_S = 3600.0
 """Before and after work and warnings nothing is learnt either: a fault begins before it is seen."""
 
-_BLOCK = 50_000
+_STEP = np.dtype([("bucket", ">i8"), ("mean", ">f8")])
+"""A step of one series as the query `frame` sends it."""
+
 _SQL = queries("watchkeep_analytics.models", "models.sql")
 
 
@@ -48,15 +50,14 @@ def read(conn: Connection, item: Item, span: Span) -> Frame:
     begin = int(span.since.timestamp() // STEP_S)
     steps = int(span.until.timestamp() // STEP_S) - begin
     values: Floats = np.full((steps, len(item.series)), np.nan)
-    column = {series: k for k, series in enumerate(item.series)}
     named = {"series": item.series, "since": span.since, "until": span.until, "step_s": STEP_S}
     with conn.transaction():
-        for block in _blocks(conn, named):
-            series, bucket, value = zip(*block, strict=True)
-            rows = np.array(bucket) - begin
+        cursor = conn.cursor(binary=True).execute(_SQL["frame"], named)
+        for series, sent in cursor:
+            got = np.frombuffer(sent, _STEP)
+            rows = got["bucket"] - begin
             inside = (rows >= 0) & (rows < steps)
-            columns = np.array([column[one] for one in series])
-            values[rows[inside], columns[inside]] = np.array(value, np.float64)[inside]
+            values[rows[inside], item.series.index(series)] = got["mean"][inside]
         about = {"community": item.community, "equipment": item.equipment, "since": span.since, "until": span.until}
         t = np.asarray((begin + np.arange(steps)) * STEP_S, np.float64)
         spans = conn.execute(_SQL["unusable"], about | {"modes": _modes()}).fetchall()
@@ -92,11 +93,3 @@ def worked(metrics: Sequence[str], t: Floats, values: Floats) -> Iterator[tuple[
 def _modes() -> list[str]:
     """Conditions of events that say so."""
     return [condition.id for condition in vocabulary.load().conditions.values() if condition.suppresses]
-
-
-def _blocks(conn: Connection, named: dict[str, object]) -> Iterator[list[tuple[int, int, float]]]:
-    with conn.cursor(name="frame", binary=True) as cursor:
-        cursor.itersize = _BLOCK
-        cursor.execute(_SQL["frame"], named)
-        while block := cursor.fetchmany(_BLOCK):
-            yield block

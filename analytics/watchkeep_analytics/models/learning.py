@@ -1,8 +1,9 @@
 """Learns a Model from a clean stretch of rows: a ridge regression from a season, a chart from a few minutes."""
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
 
 from watchkeep_analytics.batch import Floats
 from watchkeep_analytics.detectors import equipment_model as judging
@@ -15,19 +16,38 @@ FEWEST_ROWS = 60
 _START = 50  # rows until the EWMA has forgotten where it began
 
 
-def season(rows: Floats, before: Floats) -> Model:
-    """Regress each channel on the others now and one step ago; limits are still 1. Both float64[n, channels]."""
+class Regression(NamedTuple):
+    """Each channel from the others now and one step ago."""
+
+    centre: Floats
+    scale: Floats
+    """[channels]; 0 = the channel says nothing."""
+    weights: Floats
+    """[2 × channels, channels]"""
+    known: Floats
+    """[n, 2 × channels]: the rows that taught it, scaled."""
+
+
+def regress(rows: Floats, before: Floats) -> Regression:
+    """Ridge regressions of all channels at once; both float64[n, channels].
+
+    The inverse P of the penalised products of all columns has each one's regression on the others: -P[i, j] / P[j, j].
+    """
     centre, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > 1e-9, scale, 0.0)
-    z = judging.divide(rows - centre, scale)
-    known = np.hstack([z, judging.divide(before - centre, scale)])
-    channels = rows.shape[1]
-    weights = np.zeros((2 * channels, channels))
-    for channel in np.flatnonzero(scale > 0).tolist():
-        use = np.arange(2 * channels) != channel
-        weights[use, channel] = Ridge(alpha=_RIDGE, fit_intercept=False).fit(known[:, use], z[:, channel]).coef_
-    spread = np.maximum((z - known @ weights).std(axis=0), 1e-3)
-    return Model("season", centre, scale, weights, spread, *_axes(z), np.ones(3))
+    known = np.hstack([judging.divide(each - centre, scale) for each in (rows, before)])
+    inverse = np.linalg.inv(known.T @ known + _RIDGE * np.eye(known.shape[1]))[:, : rows.shape[1]]
+    weights = -inverse / inverse.diagonal()
+    np.fill_diagonal(weights, 0.0)
+    return Regression(centre, scale, weights, known)
+
+
+def season(rows: Floats, before: Floats) -> Model:
+    """The regression of float64[n, channels] with the axes of the rows; limits are still 1."""
+    found = regress(rows, before)
+    z = found.known[:, : rows.shape[1]]
+    spread = np.maximum((z - found.known @ found.weights).std(axis=0), 1e-3)
+    return Model("season", found.centre, found.scale, found.weights, spread, *_axes(z), np.ones(3))
 
 
 def chart(rows: Floats, wander: float) -> Model:
@@ -50,5 +70,5 @@ def chart(rows: Floats, wander: float) -> Model:
 
 
 def _axes(z: Floats) -> tuple[Floats, Floats]:
-    found = PCA(n_components=0.95, svd_solver="full").fit(z)
+    found = PCA(n_components=0.95, svd_solver="covariance_eigh").fit(z)
     return found.components_, np.maximum(found.explained_variance_, 1e-9)

@@ -12,11 +12,16 @@ GROUP BY p.community_id, p.equipment_id HAVING count(*) > 1
 ORDER BY p.community_id, p.equipment_id
 
 -- name: frame
--- Means per step; bad readings left out.
-SELECT series_id, floor(extract(epoch FROM ts) / %(step_s)s::float8)::int8, avg(value)
-FROM readings
-WHERE series_id = ANY (%(series)s) AND ts >= %(since)s AND ts < %(until)s AND quality < 2
-GROUP BY 1, 2
+-- Means per step, all of a series in one value: as rows they would take longer to read than the model to fit. Bad
+-- readings left out.
+SELECT series_id, string_agg(int8send(bucket) || float8send(mean), ''::bytea)
+FROM (
+    SELECT series_id, floor(extract(epoch FROM ts) / %(step_s)s::float8)::int8 AS bucket, avg(value) AS mean
+    FROM readings
+    WHERE series_id = ANY (%(series)s) AND ts >= %(since)s AND ts < %(until)s AND quality < 2
+    GROUP BY 1, 2
+) AS steps
+GROUP BY series_id
 
 -- name: unusable
 -- Planned work on the equipment or the whole community, modes for service and tests that it announced, and times when a

@@ -10,7 +10,6 @@ from psycopg import Connection
 
 from watchkeep_analytics.models import frames, store
 from watchkeep_analytics.models.fitted import ModelError, Outcome
-from watchkeep_analytics.models.fitting import attempt
 from watchkeep_analytics.models.frames import Item, Span
 
 Backend = Literal["joblib", "dask"]
@@ -78,6 +77,8 @@ def run(
 
 
 def _chunk(conn: Connection, chunk: Sequence[Item], span: Span, parallel: joblib.Parallel) -> list[Outcome]:
+    from watchkeep_analytics.models.fitting import attempt  # scikit-learn and numba, which no other verb wants
+
     busy = "its model warns now: what it shows is nothing to learn from"
     outcomes = [Outcome(item.community, item.equipment, None, busy, {}) for item in chunk if item.warns]
     free = [frames.read(conn, item, span) for item in chunk if not item.warns]

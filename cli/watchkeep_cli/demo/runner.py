@@ -35,7 +35,8 @@ from watchkeep_core.service import Stop
 from watchkeep_dispatch.duties import load_default
 from watchkeep_dispatch.notify.jobs import install_jobs
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 150.0
+"""For slow and busy machines: a service that ends is told at once."""
 DRAIN_TIMEOUT_S = 30.0
 DRAIN_QUIET_S = 2.0  # longer than a gateway keeps readings back to send them together (WATCHKEEP_GATEWAY_BATCH_S, 1 s)
 
@@ -217,7 +218,7 @@ class Demo:
         waiting = dict(self.health)
         while waiting:
             self.supervisor.require_alive()
-            waiting = {name: port for name, port in waiting.items() if not figures.healthy(port)}
+            waiting = {name: port for name, port in waiting.items() if not figures.healthy(port, 10.0)}
             if time.monotonic() > deadline:
                 raise ServiceFailed(
                     f"not ready after {READY_TIMEOUT_S:.0f} s: {', '.join(waiting)}; see {self._folder}/logs"

@@ -25,6 +25,9 @@ MAX_BATCH = 1000
 DRAIN_TIMEOUT_S = 60.0
 """A whole window of batches through a slow gateway."""
 
+STOPPED_DRAIN_S = 5.0
+"""A replay that was stopped waits no longer than this for what is under way."""
+
 
 class Batch(NamedTuple):
     """One message; `last_ms` is its newest stamp."""
@@ -67,7 +70,7 @@ def replay(settings: SimSettings, stop: Stop) -> dict[str, Any]:
     with connect(settings, settings.replay_user) as connection:
         publisher = FieldPublisher(connection.publish, stop, settings.outstanding)
         complete = play(samples, publisher, stop, settings.speed or 0.0)
-        complete = publisher.drain(0 if stop.is_set() else DRAIN_TIMEOUT_S) and complete
+        complete = publisher.drain(STOPPED_DRAIN_S if stop.is_set() else DRAIN_TIMEOUT_S) and complete
     return _summary(samples, reports, publisher, complete, time.monotonic() - began)
 
 
