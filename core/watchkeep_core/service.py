@@ -4,6 +4,8 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -38,7 +40,20 @@ class Stop:
         return self._event.wait(timeout_s)
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """Who connects and says nothing keeps no probe waiting, nor does one who asks for much."""
+
+    daemon_threads = True
+
+
 class _QuietHandler(WSGIRequestHandler):
+    timeout = 10.0
+    """Seconds that a client may take to ask."""
+
+    def handle(self) -> None:
+        with suppress(TimeoutError, ConnectionError):
+            super().handle()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Probes every few seconds are no news."""
 
@@ -51,7 +66,7 @@ class HealthServer:
         self._checks = checks
         self._metrics = make_wsgi_app(registry)
         try:
-            self._server: WSGIServer = make_server(host, port, self._app, handler_class=_QuietHandler)
+            self._server: WSGIServer = make_server(host, port, self._app, _Server, _QuietHandler)
         except OSError as error:
             raise SettingsError(f"health_port: cannot listen on {host}:{port}: {error.strerror}") from None
         self.port: int = self._server.server_port

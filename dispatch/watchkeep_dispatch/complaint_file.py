@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -80,7 +82,9 @@ def import_csv(
     person_id: str | None = None,
     dry_run: bool = False,
 ) -> Imported:
-    """Take in every row, or none when any is wrong. Raises FileRefused."""
+    """Take in every row, or none when any is wrong. Raises FileRefused, ComplaintRefused for no known source."""
+    if source not in complaints.CHANNELS:
+        raise ComplaintRefused("source", f"{source!r} is none of {', '.join(complaints.CHANNELS)}")
     rows = list(_rows(content))
     found, errors = parse(rows, source, now, read_register(conn, rules), rules.vocabulary)
     if errors or dry_run:
@@ -153,7 +157,9 @@ def _complaint(values: Mapping[str, str], source: str, register: Register) -> Co
         raise ComplaintRefused("equipment", f"{equipment!r} is not in {values['community']}")
     condition = values.get("condition") or complaints.default_condition(source)
     if condition not in register.conditions:
-        raise ComplaintRefused("condition", f"{condition!r} is not in the vocabulary")
+        close = get_close_matches(condition, register.conditions, n=3)
+        hint = f"; do you mean {' / '.join(close)}?" if close else ""
+        raise ComplaintRefused("condition", f"{condition!r} is not in the vocabulary{hint}")
     return Complaint(
         source=source,
         channel_no=values["channel_no"],
@@ -170,8 +176,9 @@ def _complaint(values: Mapping[str, str], source: str, register: Register) -> Co
 
 
 def _moment(text: str, zone: ZoneInfo) -> datetime:
+    """ISO 8601, or as Excel writes it: 2026/3/5 9:05."""
     try:
-        found = datetime.fromisoformat(text.replace("/", "-"))
+        found = datetime.fromisoformat(re.sub(r"(?<!\d)(\d)(?!\d)", r"0\1", text.replace("/", "-")))
     except ValueError:
         raise ComplaintRefused("received_at", f"{text!r} is no time such as 2026-11-22 08:30") from None
     return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)

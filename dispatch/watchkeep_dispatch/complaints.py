@@ -19,7 +19,7 @@ from watchkeep_core.errors import PermanentError
 from watchkeep_core.logs import get_logger
 from watchkeep_core.vocabulary import Vocabulary
 from watchkeep_dispatch import casework, evidence_files, parties, planning
-from watchkeep_dispatch.errors import DispatchError, GuardFailed
+from watchkeep_dispatch.errors import DispatchError, FieldRefused, GuardFailed
 from watchkeep_dispatch.orders import Case, load_case
 from watchkeep_dispatch.planning import Finding, Rules
 
@@ -46,12 +46,8 @@ _ANSWERS = {
 }
 
 
-class ComplaintRefused(DispatchError):
+class ComplaintRefused(FieldRefused):
     """A complaint cannot be taken in; `field` says what of it."""
-
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"{field}: {why}")
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -12,7 +12,7 @@ from watchkeep_core import settings, vocabulary
 from watchkeep_core.commands import print_json
 from watchkeep_core.errors import SettingsError
 from watchkeep_dispatch import complaint_file, complaints, study
-from watchkeep_dispatch.command_options import DatabaseUrl, connected
+from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, known, show, write_file, zone_of
 from watchkeep_dispatch.duties import Lists
 from watchkeep_dispatch.planning import Rules
 from watchkeep_dispatch.reports import Report, period_span, to_html
@@ -23,7 +23,7 @@ complaints_app = typer.Typer(help="Complaints and calls: intake, study, QR label
 Font = Annotated[
     Path | None, typer.Option(help="A font file with Chinese characters; default: Noto Sans CJK of the system.")
 ]
-Language = Annotated[str, typer.Option(help="zh or en.")]
+Language = Annotated[Literal["zh", "en"], typer.Option(help="Of the report.")]
 
 
 class Shape(StrEnum):
@@ -65,15 +65,21 @@ def list_complaints(
     open: Annotated[bool, typer.Option("--open", help="Not answered yet.")] = False,
     refused: Annotated[bool, typer.Option("--refused", help="Could not be filed; a person has to look.")] = False,
     at_most: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    format: Shown = "json",
     database_url: DatabaseUrl = None,
 ) -> None:
     """Complaints, newest first, with their cases and answers."""
     with connected(database_url) as conn:
-        print_json(
-            complaints.listing(
-                conn, community=community, answered=False if open else None, refused=refused or None, limit=at_most
-            )
+        known(conn, community=community)
+        found = complaints.listing(
+            conn, community=community, answered=False if open else None, refused=refused or None, limit=at_most
         )
+    show(
+        found,
+        ("complaint_id", "received_at", "community", "description", "case_id", "state", "answered_at"),
+        format,
+        zone=zone_of(database_url),
+    )
 
 
 @complaints_app.command("study")
@@ -87,14 +93,15 @@ def monthly_study(
     database_url: DatabaseUrl = None,
 ) -> None:
     """月度研判: complaints by community and cause, and what is unsolved, case by case."""
-    zone = settings.load(DispatchSettings, database_url=database_url).calendar().zone
+    zone = zone_of(database_url)
     since, until = span(month, "--month", zone)
     with connected(database_url) as conn:
+        known(conn, area=area)
         found = study.study(conn, since, until, area)
     if shape is Shape.json:
         print_json(found)
     else:
-        write(study.report(found, vocabulary.load(), zone, "en" if language == "en" else "zh"), shape, out, font)
+        write(study.report(found, vocabulary.load(), zone, language), shape, out, font)
 
 
 @complaints_app.command("labels")
@@ -115,7 +122,7 @@ def label_sheet(
         raise SettingsError(f"--public-url: {public_url!r} must begin with https:// or http://")
     with connected(database_url) as conn:
         found = labels.labels(conn, community, equipment)
-    out.write_bytes(labels.sheet(found, public_url, font))
+    write_file(out, labels.sheet(found, public_url, font), "--out")
     print_json({"labels": len(found), "file": str(out)})
 
 
@@ -134,10 +141,10 @@ def write(report: Report, shape: Shape, out: Path | None, font: Path | None) -> 
         if out is None:
             typer.echo(page)
         else:
-            out.write_text(page, encoding="utf-8")
+            write_file(out, page.encode(), "--out")
         return
     if out is None:
         raise SettingsError("--out: a PDF needs a file")
     from watchkeep_dispatch.reports_pdf import to_pdf  # font tools take half a second to import
 
-    out.write_bytes(to_pdf(report, font))
+    write_file(out, to_pdf(report, font), "--out")

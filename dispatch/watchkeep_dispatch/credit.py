@@ -10,15 +10,11 @@ from psycopg.rows import dict_row
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
-from watchkeep_dispatch.errors import DispatchError
+from watchkeep_dispatch.errors import FieldRefused
 
 
-class CreditRefused(DispatchError):
+class CreditRefused(FieldRefused):
     """A credit event or an inspection is not acceptable; `field` says what of it."""
-
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"{field}: {why}")
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +53,12 @@ class Inspection:
 def record(conn: Connection, event: CreditEvent, now: datetime, *, person_id: str | None) -> int:
     """Append a credit event; returns its id. Raises CreditRefused that names the field."""
     check(event, now)
+    if event.withdraws_id is not None:
+        wrong = conn.execute(_sql("withdrawable"), [event.withdraws_id]).fetchone()
+        if wrong is None or wrong[0] == "withdrawal":
+            raise CreditRefused("withdraws_id", f"{event.withdraws_id} is no credit event")
+        if wrong[1] != event.org_id:
+            raise CreditRefused("withdraws_id", f"{event.withdraws_id} is about {wrong[1]}, not {event.org_id}")
     row = asdict(event) | {"now": now, "person_id": person_id}
     row["valid_until"] = event.valid_until or _year_later(event.occurred_on)
     found = _insert(conn, "add_credit", row)
@@ -94,6 +96,9 @@ def inspect(conn: Connection, found: Inspection, now: datetime, *, person_id: st
         raise CreditRefused("points", f"must be between 0 and possible ({found.possible})")
     if found.inspected_on > now.date():
         raise CreditRefused("inspected_on", "is in the future")
+    kind = {"company": "org", "community": "community", "subdistrict": "area"}[found.subject_kind]
+    if not conn.execute(queries("watchkeep_dispatch", "sql/known.sql")[kind], [found.subject_id]).rowcount:
+        raise CreditRefused("subject_id", f"no {found.subject_kind} {found.subject_id!r}")
     number = _insert(conn, "add_inspection", asdict(found) | {"now": now, "person_id": person_id})
     detail = {"kind": found.kind, "subject": found.subject_id}
     audit.record(conn, "inspection.record", "inspection", str(number), person_id=person_id, detail=detail)
@@ -105,7 +110,8 @@ def _insert(conn: Connection, statement: str, row: dict[str, Any]) -> int:
         with conn.transaction():
             found = conn.execute(_sql(statement), row).fetchone()
     except psycopg.errors.ForeignKeyViolation as error:
-        raise CreditRefused("reference", str(error.diag.message_detail)) from None
+        field = next(name for name in ("org_id", "case_id") if name in str(error.diag.constraint_name))
+        raise CreditRefused(field, f"{row[field]!r} is not there") from None
     except psycopg.errors.UniqueViolation:
         raise CreditRefused("withdraws_id", "has been withdrawn already") from None
     except psycopg.errors.CheckViolation as error:

@@ -1,7 +1,7 @@
 """`watchkeep dispatch credit … | schemes …`: what scores are made of besides orders."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,9 +11,9 @@ from watchkeep_core.commands import print_json
 from watchkeep_core.database import queries
 from watchkeep_core.errors import SettingsError
 from watchkeep_dispatch import credit, scores
-from watchkeep_dispatch.command_options import DatabaseUrl, connected
+from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, show, zone_of
 from watchkeep_dispatch.complaints_commands import span
-from watchkeep_dispatch.supervision_options import Period, Who, day_of, person_of, zone_of
+from watchkeep_dispatch.supervision_options import Period, Who, day_of, person_of
 
 credit_app = typer.Typer(help="Credit events and inspections.", no_args_is_help=True)
 schemes_app = typer.Typer(help="Score schemes: weights, bands, vetoes.", no_args_is_help=True)
@@ -53,11 +53,12 @@ def add_credit(
 
 
 @credit_app.command("export")
-def export_credit(period: Period, database_url: DatabaseUrl = None) -> None:
+def export_credit(period: Period, format: Shown = "json", database_url: DatabaseUrl = None) -> None:
     """Events recorded in a period with their evidence, for the city's credit system."""
     since, until = span(period, "--period", zone_of(database_url))
     with connected(database_url) as conn:
-        print_json(credit.export(conn, since, until))
+        found = credit.export(conn, since, until)
+    show(found, ("event_id", "organisation", "kind", "code", "points", "reason", "evidence_ref", "occurred_on"), format)
 
 
 @credit_app.command("inspect")
@@ -114,10 +115,12 @@ def load_schemes(
         raise SettingsError(f"{file}: {error.strerror}") from None
     with connected(database_url) as conn:
         person = person_of(conn, who)
-        print_json(scores.save_schemes(conn, found, day_of(start, "--from"), datetime.now(UTC), person_id=person))
+        now = datetime.now(zone_of(database_url))
+        print_json(scores.save_schemes(conn, found, day_of(start, "--from"), now, person_id=person))
 
 
 def _keep(database_url: str | None, who: str | None, named: str, record: Callable[..., int], found: object) -> None:
     """Record an event or an inspection, and show its number."""
     with connected(database_url) as conn:
-        print_json({named: record(conn, found, datetime.now(UTC), person_id=person_of(conn, who))})
+        now = datetime.now(zone_of(database_url))  # by its day: what is of today is not in the future
+        print_json({named: record(conn, found, now, person_id=person_of(conn, who))})

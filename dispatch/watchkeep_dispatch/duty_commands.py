@@ -9,9 +9,10 @@ import typer
 
 from watchkeep_core import settings, vocabulary
 from watchkeep_core.commands import print_json
+from watchkeep_core.errors import SettingsError
 from watchkeep_dispatch import coverage as cover
 from watchkeep_dispatch import duties, duty_excel, duty_replay, routing
-from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, moment, print_table
+from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, moment, print_table, write_file, zone_of
 from watchkeep_dispatch.duty_file import deadline_text, default_list, span_text
 from watchkeep_dispatch.errors import DutyListError
 from watchkeep_dispatch.settings import DispatchSettings
@@ -46,7 +47,8 @@ def list_versions(
         print_json(versions if rows is None else found)
     elif rows is None:
         of_list = ("list_id", "name", "status", "since", "until", "rows")
-        print_table("权责清单 responsibility lists", of_list, [[row[name] for name in of_list] for row in versions])
+        rows_shown = [[row[name] for name in of_list] for row in versions]
+        print_table("权责清单 responsibility lists", of_list, rows_shown, zone_of(database_url))
     else:
         names = ("row_no", "title", "condition", "responsible", "case_class", "respond", "arrive", "finish")
         print_table("", names, [[row.get(name, "") for name in names] for row in found])
@@ -81,7 +83,7 @@ def export_excel(
 ) -> None:
     """Write a list as Excel, with drop-down lists and notes; `import` reads it back."""
     rows = () if template else _rows(list_id, default, database_url)
-    file.write_bytes(duty_excel.write(rows, vocabulary.load()))
+    write_file(file, duty_excel.write(rows, vocabulary.load()), "FILE")
     print_json({"file": str(file), "rows": len(rows)})
 
 
@@ -122,11 +124,12 @@ def publish(
 ) -> None:
     """Put a draft into force: by a second person, who holds a supervising role."""
     now = datetime.now(UTC)
+    start = moment(since, "--from", zone_of(database_url)) if since else None
     with connected(database_url) as conn:
         who = duties.person(conn, person)
         if not duties.may_publish(conn, who):
             raise DutyListError(f"{person} holds none of the roles that publish: {', '.join(duties.PUBLISHERS)}")
-        duties.publish(conn, list_id, now, person_id=who, since=moment(since, "--from") if since else None)
+        duties.publish(conn, list_id, now, person_id=who, since=start)
 
 
 @duties_app.command()
@@ -147,9 +150,11 @@ def replay(
     database_url: DatabaseUrl = None,
 ) -> None:
     """A past period under this (draft) list: who would have had which case, and what load that means."""
-    end = moment(until, "--until") if until else datetime.now(UTC)
-    start = moment(since, "--from") if since else end - timedelta(days=30)
     calendar = settings.load(DispatchSettings, database_url=database_url).calendar()
+    end = moment(until, "--until", calendar.zone) if until else datetime.now(UTC)
+    start = moment(since, "--from", calendar.zone) if since else end - timedelta(days=30)
+    if start >= end:
+        raise SettingsError("--until: must be later than --from")
     with connected(database_url) as conn:
         after = duties.read_list(conn, list_id)
         before = duties.in_force(conn, datetime.now(UTC)) if against is None else duties.read_list(conn, against)

@@ -9,7 +9,7 @@ DispatchError (PermanentError)
 ├── GuardFailed         a condition of the action is not met (422)
 ├── KeyReused           an idempotency key came with another request (422)
 ├── DutyListError       a responsibility list is wrong
-├── RotaError           a rota, a certificate or an assignment is not acceptable
+├── FieldRefused        what is entered is not acceptable; the field is named (422)
 ├── VisitPlanError      a plan of preventive work is wrong
 └── JobsMissing         the schema of the job queue is not installed
 ChannelUnavailable (TransientError)   a notification did not get out; trying again can help
@@ -83,20 +83,20 @@ class DutyListError(DispatchError):
     """A responsibility list is wrong; the text names the row and the column."""
 
 
-class QuietRefused(DispatchError):
-    """A silence or planned work is not acceptable; `field` says what of it."""
+class FieldRefused(DispatchError):
+    """Something is not acceptable; `field` says what of it."""
 
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}")
         self.field = field
 
 
-class RotaError(DispatchError):
-    """A rota, a certificate or an assignment is not acceptable; `field` says what of it."""
+class QuietRefused(FieldRefused):
+    """A silence or planned work."""
 
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"{field}: {why}")
-        self.field = field
+
+class RotaError(FieldRefused):
+    """A rota, a certificate or an assignment."""
 
 
 class VisitPlanError(DispatchError):

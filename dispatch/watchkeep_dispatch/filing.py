@@ -16,7 +16,7 @@ from watchkeep_core.database import queries
 from watchkeep_dispatch import casework, parties, planning, verdicts
 from watchkeep_dispatch.casework import Opened, Opening
 from watchkeep_dispatch.errors import DispatchError, NotWaiting, Suppressed
-from watchkeep_dispatch.folding import fold, fold_earlier, parents_of, turns
+from watchkeep_dispatch.folding import causes_first, fold, fold_earlier, parents_of, turns
 from watchkeep_dispatch.holding import circumstances, decide, put_back
 from watchkeep_dispatch.orders import Case
 from watchkeep_dispatch.planning import Finding, Plan, Rules
@@ -55,14 +55,22 @@ def judge_all(conn: Connection, warnings: Sequence[Waiting], now: datetime, rule
     A set takes about as many statements as one warning. Raises DispatchError for what no retry can mend.
     """
     parents = parents_of(conn, [one for one in warnings if not one.life_safety])
+    listed = rules.lists.in_force(conn, now)
     outcomes: dict[int, Outcome] = {}
-    for turn in turns(warnings, parents):
+    for turn in turns(causes_first(warnings, parents), parents):
         places = [(one.community_id, one.equipment_id, one.event_at) for one in turn]
         sites = dict(zip((one.warning_id for one in turn), parties.read_sites(conn, places, now), strict=True))
-        ordinary = [one for one in turn if not one.life_safety]
+        plans = {one.warning_id: planning.planned(_finding(one), sites[one.warning_id], listed, rules) for one in turn}
+        # What the list makes class A is held back no more than what was proposed as such.
+        ordinary = [
+            replace(one, proposed_class=min(one.proposed_class, plans[one.warning_id].case_class))
+            for one in turn
+            if not one.life_safety
+        ]
         outcomes |= _held(conn, ordinary, sites, now, rules)
         outcomes |= fold(conn, [one for one in ordinary if one.warning_id not in outcomes], parents, now, rules)
-        outcomes |= _into_cases(conn, [one for one in turn if one.warning_id not in outcomes], sites, now, rules)
+        left = [(one, plans[one.warning_id]) for one in turn if one.warning_id not in outcomes]
+        outcomes |= _into_cases(conn, left, now, rules)
     return [outcomes[one.warning_id] for one in warnings]
 
 
@@ -95,13 +103,12 @@ _ROUNDS = 5
 
 
 def _into_cases(
-    conn: Connection, warnings: Sequence[Waiting], sites: Sites, now: datetime, rules: Rules
+    conn: Connection, planned: Sequence[tuple[Waiting, Plan]], now: datetime, rules: Rules
 ) -> dict[int, Outcome]:
     outcomes: dict[int, Outcome] = {}
-    if not warnings:
+    left = list(planned)
+    if not left:
         return outcomes
-    listed = rules.lists.in_force(conn, now)
-    left = [(one, planning.planned(_finding(one), sites[one.warning_id], listed, rules)) for one in warnings]
     for _ in range(_ROUNDS):
         known = casework.known_ids(conn, [(plan.finding, plan.site) for _, plan in left], rules)
         for n, case_id in known.items():
@@ -116,7 +123,7 @@ def _into_cases(
         outcomes |= _filed(conn, filed, rules, now)
         left = [pair for pair in new if pair[0].warning_id not in outcomes]
         if not left:
-            verdicts.done(conn, warnings)
+            verdicts.done(conn, [one for one, _ in planned])
             return outcomes
     raise DispatchError(f"warning {left[0][0].warning_id}: its case keeps changing")
 
@@ -140,8 +147,8 @@ def _filed(
         return {}
     outcomes = {}
     for one, made in filed:
-        rule = "auto_file" if rules.wait_s.get(one.proposed_class) else "at_once"
         case = made.case
+        rule = "auto_file" if rules.wait_s.get(min(one.proposed_class, case.case_class)) else "at_once"
         outcomes[one.warning_id] = Outcome(one.warning_id, "filed", rule, case.case_id, case.case_class, made.order_id)
     said = [(one, "filed", outcomes[one.warning_id].rule, f"case {made.case.case_id}") for one, made in filed]
     verdicts.record_all(conn, said, now)

@@ -31,6 +31,33 @@ def parents_of(conn: Connection, warnings: Sequence[Waiting]) -> Parents:
     return found
 
 
+def causes_first(warnings: Sequence[Waiting], parents: Parents) -> list[Waiting]:
+    """Each after those that it may be a symptom of, so that it need not be filed; else in the order given. Pure."""
+    at: dict[tuple[str, str], list[Waiting]] = {}
+    for one in warnings:
+        at.setdefault((one.community_id, one.equipment_id), []).append(one)
+    ordered: list[Waiting] = []
+    seen: set[int] = set()
+
+    def place(one: Waiting) -> None:
+        if one.warning_id in seen:
+            return
+        seen.add(one.warning_id)
+        for _, parent, conditions in _possible_causes(one, parents):
+            for other in at.get((one.community_id, parent), ()):
+                if other.condition in conditions:
+                    place(other)
+        ordered.append(one)
+
+    for one in warnings:
+        place(one)
+    return ordered
+
+
+def _possible_causes(one: Waiting, parents: Parents) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    return causes(one.condition, [(SAME, one.equipment_id), *parents.get(one.warning_id, ())])
+
+
 def turns(warnings: Iterable[Waiting], parents: Parents) -> Iterator[list[Waiting]]:
     """Warnings in sets that may be judged together: none of a set can be the symptom, or the same, of another. Pure.
 
@@ -59,9 +86,7 @@ def fold(
     asked: list[tuple[Waiting, str, str]] = []
     rows: list[dict[str, Any]] = []
     for one in warnings:
-        for relation, parent, conditions in causes(
-            one.condition, [(SAME, one.equipment_id), *parents.get(one.warning_id, ())]
-        ):
+        for relation, parent, conditions in _possible_causes(one, parents):
             row = {"n": len(asked), "community_id": one.community_id, "parent": parent, "conditions": conditions}
             rows.append(row)
             asked.append((one, relation, parent))

@@ -107,6 +107,7 @@ class Protected:
     """Protected minutes of a building (see sql/indicators.sql for the definition)."""
 
     community_id: str
+    community: str
     building_id: str
     building: str
     equipment: int

@@ -47,7 +47,6 @@ class Lanes:
         self._listener = threading.Thread(target=self._listen, name="lane-reports", daemon=True)
 
     def start(self) -> None:
-        self._heard = dict.fromkeys(self._heard, time.monotonic())
         self._keeper.start()
         self._listener.start()
 

@@ -1,7 +1,7 @@
 """挂账 → monthly study → 销号: the ledger, and agendas of the meetings for what is unsolved (plan items 6, 11)."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from psycopg import Connection, sql
@@ -13,6 +13,7 @@ from watchkeep_dispatch.acting import standing
 from watchkeep_dispatch.actions import Request
 from watchkeep_dispatch.errors import DispatchError, GuardFailed, NotAllowed
 from watchkeep_dispatch.lifecycle import DESK
+from watchkeep_dispatch.notify.timing import CHINA
 from watchkeep_dispatch.orders import org_names, tell
 
 Meeting = Literal["joint", "plenary"]
@@ -82,8 +83,7 @@ def entries(
 
 def agenda(conn: Connection, area: str, meeting: Meeting, now: datetime) -> list[Topic]:
     """What a meeting of this area must see to, the most urgent first. Raises DispatchError for an unknown area."""
-    if conn.execute(_sql("area"), [area]).fetchone() is None:
-        raise DispatchError(f"area {area!r} is not there")
+    area_name(conn, area)
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_sql("agenda"), {"area": area, "now": now}).fetchall()
     return [
@@ -101,6 +101,14 @@ def agenda(conn: Connection, area: str, meeting: Meeting, now: datetime) -> list
         for row in rows
         if (why := reasons(row, meeting, now))
     ]
+
+
+def area_name(conn: Connection, area: str) -> str:
+    """As people know it. Raises DispatchError for an unknown one."""
+    found = conn.execute(_sql("area"), [area]).fetchone()
+    if found is None:
+        raise DispatchError(f"area {area!r} is not there")
+    return str(found[2])
 
 
 def reasons(row: dict[str, Any], meeting: Meeting, now: datetime) -> tuple[str, ...]:
@@ -122,14 +130,14 @@ def reasons(row: dict[str, Any], meeting: Meeting, now: datetime) -> tuple[str, 
     return tuple(found)
 
 
-def markdown(topics: list[Topic], area: str, meeting: Meeting, day: date) -> str:
-    """The agenda as people sign it."""
+def markdown(topics: list[Topic], area: str, meeting: Meeting, day: date, zone: tzinfo = CHINA) -> str:
+    """The agenda as people sign it; `area` is its name, days are those of `zone`."""
     lines = [f"# {TITLES[meeting]} · {area} · {day.isoformat()}", "", f"共 {len(topics)} 项。", ""]
     for number, topic in enumerate(topics, 1):
         lines.append(
             f"{number}. **{topic.title_zh}**（{topic.community}，{topic.case_class} 类，案件 {topic.case_id}）"
         )
-        lines.append(f"   - 责任单位：{topic.responsible or '未明确'}；立案 {topic.filed_at:%Y-%m-%d}")
+        lines.append(f"   - 责任单位：{topic.responsible or '未明确'}；立案 {topic.filed_at.astimezone(zone):%Y-%m-%d}")
         lines.append(f"   - 提交理由：{'；'.join(topic.reasons)}")
         lines += [f"   - 研判意见：{topic.finding}"] if topic.finding else []
         lines.append("   - 处理意见：")

@@ -11,7 +11,7 @@ from watchkeep_core.commands import print_json
 from watchkeep_core.errors import SettingsError
 from watchkeep_dispatch import duties, fund, ledger
 from watchkeep_dispatch.actions import Request
-from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, print_table
+from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, known, show, today, zone_of
 
 ledger_app = typer.Typer(help="The ledger (挂账/销号) and its monthly study.", no_args_is_help=True)
 fund_app = typer.Typer(help="Emergency use of the special maintenance fund.", no_args_is_help=True)
@@ -37,24 +37,16 @@ def list_entries(
     database_url: DatabaseUrl = None,
 ) -> None:
     """What stands in the ledger."""
-    today = datetime.now(UTC).date()
+    zone = zone_of(database_url)
     with connected(database_url) as conn:
-        found = ledger.entries(conn, today, area=area, struck=struck, unstudied=unstudied)
-    if format == "json":
-        print_json(found)
-    else:
-        names = (
-            "case_id",
-            "title_zh",
-            "community",
-            "reason",
-            "responsible",
-            "due_on",
-            "studies",
-            "studied",
-            "struck_at",
-        )
-        print_table("", names, [[row[name] for name in names] for row in found])
+        known(conn, area=area)
+        found = ledger.entries(conn, today(zone), area=area, struck=struck, unstudied=unstudied)
+    show(
+        found,
+        ("case_id", "title_zh", "community", "reason", "responsible", "due_on", "studies", "studied", "struck_at"),
+        format,
+        zone=zone,
+    )
 
 
 @ledger_app.command()
@@ -70,7 +62,7 @@ def study(
     now = datetime.now(UTC)
     with connected(database_url) as conn:
         asked = Request(person_id=duties.person(conn, person), now=now, org_id=org)
-        ledger.study(conn, case, now.date(), finding, due.date(), asked)
+        ledger.study(conn, case, today(zone_of(database_url)), finding, due.date(), asked)
 
 
 @fund_app.command("request")
@@ -126,13 +118,14 @@ def agenda(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Agenda of a meeting, from what is unsolved."""
-    now = datetime.now(UTC)
+    zone = zone_of(database_url)
     with connected(database_url) as conn:
-        topics = ledger.agenda(conn, area, meeting, now)
+        topics = ledger.agenda(conn, area, meeting, datetime.now(UTC))
+        place = ledger.area_name(conn, area)
     if format is Print.json:
         print_json(topics)
     else:
-        typer.echo(ledger.markdown(topics, area, meeting, now.date()), nl=False)
+        typer.echo(ledger.markdown(topics, place, meeting, today(zone), zone), nl=False)
 
 
 def _yuan(text: str, option: str) -> Decimal:

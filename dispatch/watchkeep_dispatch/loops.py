@@ -28,12 +28,13 @@ class Loop:
         self._listen = f"LISTEN {channel}"
         self._poll_s = poll_s
         self._once = once
-        self._well = True
+        self._well: bool | None = None
+        """Whether the last time went through; None before the first."""
         self._thread: threading.Thread | None = None
 
     def healthy(self) -> bool:
         """The last time went through."""
-        return self._well and (self._thread is None or self._thread.is_alive())
+        return self._well is True and (self._thread is None or self._thread.is_alive())
 
     def run(self, stop: Stop) -> None:
         """Until the stop; a lost database is tried again after a back-off."""
@@ -48,7 +49,7 @@ class Loop:
                         if not more:
                             wait_for_change(listener, self._poll_s)
             except (psycopg.OperationalError, PoolTimeout, DatabaseUnavailable, DatabaseRefused) as error:
-                if self._well:
+                if self._well is not False:
                     _log.error("database_lost", loop=self._name, error=" ".join(str(error).split()))
                 self._well = False
                 metrics.LOOP_ERRORS.labels(self._name).inc()

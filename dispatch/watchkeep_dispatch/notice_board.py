@@ -11,18 +11,14 @@ from psycopg.rows import dict_row
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
-from watchkeep_dispatch.errors import DispatchError
+from watchkeep_dispatch.errors import FieldRefused
 
 SECTIONS = ("manager", "phone", "service", "fee", "parking", "shared_utilities", "income", "expense")
 """What people write; company and maintainers come from register and contracts."""
 
 
-class NoticeRefused(DispatchError):
+class NoticeRefused(FieldRefused):
     """A notice is not acceptable; `field` says what of it."""
-
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"{field}: {why}")
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,14 @@ def suspend(conn: Connection, case_id: int, request: Request) -> Done:
     return done
 
 
+def approve_pause(conn: Connection, case_id: int, request: Request) -> Done:
+    """准予暂停: what was asked, never a request of one's own. Raises what `suspend` does."""
+    case, _ = standing(conn, case_id, request)
+    if asked_pause(conn, case, lead_order(conn, case_id)) is None:
+        raise _unmet("pause_asked")
+    return suspend(conn, case_id, request)
+
+
 def refuse_pause(conn: Connection, case_id: int, request: Request) -> Done:
     """不予暂停: a superior refuses what was asked, with `reason`; the case stays as it is.
 

@@ -8,9 +8,10 @@ import typer
 
 from watchkeep_core import vocabulary
 from watchkeep_core.commands import print_json
+from watchkeep_core.database import queries
 from watchkeep_dispatch import duties, handover, preventive
-from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, print_table
-from watchkeep_dispatch.errors import VisitPlanError
+from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, known, show, zone_of
+from watchkeep_dispatch.errors import NoSuchCase, VisitPlanError
 
 visits_app = typer.Typer(
     help="Preventive work that comes again: maintenance, inspections, checks.", no_args_is_help=True
@@ -67,12 +68,14 @@ def list_visits(
 ) -> None:
     """Visits that are to be made, or were."""
     with connected(database_url) as conn:
+        known(conn, org=org, community=community)
         found = preventive.visits(conn, org=org, community=community, open=not done)
-    if format == "json":
-        print_json(found)
-    else:
-        names = ("visit_id", "title_zh", "community", "equipment", "org_id", "due_at", "done_at", "overdue_case")
-        print_table("", names, [[row[name] for name in names] for row in found])
+    show(
+        found,
+        ("visit_id", "title_zh", "community", "equipment", "org_id", "due_at", "done_at", "overdue_case"),
+        format,
+        zone=zone_of(database_url),
+    )
 
 
 @visits_app.command()
@@ -129,6 +132,7 @@ def list_handovers(
 ) -> None:
     """The last hand-overs of a community."""
     with connected(database_url) as conn:
+        known(conn, community=community)
         print_json(handover.log(conn, community))
 
 
@@ -140,8 +144,6 @@ def told(
     """Who was told of a case, when and how."""
     with connected(database_url) as conn:
         found = handover.told(conn, case)
-    if format == "json":
-        print_json(found)
-    else:
-        names = ("at", "channel", "status", "organisation", "person", "title")
-        print_table("", names, [[row[name] for name in names] for row in found])
+        if not found and not conn.execute(queries("watchkeep_dispatch", "sql/known.sql")["case"], [case]).rowcount:
+            raise NoSuchCase("case", case)
+    show(found, ("at", "channel", "status", "organisation", "person", "title"), format, zone=zone_of(database_url))

@@ -7,7 +7,7 @@ import typer
 
 from watchkeep_core.commands import print_json
 from watchkeep_dispatch import quiet
-from watchkeep_dispatch.command_options import DatabaseUrl, connected, moment
+from watchkeep_dispatch.command_options import DatabaseUrl, connected, known, moment, zone_of
 
 silence_app = typer.Typer(
     help="Hold warnings back on request, with reason and end. Never life safety.", no_args_is_help=True
@@ -76,6 +76,7 @@ def list_quiet(
 ) -> None:
     """Silences and planned work that last, or are to come."""
     with connected(database_url) as conn:
+        known(conn, community=community)
         print_json(quiet.in_force(conn, datetime.now(UTC), community))
 
 
@@ -86,8 +87,9 @@ def held_back(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Warnings that were suppressed or merged instead of filed, each with the rule that did it and its reason."""
-    start = moment(since, "--from") if since else datetime.now(UTC) - timedelta(days=1)
+    start = moment(since, "--from", zone_of(database_url)) if since else datetime.now(UTC) - timedelta(days=1)
     with connected(database_url) as conn:
+        known(conn, community=community)
         print_json(quiet.held_back(conn, start, community, at_most))
 
 
@@ -104,9 +106,9 @@ def _begin(
 ) -> None:
     if (until is None) == (hours is None):
         raise typer.BadParameter("give either --until or --hours")
-    now = datetime.now(UTC)
-    start = moment(since, "--from") if since else now
-    over = moment(until, "--until") if until else start + timedelta(hours=hours or 0)
+    now, zone = datetime.now(UTC), zone_of(database_url)
+    start = moment(since, "--from", zone) if since else now
+    over = moment(until, "--until", zone) if until else start + timedelta(hours=hours or 0)
     with connected(database_url) as conn:
         number = quiet.begin(conn, kind, community, start, over, reason, now, equipment=equipment, condition=condition)
     print_json({"kind": kind, "id": number, "from": start, "until": over})

@@ -14,21 +14,20 @@ from psycopg.types.json import Jsonb
 
 from watchkeep_core import audit
 from watchkeep_core.database import queries
-from watchkeep_dispatch import scores
-from watchkeep_dispatch.errors import DispatchError
+from watchkeep_dispatch import rota, scores
+from watchkeep_dispatch.duties import PUBLISHERS
+from watchkeep_dispatch.errors import FieldRefused
 from watchkeep_dispatch.scores import Scheme, Score
 
 List = Literal["red", "grey", "none", "not_ranked"]
 APPEAL_WITHIN = timedelta(days=30)
 """From publication (DOMAIN §7.2, CP)."""
+SUPERVISING = (*PUBLISHERS, "subdistrict_office")
+"""Roles that publish a list of their area and decide on appeals against it."""
 
 
-class RankingRefused(DispatchError):
+class RankingRefused(FieldRefused):
     """A ranking or an appeal is not possible; `field` says what of it."""
-
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"{field}: {why}")
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,27 +110,38 @@ def draw(
     return ranking_id
 
 
-def publish(conn: Connection, ranking_id: int, now: datetime, *, person_id: str | None) -> None:
-    """Publish a list: by another person than the one who drew it up. Raises RankingRefused."""
+def publish(conn: Connection, ranking_id: int, now: datetime, *, person_id: str) -> dict[str, Any]:
+    """Publish a list, one of each scheme, period and area: by another person than who drew it up, who supervises it.
+
+    Returns what `rankings` says of it. Raises RankingRefused.
+    """
+    published = [number for number, at in conn.execute(_sql("drawn_alike"), [ranking_id]).fetchall() if at is not None]
     found = _ranking(conn, ranking_id)
-    if found["published_at"] is not None:
-        raise RankingRefused("ranking", f"{ranking_id} is published already")
-    if person_id is not None and found["created_by"] == person_id:
+    if published:
+        which = ranking_id if ranking_id in published else f"{published[0]}, of the same period,"
+        raise RankingRefused("ranking", f"{which} is published already; appeals correct it")
+    if found["created_by"] == person_id:
         raise RankingRefused("person", "the list is published by who drew it up; a second person must")
+    _must_supervise(conn, person_id, found["area_id"], now)
     values = {"ranking_id": ranking_id, "now": now, "person_id": person_id, "appeals_until": now + APPEAL_WITHIN}
     conn.execute(_sql("publish"), values)
     audit.record(conn, "ranking.publish", "ranking", str(ranking_id), person_id=person_id)
+    return rankings(conn, ranking_id)[0]
 
 
-def appeal(
-    conn: Connection, ranking_id: int, subject: str, reason: str, now: datetime, *, person_id: str | None
-) -> int:
-    """Object to a place on a published list; returns the appeal's id. Raises RankingRefused."""
+def appeal(conn: Connection, ranking_id: int, subject: str, reason: str, now: datetime, *, person_id: str) -> int:
+    """Object to a place on a published list, for one's own company, or for one that has come to the office.
+
+    Returns the appeal's id. Raises RankingRefused.
+    """
     found = _ranking(conn, ranking_id)
     if found["appeals_until"] is None or now > found["appeals_until"]:
         raise RankingRefused("ranking", f"{ranking_id}: not published, or the 30 days are over")
     if not reason.strip():
         raise RankingRefused("reason", "must be given")
+    areas = (found["area_id"], subject)
+    if not rota.works_for(conn, person_id, subject) and not any(_supervises(conn, person_id, a, now) for a in areas):
+        raise RankingRefused("person", f"neither belongs to {subject} nor supervises this list")
     values = {"ranking_id": ranking_id, "subject": subject, "reason": reason, "now": now, "person_id": person_id}
     try:
         with conn.transaction():
@@ -152,21 +162,27 @@ def decide(
     *,
     upheld: bool,
     decision: str,
-    to: List = "none",
-    person_id: str | None,
+    to: List | None = None,
+    person_id: str,
 ) -> None:
-    """Decide an appeal, with reasons; an upheld one moves the subject to list `to`. Raises RankingRefused."""
+    """Decide an appeal, with reasons: who supervises the list, and did not make it. Raises RankingRefused.
+
+    An upheld one moves the subject to list `to`, or to none.
+    """
     found = conn.execute(_sql("open_appeal"), [appeal_id]).fetchone()
     if found is None:
         raise RankingRefused("appeal", f"{appeal_id} is not open")
-    if person_id is not None and found[2] == person_id:
+    if found[2] == person_id:
         raise RankingRefused("person", "an appeal is decided by somebody else than who made it")
+    _must_supervise(conn, person_id, found[3], now)
     if not decision.strip():
         raise RankingRefused("decision", "reasons must be given")
+    if to not in (None, "none") and not upheld:
+        raise RankingRefused("to", "a rejected appeal moves nobody")
     values = {"appeal_id": appeal_id, "upheld": upheld, "decision": decision, "now": now, "person_id": person_id}
     conn.execute(_sql("decide"), values)
     if upheld:
-        conn.execute(_sql("correct"), {"ranking_id": found[0], "subject": found[1], "list": to})
+        conn.execute(_sql("correct"), {"ranking_id": found[0], "subject": found[1], "list": to or "none"})
     detail = {"appeal": appeal_id, "upheld": upheld, "subject": found[1]}
     audit.record(conn, "ranking.decide", "ranking", str(found[0]), person_id=person_id, detail=detail)
 
@@ -207,6 +223,16 @@ def _ranking(conn: Connection, ranking_id: int) -> dict[str, Any]:
     if found is None:
         raise RankingRefused("ranking", f"{ranking_id} is not there")
     return found
+
+
+def _supervises(conn: Connection, person_id: str, area: str | None, now: datetime) -> bool:
+    values = {"person": person_id, "area": area, "roles": list(SUPERVISING), "now": now}
+    return conn.execute(_sql("supervises"), values).fetchone() is not None
+
+
+def _must_supervise(conn: Connection, person_id: str, area: str | None, now: datetime) -> None:
+    if not _supervises(conn, person_id, area, now):
+        raise RankingRefused("person", f"none of the roles {', '.join(SUPERVISING)} for {area or 'the whole city'}")
 
 
 def _sql(name: str) -> sql.SQL:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -47,8 +47,11 @@ def to_html(report: Report) -> str:
 
 
 def percent(part: float | None, whole: float | None = 1.0) -> str:
-    """A share as people read it; a dash when there is nothing to divide."""
-    return "–" if part is None or not whole else f"{100 * part / whole:.1f} %"
+    """A share as people read it; a dash when there is nothing to divide. 100 % is all, never nearly all."""
+    if part is None or not whole:
+        return "–"
+    share = 100 * part / whole
+    return f"{min(share, 99.9) if share < 100 else share:.1f} %"
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -72,6 +75,12 @@ def period_span(period: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
         year = datetime.strptime(period[:4], "%Y")  # noqa: DTZ007
         return _span(year.replace(month=1 if period[6:] == "1" else 7), 6, zone)
     return month_span(period, zone)
+
+
+def subtitle(area_name: str | None, since: datetime, until: datetime, zone: ZoneInfo) -> str:
+    """What a report is about: its area, and the first and last day of its period."""
+    days = f"{local(since, zone, '%Y-%m-%d')} – {local(until - timedelta(seconds=1), zone, '%Y-%m-%d')}"
+    return f"{area_name} · {days}" if area_name else days
 
 
 def _span(first: datetime, months: int, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -41,7 +41,11 @@ def to_pdf(report: Report, font: Path | None = None) -> bytes:
         names, values = zip(*report.figures, strict=True)
         _table(page, Table(names, (values,)), size=12)
     for section in report.sections:
-        page.ln(4)
+        # A heading stays with its first lines.
+        if page.will_page_break(12 + 6 * len(section.paragraphs) + 16 * bool(section.table)):
+            page.add_page()
+        else:
+            page.ln(4)
         page.set_font(FAMILY, size=13)
         page.multi_cell(0, 8, section.title, new_x="LMARGIN", new_y="NEXT")
         page.set_font(FAMILY, size=10)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -140,6 +141,8 @@ def add_shift(
         raise RotaError("until", "must be later than the beginning")
     _check_person(conn, org_id, person_id, since, until, community, None)
     row = {"org": org_id, "community": community, "person": person_id, "since": since, "until": until}
+    if community is not None and conn.execute(_sql("may_serve"), row).fetchone() is None:
+        raise RotaError("community", f"{community} is not there, or {org_id} has no contract for it then")
     found = conn.execute(_sql("add_shift"), row).fetchone()
     assert found is not None  # noqa: S101  INSERT … RETURNING
     detail = {"person": person_id, "from": since.isoformat(), "until": until.isoformat()}
@@ -208,7 +211,11 @@ def add_skill(
     if until < since:
         raise RotaError("until", "is before the beginning")
     row = {"person": person_id, "skill": skill, "certificate": certificate, "since": since, "until": until}
-    conn.execute(_sql("add_skill"), row)
+    try:
+        with conn.transaction():
+            conn.execute(_sql("add_skill"), row)
+    except psycopg.errors.UniqueViolation:
+        raise RotaError("skill", f"{skill} from {since} has been entered already") from None
     audit.record(
         conn, "skill.add", "person", person_id, person_id=by, detail={"skill": skill, "until": until.isoformat()}
     )

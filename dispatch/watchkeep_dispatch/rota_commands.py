@@ -1,13 +1,13 @@
 """`watchkeep dispatch rota|skill …`: who is on call, who is licensed, who has how much to do."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import typer
 
 from watchkeep_core.commands import print_json
 from watchkeep_dispatch import duties, rota
-from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, moment, print_table
+from watchkeep_dispatch.command_options import DatabaseUrl, Shown, connected, known, moment, show, today, zone_of
 
 rota_app = typer.Typer(help="On-call rotas, their gaps, and how orders are given to people.", no_args_is_help=True)
 skill_app = typer.Typer(help="Certificates of technicians, with their expiry.", no_args_is_help=True)
@@ -15,7 +15,7 @@ skill_app = typer.Typer(help="Certificates of technicians, with their expiry.", 
 Org = Annotated[str, typer.Option("--org", help="Id of the organisation.")]
 By = Annotated[str | None, typer.Option("--by", help="Login of whoever decides; stands in the audit trail.")]
 Who = Annotated[str, typer.Option("--person", help="Login.")]
-Since = Annotated[str, typer.Option("--from", help="ISO time.")]
+Since = Annotated[str, typer.Option("--from", help="ISO time, such as 2026-11-23T08:00.")]
 Until = Annotated[str, typer.Option("--until", help="ISO time.")]
 Days = Annotated[int, typer.Option(min=1, max=366, help="So many days from now.")]
 Shift = Annotated[int, typer.Argument(help="As `rota list` shows it.")]
@@ -32,9 +32,11 @@ def add(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Put somebody on call."""
+    zone = zone_of(database_url)
+    begins, ends = moment(since, "--from", zone), moment(until, "--until", zone)
     with connected(database_url) as conn:
         who, decided = duties.person(conn, person), duties.person(conn, by) if by else None
-        begins, ends = moment(since, "--from"), moment(until, "--until")
+        known(conn, org=org, community=community)
         print_json({"shift": rota.add_shift(conn, org, who, begins, ends, community=community, by=decided)})
 
 
@@ -62,14 +64,17 @@ def drop(shift: Shift, by: By = None, database_url: DatabaseUrl = None) -> None:
 @rota_app.command("list")
 def list_shifts(org: Org, days: Days = 14, format: Shown = "json", database_url: DatabaseUrl = None) -> None:
     """Who is on call in the next days."""
-    now = datetime.now(UTC)
+    now, zone = datetime.now(UTC), zone_of(database_url)
     with connected(database_url) as conn:
+        known(conn, org=org)
         found = rota.shifts(conn, org, now, now + timedelta(days=days))
-    if format == "json":
-        print_json(found)
-    else:
-        names = ("shift_id", "login", "name", "community_id", "since", "until", "swaps")
-        print_table(f"{org} (UTC)", names, [[row[name] for name in names] for row in found])
+    show(
+        found,
+        ("shift_id", "login", "name", "community_id", "since", "until", "swaps"),
+        format,
+        title=f"{org} ({zone.key})",
+        zone=zone,
+    )
 
 
 @rota_app.command()
@@ -77,6 +82,7 @@ def gaps(org: Org, days: Days = 14, database_url: DatabaseUrl = None) -> None:
     """Times in the next days when nobody is on call. Exit code 1 when there are any."""
     now = datetime.now(UTC)
     with connected(database_url) as conn:
+        known(conn, org=org)
         found = rota.gaps_of(conn, org, now, now + timedelta(days=days))
     print_json(found)
     if found:
@@ -87,12 +93,15 @@ def gaps(org: Org, days: Days = 14, database_url: DatabaseUrl = None) -> None:
 def load(org: Org, format: Shown = "json", database_url: DatabaseUrl = None) -> None:
     """What everybody in an organisation has to do now; without a login: what nobody has."""
     with connected(database_url) as conn:
+        known(conn, org=org)
         found = rota.load(conn, org, datetime.now(UTC))
-    if format == "json":
-        print_json(found)
-    else:
-        names = ("login", "name", "on_call", "open_orders", "urgent", "overdue", "next_due")
-        print_table(org, names, [[row[name] for name in names] for row in found])
+    show(
+        found,
+        ("login", "name", "on_call", "open_orders", "urgent", "overdue", "next_due"),
+        format,
+        title=org,
+        zone=zone_of(database_url),
+    )
 
 
 @rota_app.command()
@@ -120,7 +129,7 @@ def add_skill(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Enter a certificate."""
-    begins = since.date() if since else datetime.now(UTC).date()
+    begins = since.date() if since else today(zone_of(database_url))
     with connected(database_url) as conn:
         who, decided = duties.person(conn, person), duties.person(conn, by) if by else None
         rota.add_skill(conn, who, skill, certificate, begins, until.date(), by=decided)
@@ -129,11 +138,7 @@ def add_skill(
 @skill_app.command("list")
 def list_skills(org: Org, format: Shown = "json", database_url: DatabaseUrl = None) -> None:
     """Certificates of an organisation's people, those that end first at the top."""
-    today: date = datetime.now(UTC).date()
     with connected(database_url) as conn:
-        found = rota.skills(conn, org, today)
-    if format == "json":
-        print_json(found)
-    else:
-        names = ("login", "name", "skill", "certificate_no", "since", "until", "days_left")
-        print_table(org, names, [[row[name] for name in names] for row in found])
+        known(conn, org=org)
+        found = rota.skills(conn, org, today(zone_of(database_url)))
+    show(found, ("login", "name", "skill", "certificate_no", "since", "until", "days_left"), format, title=org)

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from watchkeep_core.database import queries
 from watchkeep_core.vocabulary import Vocabulary
-from watchkeep_dispatch.reports import Language, Report, Section, local, number, percent, table
+from watchkeep_dispatch.reports import Language, Report, Section, local, number, percent, subtitle, table
 
 _TEXT = {
     "title": ("社区物业诉求月度研判报告", "Monthly study of complaints"),
@@ -47,6 +47,7 @@ class Study:
     since: datetime
     until: datetime
     area: str | None
+    area_name: str | None
     rows: list[dict[str, Any]]
     channels: list[tuple[str, int]]
     unsolved: list[dict[str, Any]]
@@ -60,7 +61,8 @@ def study(conn: Connection, since: datetime, until: datetime, area: str | None =
         rows = cursor.execute(statements["study"], values).fetchall()
         unsolved = cursor.execute(statements["study_unsolved"], values).fetchall()
     channels = [(str(row[0]), int(row[1])) for row in conn.execute(statements["study_channels"], values)]
-    return Study(since, until, area, rows, channels, unsolved)
+    named = conn.execute(queries("watchkeep_dispatch", "sql/known.sql")["area"], [area]).fetchone() if area else None
+    return Study(since, until, area, str(named[0]) if named else None, rows, channels, unsolved)
 
 
 def report(found: Study, words: Vocabulary, zone: ZoneInfo, language: Language) -> Report:
@@ -86,7 +88,7 @@ def report(found: Study, words: Vocabulary, zone: ZoneInfo, language: Language) 
         ),
         Section(t["open"], *_or_none(t, _open(found, t, words, zone, english))),
     )
-    span = f"{local(found.since, zone, '%Y-%m-%d')} – {local(found.until, zone, '%Y-%m-%d')}"
+    span = subtitle(found.area_name, found.since, found.until, zone)
     return Report(
         language,
         t["title"],

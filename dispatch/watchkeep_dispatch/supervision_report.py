@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from watchkeep_dispatch import indicators, study
 from watchkeep_dispatch.indicators import EXCLUDED, OF_ORDERS, RATES, By, Figures, Protected, Scope
-from watchkeep_dispatch.reports import Language, Report, Section, Table, local, number, percent, table
+from watchkeep_dispatch.reports import Language, Report, Section, Table, local, number, percent, subtitle, table
 from watchkeep_dispatch.study import Study
 
 _BY: tuple[By, ...] = ("company", "maintainer", "subdistrict", "community")
@@ -94,11 +94,13 @@ def report(found: Supervision, zone: ZoneInfo, language: Language) -> Report:
     sections = [part for by in _BY for part in _sections(by, found.by[by], t, english)]
     sections += [
         Section(t["excluded"], table=_excluded(whole, t, english)),
-        Section(t["protected"], (t["definition"],), _buildings(found.buildings, t)),
+        Section(t["protected"], (t["definition"],), _buildings(found.buildings, t))
+        if found.buildings
+        else Section(t["protected"], (t["none"],)),
         Section(t["unsolved"], (t["unsolved_n"].format(n=len(found.complaints.unsolved)),)),
     ]
     month = found.until - found.since <= timedelta(days=31)
-    span = f"{local(found.since, zone, '%Y-%m-%d')} – {local(found.until - timedelta(seconds=1), zone, '%Y-%m-%d')}"
+    span = subtitle(found.complaints.area_name, found.since, found.until, zone)
     return Report(
         language,
         t["title_month"] if month else t["title"],
@@ -162,7 +164,7 @@ def _buildings(found: Sequence[Protected], t: dict[str, str]) -> Table:
     lowest = sorted(found, key=lambda one: one.protected / one.minutes if one.minutes else 1.0)[:_WORST_BUILDINGS]
     lines = [
         (
-            f"{one.community_id} {one.building}",
+            f"{one.community} {one.building}",
             one.equipment,
             number(one.protected),
             percent(one.protected, one.minutes),

@@ -1,6 +1,8 @@
 """Supervision by API: who may, what it shows, four eyes, refusals that name the field."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -117,7 +119,9 @@ def test_reports(as_: Login, world: w.World) -> None:
     assert "91.7 %" in page.text
     pdf = city.get("/api/v1/reports/supervision?period=2026-H1&format=pdf&language=en", timeout=60)
     assert pdf.content.startswith(b"%PDF-")
-    minutes = city.get("/api/v1/protected-minutes?period=2026-01&community=sunshine").json()
+    before, month = "2020-01", f"{datetime.now(ZoneInfo('Asia/Shanghai')):%Y-%m}"
+    assert city.get(f"/api/v1/protected-minutes?period={before}&community=sunshine").json() == []
+    minutes = city.get(f"/api/v1/protected-minutes?period={month}&community=sunshine").json()
     assert {one["building_id"] for one in minutes} >= {"b1"}
     assert all(one["protected"] <= one["minutes"] for one in minutes)
 

@@ -125,7 +125,8 @@ def test_export_import_publish_on_the_command_line(world: World, tmp_path: Path)
         assert problem in command(world, "duties", "publish", list_id, "--person", who, fails=True)
     command(world, "duties", "publish", list_id, "--person", "qian", "--from", "2099-01-01", prints=False)
     dates = world.rows(
-        "SELECT name = 'ours', lower(valid)::date::text, upper(valid)::date::text FROM duty_lists ORDER BY 1"
+        "SELECT name = 'ours', (lower(valid) AT TIME ZONE 'Asia/Shanghai')::date::text,"
+        " (upper(valid) AT TIME ZONE 'Asia/Shanghai')::date::text FROM duty_lists ORDER BY 1"
     )
     assert dates == [(False, "2026-01-01", "2099-01-01"), (True, "2099-01-01", None)]
     again = "is there already"

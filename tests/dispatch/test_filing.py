@@ -276,7 +276,7 @@ def test_life_safety_is_filed_apart_and_has_a_channel_of_its_own(world: World) -
         listener.execute("LISTEN watchkeep_life_safety")
         world.warn("lift-1", "door_close_fail")
         urgent = world.warn("lift-2", "entrapment")
-        heard = [found.payload for found in listener.notifies(timeout=30, stop_after=1)]
+        heard = [found.payload for found in listener.notifies(timeout=60, stop_after=1)]
     assert heard == [str(urgent)]
     with world.connect() as conn:
         assert file_waiting(conn, lambda: NOW, standard_rules(), 10, life_safety=True) == 1

@@ -144,6 +144,7 @@ def test_each_dimension(world: World, by: str, subject: str) -> None:
             [NOW, NOW + HOUR],
         )
         conn.execute("UPDATE communities SET households = 500")
+        conn.execute("UPDATE community_history SET at = %s WHERE at = now()", [NOW])
     found = figures(world, scope(by=by), subject)
     assert found.counts["orders"] == 1
     assert found.counts["complaints"] == 1
@@ -187,6 +188,17 @@ def test_protected_minutes_of_a_building(world: World, building: Scope) -> None:
         counted = figures(world, replace(building, by=by), subject)
         assert counted.rate("protected_rate") == pytest.approx(510 / 600)
         assert counted.rate("online_rate") == pytest.approx(540 / 600)
+
+
+def test_a_building_is_protected_since_it_is_watched(world: World, building: Scope) -> None:
+    with world.admin() as conn:
+        conn.execute("UPDATE points SET created_at = %s", [NOW - 4 * HOUR])
+    world.warn("gw", "gateway_offline", at=NOW - 5 * HOUR, status="cleared", cleared_at=NOW - 3 * HOUR)
+    found = protected(world, building)
+    assert (found.minutes, found.protected, found.unheard) == (240, 180, 60)
+    assert figures(world, building, "garden").rate("protected_rate") == pytest.approx(180 / 240)
+    with world.connect() as conn:
+        assert indicators.protected(conn, replace(building, until=NOW - 6 * HOUR)) == []
 
 
 def test_trouble_that_stands_goes_on(world: World, building: Scope) -> None:

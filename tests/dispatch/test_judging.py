@@ -143,6 +143,18 @@ def test_a_storm_ends_and_lets_go(world: World) -> None:
     assert {found.verdict for found in world.file(NOW + timedelta(minutes=11), rules)} == {"filed"}
 
 
+def test_what_the_list_makes_class_a_is_not_held_back_as_less(world: World) -> None:
+    """A sump's high level is proposed as class B; by the list it is class A (DOMAIN §5.3)."""
+    rules = standard_rules({"storm_equipment": 4})
+    for n in range(4):
+        world.warn(f"sensor-{n}", "sensor_silent")
+    with world.connect() as conn:
+        watch(conn, NOW, rules)
+    world.warn("pump", "sump_level_high", proposed_class="B")
+    found = {one.rule: one.case_class for one in world.file(NOW, rules)}
+    assert found == {"storm": None, "at_once": "A"}
+
+
 def test_a_possible_symptom_waits_for_its_cause(world: World) -> None:
     rules = standard_rules({"fold_wait": timedelta(seconds=15)})
     world.warn("lift-1", "sensor_silent")

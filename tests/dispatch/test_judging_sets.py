@@ -7,7 +7,7 @@ from psycopg import Cursor
 from tests.dispatch.conftest import NOW, World, standard_rules
 from watchkeep_dispatch import rota
 from watchkeep_dispatch.filing import claim, judge, judge_all
-from watchkeep_dispatch.folding import turns
+from watchkeep_dispatch.folding import causes_first, turns
 from watchkeep_dispatch.verdicts import Waiting
 
 SEEN = """
@@ -55,6 +55,23 @@ def test_a_set_comes_to_the_same_as_one_by_one(world: World) -> None:
     assert judged(world, together=True) == alone
 
 
+def test_a_cause_of_the_same_set_comes_before_its_symptoms_which_are_not_even_filed(world: World) -> None:
+    for equipment, condition in (("pump", "supply_pressure_deviation"), ("lift-1", "power_loss")):
+        world.warn(equipment, condition)
+    for equipment, condition in (("pump", "supply_pressure_loss"), ("mains", "power_loss")):
+        world.warn(equipment, condition)
+    with world.connect() as conn:
+        outcomes = judge_all(conn, claim(conn, NOW, 100), NOW, standard_rules())
+    assert [(one.verdict, one.rule) for one in outcomes] == [("merged", "topology")] * 2 + [("filed", "at_once")] * 2
+    assert world.value("SELECT count(*) FROM orders") == 2
+
+
+def test_what_explains_each_other_keeps_its_order() -> None:
+    odd = [waiting(0, "a", "abnormal_reading"), waiting(1, "a", "abnormal_pattern"), waiting(2, "b", "fleet_outlier")]
+    assert {one.warning_id for one in causes_first(odd, {})[:2]} == {0, 1}
+    assert causes_first(odd, {})[2] == odd[2]
+
+
 class Counting(Cursor):
     """Counts what is asked of the database."""
 
@@ -91,8 +108,8 @@ def test_orders_of_one_moment_go_round(world: World) -> None:
     assert chosen[:2] == chosen[2:]
 
 
-def waiting(number: int, equipment: str) -> Waiting:
-    return Waiting(number, "garden", equipment, "door_close_fail", "C", False, "open", NOW, NOW)
+def waiting(number: int, equipment: str, condition: str = "door_close_fail") -> Waiting:
+    return Waiting(number, "garden", equipment, condition, "C", False, "open", NOW, NOW)
 
 
 @given(

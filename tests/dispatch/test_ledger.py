@@ -8,7 +8,7 @@ import pytest
 
 from tests.dispatch.conftest import NOW, World
 from tests.dispatch.test_service import command
-from tests.dispatch.test_work_order import do
+from tests.dispatch.test_work_order import SCAN, do
 from watchkeep_dispatch import fund, ledger, work_order
 from watchkeep_dispatch.actions import Request
 from watchkeep_dispatch.errors import DispatchError, GuardFailed, NotAllowed
@@ -198,5 +198,23 @@ def test_ledger_fund_and_agenda_on_the_command_line(world: World) -> None:
     step = ("--person", "zhou", "--note", "属实")
     assert command(world, "fund", "step", request, "verify", *step)["state"] == "verified"
     assert command(world, "fund", "list", "--open")[0]["state"] == "verified"
+    agenda = ("agenda", "--area", "town", "--format", "markdown")
+    assert "季度联席会议议题 · 镇 · " in command(world, *agenda, text=True)
     assert "处理意见" in command(world, "agenda", "--area", "town", "--format", "markdown", text=True)
-    assert command(world, "agenda", "--area", "city", "--meeting", "plenary") == []
+    assert command(world, "agenda", "--area", "centre", "--meeting", "plenary") == []
+
+
+def test_pauses_on_the_command_line(world: World) -> None:
+    now = datetime.now(UTC)
+    case = world.filed("lift-1", "door_close_fail", now)
+    do(world, "li", work_order.accept, case, at=now)
+    do(world, "li", work_order.arrive, case, [SCAN], at=now)
+    do(world, "li", work_order.suspend, case, at=now, reason="等配件")
+    about = (str(case), "--person", "wei", "--reason")
+    assert "roles" in command(world, "pauses", "refuse", str(case), "--person", "li", "--reason", "x", fails=True)
+    assert command(world, "pauses", "refuse", *about, "有备件")["state"] == "on_site"
+    assert "asked" in command(world, "pauses", "approve", *about, "同意", fails=True)
+    do(world, "li", work_order.suspend, case, at=datetime.now(UTC), reason="还是等配件")
+    assert command(world, "pauses", "approve", *about, "同意")["state"] == "suspended"
+    assert [row["state"] for row in command(world, "pauses", "list", "--case", str(case))] == ["approved", "refused"]
+    assert "还是等配件" in command(world, "pauses", "list", "--format", "table", text=True)

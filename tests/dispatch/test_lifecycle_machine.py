@@ -168,7 +168,7 @@ class Life(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_any_life_of_a_case(world: World) -> None:
-    """Seeds are printed by Hypothesis; more examples with --hypothesis-seed and a longer profile."""
+    """The same lives each time, others with --hypothesis-profile=search."""
     Life.world = world
     with world.admin() as Life.look:
         Life.look.autocommit = True
@@ -177,7 +177,6 @@ def test_any_life_of_a_case(world: World) -> None:
             settings=settings(
                 max_examples=6,
                 stateful_step_count=25,
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
                 database=None,
             ),

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -34,7 +34,9 @@ from watchkeep_dispatch.settings import DispatchSettings
 # apprise imports what Python will drop
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-LOOPBACK = Egress((ipaddress.ip_network("127.0.0.1/32"),), deadline_s=1.0)
+ENDLESS_S = 60.0
+LOOPBACK = Egress((ipaddress.ip_network("127.0.0.1/32"),), deadline_s=ENDLESS_S)
+HURRIED = replace(LOOPBACK, deadline_s=1.0)
 TEXT = Text("标题", "正文")
 
 
@@ -58,7 +60,7 @@ class Service:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         self.bodies.append(json.loads(body) if body else None)
         if self.slow == "head":
-            self.closing.wait(10)
+            self.closing.wait(ENDLESS_S)
             return
         handler.send_response(self.status)
         if self.location:
@@ -139,7 +141,7 @@ def test_nobody_there_can_be_tried_again() -> None:
 def test_an_answer_of_ten_megabytes_is_not_read(service: Service) -> None:
     service.endless = True
     with guarded(LOOPBACK) as exchange:
-        requests.post(f"http://127.0.0.1:{service.port}/", timeout=4)
+        requests.post(f"http://127.0.0.1:{service.port}/", timeout=60)
     assert (exchange.status, len(exchange.body)) == (200, ANSWER_BYTES)
     channel(service).send(TEXT)  # taken all the same: the status said so
     assert service.sent < 2 * 10_000_000
@@ -152,10 +154,10 @@ def test_a_slow_service_is_cut_off_at_the_deadline(service: Service, slow: str) 
     began = time.monotonic()
     if slow == "head":
         with pytest.raises(ChannelUnavailable, match="too long"):
-            channel(service).send(TEXT)
+            channel(service, HURRIED).send(TEXT)
     else:
-        channel(service).send(TEXT)  # 200 had come before the body that never ends
-    assert LOOPBACK.deadline_s <= time.monotonic() - began < 4 * LOOPBACK.deadline_s
+        channel(service, replace(HURRIED, deadline_s=3.0)).send(TEXT)  # 200 came before the body that never ends
+    assert HURRIED.deadline_s <= time.monotonic() - began < ENDLESS_S
 
 
 def test_a_target_inside_the_house_is_refused_before_it_hears_of_us(service: Service) -> None:
@@ -307,8 +309,8 @@ def test_a_mail_server_that_says_nothing_is_cut_off() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         with pytest.raises(ChannelUnavailable, match="too long"):
-            mail(silent.getsockname()[1]).send(TEXT)
-        assert time.monotonic() - began < 4 * LOOPBACK.deadline_s
+            mail(silent.getsockname()[1], HURRIED).send(TEXT)
+        assert time.monotonic() - began < ENDLESS_S
 
 
 def test_services_that_cannot_be_bounded_or_are_unknown_are_refused_without_showing_the_url(
@@ -349,10 +351,10 @@ def test_from_warning_to_webhook_through_the_service(world: World, service: Serv
     thread.start()
     try:
         world.warn("lift-1", "entrapment", at=datetime.now(UTC))
-        eventually(lambda: [row[0] for row in outcomes(world)] == ["sent", "failed"], 30.0)
+        eventually(lambda: [row[0] for row in outcomes(world)] == ["sent", "failed"])
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     assert not thread.is_alive()
     (body,) = service.bodies
     assert body["title"].startswith("【A类】新工单：")

@@ -203,6 +203,26 @@ def test_more_than_a_robot_takes_becomes_one_message_and_life_safety_goes_alone(
     assert timedelta(seconds=55) < until - START <= timedelta(seconds=60)
 
 
+def test_all_processes_and_all_channels_of_a_robot_share_its_minute(
+    world: World, delivery: Delivery, memory: MemoryChannel, pool: ConnectionPool
+) -> None:
+    """The process of life safety counts what it sends; a quarter is left to it."""
+    group = add_channel(world, org="lift-co", kind="wecom", url="wecombot://group", per_minute=8)
+    mine = add_channel(world, person="wang", kind="wecom", url="", per_minute=8)
+    tell(world, "life", urgent=True)
+    delivery.serve(group, True)
+    for number in range(4):
+        tell(world, f"no {number}")
+    delivery.serve(group, False)
+    for number in range(4):
+        tell(world, f"mine {number}", people=[world.people["wang"]])
+    Delivery(pool, How(lambda url: memory)).serve(mine, False)
+    assert len(memory.sent) == 6
+    assert memory.sent[-1].title == "4 条通知"
+    delivery.serve(group, False)
+    assert len(memory.sent) == 6
+
+
 def test_quiet_hours_hold_back_all_but_life_safety_and_become_one_message(
     world: World, pool: ConnectionPool, memory: MemoryChannel
 ) -> None:

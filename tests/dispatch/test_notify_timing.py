@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeep_dispatch.notify.pace import Limits, Outages
+from watchkeep_dispatch.notify.pace import Outages, room
 from watchkeep_dispatch.notify.timing import (
     ATTEMPTS,
     Facts,
@@ -97,17 +97,11 @@ def test_every_waiting_one_has_one_place_and_the_limit_holds(waiting: list[Facts
         assert not found.later  # whatever may go, goes
 
 
-def test_a_limit_counts_the_last_minute_per_channel() -> None:
-    now = 0.0
-    limits = Limits(lambda: now)
-    assert limits.free(1, None) == (None, 0.0)
-    limits.count(1)
-    now = 10.0
-    limits.count(1)
-    assert limits.free(1, 2) == (0, 50.0)
-    assert limits.free(2, 2)[0] == 2
-    now = 60.5
-    assert limits.free(1, 2)[0] == 1
+def test_a_limit_counts_the_last_minute() -> None:
+    hits = [NOON - timedelta(seconds=ago) for ago in (70, 60, 50, 10)]
+    assert room(hits, NOON, 3, 5) == (hits[2:], 1, 10.0)
+    assert room(hits, NOON, 2, 5)[1] == 0
+    assert room([], NOON, 3, 2) == ([], 2, 0.0)
 
 
 def test_a_channel_that_is_down_is_left_alone_longer_and_longer() -> None:

@@ -1,6 +1,6 @@
 """Who gets an order inside an organisation: on call, by turn, by hand; licences; gaps and swaps."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -195,3 +195,15 @@ def test_rota_and_skill_on_the_command_line(world: World) -> None:
     assert "2090-01-01" in command(world, "skill", "list", *about, "--format", "table", text=True)
     command(world, "rota", "drop", str(shift), prints=False)
     assert "does not belong" in command(world, "rota", "add", *about, "--person", "zhao", *times, fails=True)
+    for elsewhere in ("lake", "moon"):  # no contract for it, no such place
+        there = (*about, "--person", "li", *times, "--community", elsewhere)
+        assert "community: " in command(world, "rota", "add", *there, fails=True)
+    again = ("--person", "li", "--skill", "fire_operator", "--until", "2090-01-01")
+    assert "entered already" in command(world, "skill", "add", *again, fails=True)
+
+
+def test_a_time_without_a_zone_is_that_of_the_site(world: World) -> None:
+    about = ("--org", "lift-co", "--person", "li", "--from", "2089-01-01T08:00", "--until", "2089-01-01T20:00")
+    command(world, "rota", "add", *about)
+    (begins,) = world.rows("SELECT lower(during) FROM rota_shifts")
+    assert begins[0] == datetime(2089, 1, 1, 0, 0, tzinfo=UTC)

@@ -32,7 +32,7 @@ def two(world: World) -> Iterator["list[subprocess.Popen[bytes]]"]:
         for one in services:
             one.kill()
         for one in services:
-            one.wait(30)
+            one.wait(60)
 
 
 @pytest.mark.slow
@@ -52,7 +52,7 @@ def test_each_rung_fires_once_and_each_warning_is_filed_once_whoever_dies(own_wo
             eventually(lambda share=share: world.value("SELECT count(*) FROM cases") >= CASES + share, 120)  # type: ignore[misc]  # bound now
             victim = dice.randrange(2)
             services[victim].kill()
-            services[victim].wait(30)
+            services[victim].wait(60)
             if kill < KILLS - 1:
                 services[victim] = service(world)
         eventually(lambda: world.value("SELECT count(*) FROM escalations") >= CASES * RUNGS, 120)

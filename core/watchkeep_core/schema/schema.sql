@@ -990,19 +990,24 @@ BEGIN
               AND (session_user <> 'watchkeep_console' OR c.community_id = ANY ((SELECT my_communities())::text[]))
         ), watched AS MATERIALIZED (
             -- Most points have been there all the time.
-            SELECT e.community_id, e.equipment_id, e.building_id, q.points, q.all_the_time, q.younger
+            SELECT e.community_id, e.equipment_id, e.building_id, q.points, q.all_the_time, q.younger, q.first
             FROM allowed JOIN equipment e USING (community_id) JOIN (
                 SELECT q.community_id, q.equipment_id, count(*) FILTER (WHERE q.claimed AND q.created_at < least($2, $3)) AS points,
                        count(*) FILTER (WHERE q.claimed AND q.created_at <= $1) AS all_the_time,
                        sum(extract(epoch FROM date_trunc('second', least($2, $3)) - date_trunc('second', q.created_at)))
-                           FILTER (WHERE q.claimed AND q.created_at > $1 AND q.created_at < least($2, $3)) AS younger
+                           FILTER (WHERE q.claimed AND q.created_at > $1 AND q.created_at < least($2, $3)) AS younger,
+                       date_trunc('second', min(q.created_at)) AS first
                 FROM points q WHERE $6 IS NULL OR q.community_id = ANY ($6) GROUP BY 1, 2) q USING (community_id, equipment_id)
             WHERE e.status IN ('in_service', 'out_of_service')
         ), served AS MATERIALIZED (
-            SELECT w.community_id, w.building_id, w.equipment_id FROM watched w JOIN buildings b USING (community_id, building_id)
+            SELECT w.community_id, w.building_id, w.equipment_id, w.first FROM watched w JOIN buildings b USING (community_id, building_id)
+            WHERE w.first < least($2, $3)
             UNION ALL
-            SELECT w.community_id, b.building_id, w.equipment_id FROM watched w JOIN buildings b USING (community_id)
-            WHERE w.building_id IS NULL
+            SELECT w.community_id, b.building_id, w.equipment_id, w.first FROM watched w JOIN buildings b USING (community_id)
+            WHERE w.building_id IS NULL AND w.first < least($2, $3)
+        ), house AS (
+            SELECT s.community_id, s.building_id, count(*) AS watched, p.span * tstzrange(min(s.first), NULL) AS span
+            FROM served s, period p GROUP BY s.community_id, s.building_id, p.span
         ), troubled AS MATERIALIZED (
             SELECT w.community_id, w.equipment_id, w.series_id, w.proposed_class = 'A' OR w.condition = ANY ($4) AS counts,
                    w.condition = ANY ($4) AS unheard, w.condition = ANY ($5) AS silent,
@@ -1018,8 +1023,9 @@ BEGIN
             FROM troubled t JOIN gateways g USING (community_id, equipment_id) JOIN points q USING (community_id, gateway_id)
             WHERE t.unheard
         ), missing AS (
-            SELECT s.community_id, s.building_id, range_agg(g.span) AS any_gap, range_agg(g.span) FILTER (WHERE g.unheard) AS unheard
-            FROM served s JOIN gaps g USING (community_id, equipment_id) GROUP BY 1, 2
+            SELECT s.community_id, s.building_id, range_agg(g.span * h.span) AS any_gap,
+                   range_agg(g.span * h.span) FILTER (WHERE g.unheard) AS unheard
+            FROM served s JOIN house h USING (community_id, building_id) JOIN gaps g USING (community_id, equipment_id) GROUP BY 1, 2
         ), silent AS (
             SELECT x.community_id, x.series_id, range_agg(x.span * tstzrange(date_trunc('second', x.created_at), NULL)) AS spans
             FROM (
@@ -1033,11 +1039,10 @@ BEGIN
         ), silence AS (
             SELECT s.community_id, sum(extract(epoch FROM upper(r) - lower(r)))::bigint AS seconds FROM silent s, unnest(s.spans) r GROUP BY 1
         )
-        SELECT s.community_id, s.building_id, s.watched, (SELECT extract(epoch FROM upper(span) - lower(span)) FROM period)::bigint,
+        SELECT s.community_id, s.building_id, s.watched, coalesce(extract(epoch FROM upper(s.span) - lower(s.span)), 0)::bigint,
                coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r))) FROM unnest(m.any_gap) r), 0)::bigint,
                coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r))) FROM unnest(m.unheard) r), 0)::bigint
-        FROM (SELECT community_id, building_id, count(*) AS watched FROM served GROUP BY 1, 2) s
-        LEFT JOIN missing m USING (community_id, building_id)
+        FROM house s LEFT JOIN missing m USING (community_id, building_id)
         UNION ALL
         SELECT w.community_id, NULL, w.points, w.seconds, coalesce(s.seconds, 0), coalesce(s.seconds, 0)
         FROM (SELECT community_id, sum(points)::bigint AS points,
@@ -1312,6 +1317,13 @@ ALTER TABLE public.cases ALTER COLUMN case_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE UNLOGGED TABLE public.channel_hits (
+    address bytea NOT NULL,
+    hits timestamp with time zone[] NOT NULL
+);
+ALTER TABLE ONLY public.channel_hits FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.channel_hits OWNER TO watchkeep_owner;
+COMMENT ON TABLE public.channel_hits IS 'Messages of the last minute to one address. Writer: dispatch.';
 CREATE TABLE public.communities (
     community_id text NOT NULL,
     name text NOT NULL,
@@ -3882,6 +3894,8 @@ ALTER TABLE ONLY public.case_warnings
     ADD CONSTRAINT case_warnings_pkey PRIMARY KEY (warning_id);
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_pkey PRIMARY KEY (case_id);
+ALTER TABLE ONLY public.channel_hits
+    ADD CONSTRAINT channel_hits_pkey PRIMARY KEY (address);
 ALTER TABLE ONLY public.communities
     ADD CONSTRAINT communities_pkey PRIMARY KEY (community_id);
 ALTER TABLE ONLY public.community_history
@@ -4510,6 +4524,7 @@ ALTER TABLE public.case_warnings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 CREATE POLICY changed ON public.duty_lists FOR UPDATE TO watchkeep_console USING (( SELECT (public.my_roles('area'::text) && ARRAY['city_office'::text, 'authority_officer'::text, 'supervisor'::text, 'sys_admin'::text])));
 CREATE POLICY changed ON public.visit_plans FOR UPDATE TO watchkeep_console USING (((community_id = ANY (( SELECT public.my_communities() AS my_communities)::text[])) AND ( SELECT (public.my_roles(NULL::text) && ARRAY['property_manager'::text, 'safety_manager'::text]))));
+ALTER TABLE public.channel_hits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.communities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.community_history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.community_sums ENABLE ROW LEVEL SECURITY;
@@ -4724,6 +4739,7 @@ CREATE POLICY owner_all ON public.case_callbacks TO watchkeep_owner USING (true)
 CREATE POLICY owner_all ON public.case_escalations TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.case_warnings TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.cases TO watchkeep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON public.channel_hits TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.communities TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.community_history TO watchkeep_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON public.community_sums TO watchkeep_owner USING (true) WITH CHECK (true);
@@ -4823,6 +4839,7 @@ CREATE POLICY services_all ON public.case_callbacks TO watchkeep_dispatch USING 
 CREATE POLICY services_all ON public.case_escalations TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.case_warnings TO watchkeep_analytics, watchkeep_dispatch, watchkeep_ingest USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.cases TO watchkeep_analytics, watchkeep_dispatch, watchkeep_ingest USING (true) WITH CHECK (true);
+CREATE POLICY services_all ON public.channel_hits TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.communities TO watchkeep_analytics, watchkeep_dispatch, watchkeep_ingest USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.community_history TO watchkeep_dispatch USING (true) WITH CHECK (true);
 CREATE POLICY services_all ON public.community_sums TO watchkeep_dispatch USING (true) WITH CHECK (true);
@@ -5066,6 +5083,7 @@ GRANT UPDATE(role) ON TABLE public.case_warnings TO watchkeep_console;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO watchkeep_dispatch;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO watchkeep_console;
 GRANT SELECT ON TABLE public.cases TO watchkeep_analytics;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.channel_hits TO watchkeep_dispatch;
 GRANT SELECT ON TABLE public.communities TO watchkeep_ingest;
 GRANT SELECT ON TABLE public.communities TO watchkeep_analytics;
 GRANT SELECT ON TABLE public.communities TO watchkeep_dispatch;

@@ -25,6 +25,8 @@ _log = get_logger(__name__)
 
 LEASE = timedelta(seconds=60)
 """What a worker has taken belongs to it for so long; it stops after half of it."""
+LEFT_TO_LIFE_SAFETY = 4
+"""This part of what a channel takes in a minute: a robot that has had too many refuses for minutes, whatever comes."""
 AT_ONCE, CAPPED_AT_ONCE = 50, 500
 """Taken together. Channels with a limit take more: most of it becomes one message."""
 
@@ -85,7 +87,7 @@ class Delivery:
     def __init__(self, pool: ConnectionPool[Connection], how: How) -> None:
         self._pool = pool
         self._how = how
-        self._limits = Limits()
+        self._limits = Limits(pool)
         self._outages = Outages()
         self._stopping = threading.Event()
 
@@ -115,17 +117,29 @@ class Delivery:
     def _hand_over(self, batch: "_Batch", per_minute: int | None) -> bool:
         """False when the channel has to be left alone for now."""
         due = self._hold(batch)
-        allowance, wait_s = self._limits.free(batch.channel_id, per_minute)
-        parts = timing.share([row.facts() for row in due], allowance)
+        if not due:
+            return True
+        try:
+            where = address(batch.target, self._how.services)
+            channel = self._how.open_channel(where)
+        except PermanentError as error:
+            self._failed(batch, due, error)
+            return True
+        facts = [row.facts() for row in due]
+        allowance, wait_s = self._allowance(where, per_minute, facts)
+        parts = timing.share(facts, allowance)
         if parts.later:
             self._put_off([due[i] for i in parts.later], batch.now + timedelta(seconds=wait_s), digest=True)
         groups = [[due[i]] for i in parts.singles] + ([[due[i] for i in parts.together]] if parts.together else [])
-        try:
-            channel = self._how.open_channel(address(batch.target, self._how.services))
-        except PermanentError as error:
-            self._failed(batch, [row for group in groups for row in group], error)
-            return True
         return self._send_all(batch, channel, groups) and not parts.later
+
+    def _allowance(self, where: str, per_minute: int | None, facts: Sequence[Facts]) -> tuple[int | None, float]:
+        """Messages that may go now besides those for life safety (None = all), seconds until there may be more."""
+        if per_minute is None:
+            return None, 0.0
+        ordinary = per_minute - per_minute // LEFT_TO_LIFE_SAFETY
+        urgent = sum(one.urgent for one in facts)
+        return self._limits.reserve(where, ordinary, timing.messages(facts), urgent=urgent)
 
     def _send_all(self, batch: "_Batch", channel: Channel, groups: Sequence[list[Waiting]]) -> bool:
         done: list[tuple[Waiting, Text, datetime]] = []
@@ -144,7 +158,6 @@ class Delivery:
                     self._failed(batch, [row for rest in groups[place:] for row in rest], error)
                     self._outages.failed(batch.channel_id)
                     return False
-                self._limits.count(batch.channel_id)
                 self._outages.over(batch.channel_id)
                 done += [(row, text, datetime.now(UTC)) for row, text in zip(group, texts, strict=True)]
         finally:

@@ -27,7 +27,7 @@ from watchkeep_dispatch.notify.texts import Text, render
 _log = get_logger(__name__)
 
 LOOK_S = 5.0
-PER_MINUTE = 30
+PER_MINUTE, ALL_REPORTERS = 30, "reporters"
 """Messages to all reporters together."""
 A_DAY = 3
 """Messages to one address within 24 hours: whoever reports with another's number must not flood it."""
@@ -56,7 +56,7 @@ class Reporters:
     def __init__(self, pool: ConnectionPool[Connection], how: How) -> None:
         self._pool = pool
         self._how = how
-        self._limits = Limits()
+        self._limits = Limits(pool)
         self._kinds = [kind for kind, url in (("sms", how.services.sms), ("mail", how.services.mail)) if url]
 
     def run(self, stop: Stop, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -74,13 +74,13 @@ class Reporters:
         news = timing.Facts("answer", urgent=False, case_class="", personal=False, digest=False)
         if timing.held_until(news, now, self._how.timing, self._how.timing.quiet) is not None:
             return False
-        if self._limits.free(0, PER_MINUTE)[0] == 0:
+        if self._limits.full(ALL_REPORTERS, PER_MINUTE):
             return False
         with self._pool.connection() as conn, conn.cursor(row_factory=class_row(Untold)) as cursor:
             one = cursor.execute(_sql("next_untold"), self._wanted(now)).fetchone()
         if one is None:
             return False
-        self._limits.count(0)
+        self._limits.reserve(ALL_REPORTERS, PER_MINUTE, 1)
         try:
             channel = self._how.open_channel(address(_target(one), self._how.services))
             channel.send(_text(one, self._how.public_url))

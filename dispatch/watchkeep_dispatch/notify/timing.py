@@ -97,12 +97,18 @@ class Share:
     later: tuple[int, ...]
 
 
+def messages(waiting: Sequence[Facts]) -> int:
+    """So many messages these become besides those for life safety: what was held goes together."""
+    held = any(facts.digest and not facts.urgent for facts in waiting)
+    return sum(not facts.digest and not facts.urgent for facts in waiting) + held
+
+
 def share(waiting: Sequence[Facts], allowance: int | None) -> Share:
     """Life safety always goes alone and does not count; `allowance` = messages that may go now, None = any number."""
     urgent = tuple(place for place, facts in enumerate(waiting) if facts.urgent)
     held = tuple(place for place, facts in enumerate(waiting) if not facts.urgent and facts.digest)
     fresh = tuple(place for place, facts in enumerate(waiting) if not facts.urgent and not facts.digest)
-    if allowance is None or len(fresh) + bool(held) <= allowance:
+    if allowance is None or messages(waiting) <= allowance:
         return Share(urgent + fresh, held, ())
     if allowance < 1:
         return Share(urgent, (), fresh + held)

@@ -55,14 +55,15 @@ class NotifyWorker:
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._well = True
+        self._well: bool | None = None
+        """Whether the last attempt reached the queue; None before the first."""
 
     def start(self) -> None:
         self._thread.start()
 
     def healthy(self) -> bool:
         """Runs, and its last attempt reached the queue."""
-        return self._well and self._thread.is_alive()
+        return self._well is True and self._thread.is_alive()
 
     def stop(self) -> None:
         """Finish what is being handed over, up to `STOP_S`."""
@@ -83,7 +84,7 @@ class NotifyWorker:
             except asyncio.CancelledError:
                 continue
             except (ConnectorException, psycopg.OperationalError, OSError) as error:
-                if self._well:
+                if self._well is not False:
                     _log.error("queue_lost", error=" ".join(str(error).split()))
                 self._well = False
                 metrics.LOOP_ERRORS.labels("notify").inc()

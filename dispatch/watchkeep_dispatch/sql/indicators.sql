@@ -163,7 +163,7 @@ WHERE p.subject IS NOT NULL GROUP BY p.subject ORDER BY p.subject
 
 -- name: protected
 -- By building; what protected means stands with the schema's watch_seconds().
-SELECT s.community_id, b.name AS building, s.building_id, s.watched AS equipment, s.seconds::float8 / 60 AS minutes,
+SELECT s.community_id, c.name AS community, b.name AS building, s.building_id, s.watched AS equipment, s.seconds::float8 / 60 AS minutes,
        s.missed::float8 / 60 AS unprotected, s.unheard::float8 / 60 AS unheard
 FROM watch_seconds(%(since)s, %(until)s, %(as_of)s, %(platform)s, '{}',
                    CASE WHEN %(community)s::text IS NOT NULL THEN ARRAY[%(community)s::text] END) s

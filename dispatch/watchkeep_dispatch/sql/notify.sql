@@ -170,3 +170,12 @@ RETURNING channel_id
 
 -- name: remove_channel
 DELETE FROM notification_channels WHERE channel_id = %s RETURNING channel_id
+
+-- name: begin_hits
+INSERT INTO channel_hits (address, hits) VALUES (%s, '{}') ON CONFLICT DO NOTHING
+
+-- name: hits
+SELECT hits, clock_timestamp() FROM channel_hits WHERE address = %s FOR UPDATE
+
+-- name: keep_hits
+UPDATE channel_hits SET hits = %(hits)s WHERE address = %(key)s

@@ -41,6 +41,14 @@ ORDER BY random() LIMIT %s FOR UPDATE OF o SKIP LOCKED
 -- name: organisation
 SELECT org_id FROM organisations WHERE org_id = %s
 
+-- name: may_serve
+-- The community, unless a property company or maintainer has nothing to do with it in that time.
+SELECT FROM communities c JOIN organisations o ON o.org_id = %(org)s
+WHERE c.community_id = %(community)s
+  AND (c.property_org_id = o.org_id OR (o.kind <> 'property_company' AND o.kind NOT LIKE '%%maintainer') OR EXISTS (
+      SELECT FROM contracts k WHERE k.community_id = c.community_id AND k.provider_org_id = o.org_id
+          AND k.valid && daterange(%(since)s::timestamptz::date, %(until)s::timestamptz::date, '[]')))
+
 -- name: overlapping
 SELECT shift_id FROM rota_shifts WHERE org_id = %(org)s AND person_id = %(person)s AND during && tstzrange(%(since)s, %(until)s)
   AND community_id IS NOT DISTINCT FROM %(community)s AND shift_id IS DISTINCT FROM %(but)s::bigint LIMIT 1

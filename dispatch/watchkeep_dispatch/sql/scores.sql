@@ -30,6 +30,9 @@ VALUES (%(org_id)s, %(person_name)s, %(judgment_no)s, %(kind)s, %(code)s, %(poin
         %(withdraws_id)s, %(occurred_on)s, %(valid_until)s, %(now)s, %(person_id)s)
 RETURNING event_id
 
+-- name: withdrawable
+SELECT kind, org_id FROM credit_events WHERE event_id = %s
+
 -- name: export_credit
 SELECT e.event_id, o.org_id, o.name AS organisation, o.credit_code, e.person_name, e.judgment_no, e.kind, e.code, e.points::float8 AS points,
        e.reason, e.evidence_ref, e.case_id, e.withdraws_id, e.occurred_on, e.valid_until, e.recorded_at,
@@ -55,6 +58,20 @@ VALUES (%(ranking_id)s, %(subject)s, %(name)s, %(score)s, %(band)s, %(list)s, %(
 SELECT ranking_id, scheme, since, until, as_of, area_id, created_at, created_by::text, published_at, published_by::text, appeals_until
 FROM rankings WHERE ranking_id = %s FOR UPDATE
 
+-- name: drawn_alike
+-- Lists of the same scheme, period and area, locked in one order.
+SELECT r.ranking_id, r.published_at FROM rankings r JOIN rankings o USING (scheme, since, until)
+WHERE o.ranking_id = %s AND r.area_id IS NOT DISTINCT FROM o.area_id ORDER BY 1 FOR UPDATE OF r
+
+-- name: supervises
+-- Somebody with one of these roles for an area, or (where it is null) for the whole; an authority's officers for its area.
+SELECT FROM memberships m LEFT JOIN organisations g ON (m.scope_kind, m.role, m.scope_id) = ('organisation', 'authority_officer', g.org_id)
+JOIN areas s ON s.area_id = CASE m.scope_kind WHEN 'area' THEN m.scope_id ELSE g.area_id END
+WHERE m.person_id = %(person)s AND m.valid @> %(now)s::timestamptz AND m.role = ANY (%(roles)s)
+  AND CASE WHEN %(area)s::text IS NULL THEN s.parent_id IS NULL
+      ELSE EXISTS (SELECT FROM areas a WHERE a.area_id = %(area)s AND s.area_id = ANY (a.path)) END
+LIMIT 1
+
 -- name: publish
 UPDATE rankings SET published_at = %(now)s, published_by = %(person_id)s, appeals_until = %(appeals_until)s WHERE ranking_id = %(ranking_id)s
 
@@ -77,7 +94,8 @@ SELECT appeal_id, ranking_id, subject_id, reason, made_at, upheld, decision, dec
 WHERE %(id)s::integer IS NULL OR ranking_id = %(id)s ORDER BY appeal_id
 
 -- name: open_appeal
-SELECT ranking_id, subject_id, made_by::text FROM appeals WHERE appeal_id = %s AND upheld IS NULL FOR UPDATE
+SELECT a.ranking_id, a.subject_id, a.made_by::text, r.area_id FROM appeals a JOIN rankings r USING (ranking_id)
+WHERE a.appeal_id = %s AND a.upheld IS NULL FOR UPDATE OF a
 
 -- name: decide
 UPDATE appeals SET upheld = %(upheld)s, decision = %(decision)s, decided_at = %(now)s, decided_by = %(person_id)s WHERE appeal_id = %(appeal_id)s
