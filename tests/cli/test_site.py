@@ -271,6 +271,17 @@ def test_every_service_of_ours_is_confined_watched_and_told_its_secrets_by_files
     assert published == {"broker", "proxy"}
 
 
+def test_what_analytics_compiles_is_kept_where_it_may_write() -> None:
+    (folder,) = re.findall(
+        r"^ENV NUMBA_CACHE_DIR=(.*)$", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert f"analytics-cache:{folder}" in _compose()["services"]["analytics"]["volumes"]
+    unit = (DEPLOY / "systemd" / "watchkeep@.service").read_text(encoding="utf-8")
+    assert "\nCacheDirectory=watchkeep-%i\n" in unit
+    assert "\nEnvironment=NUMBA_CACHE_DIR=%C/watchkeep-%i\n" in unit
+    assert "MemoryDenyWriteExecute" not in unit, "compiled code is written, then run"
+
+
 def test_compose_is_accepted_by_compose_itself() -> None:
     docker = shutil.which("docker")
     if not docker or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:

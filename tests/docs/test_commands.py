@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from watchkeep_cli.__main__ import build
+from watchkeep_console.api.app import create_app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("*/README.md")])
@@ -51,3 +52,22 @@ def test_commands_are_as_shown(page):
         pytest.skip("is generated")
     wrong = {line: why for line in shown(page.read_text(encoding="utf-8")) if (why := trouble(line))}
     assert wrong == {}
+
+
+def test_requests_that_the_page_of_the_api_shows_are_those_of_the_contract():
+    contract = [
+        (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)))
+        for path, methods in create_app(None).openapi()["paths"].items()
+        for method in methods
+    ]
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = {(method, f"/api/v1{path}") for method, path in re.findall(r"`(GET|POST|PUT|DELETE) (/[^\s`?]+)", text)}
+    for command in re.sub(r"\\\n\s*", " ", text).splitlines():
+        method = "POST" if " -d " in command else "GET"
+        shown |= {(method, path) for path in re.findall(r"\$URL(/[^\s?\"]+)", command)}
+    shown -= {("GET", "/api/v1/api/v1/openapi.json")}
+    assert len(shown) > 15
+    unknown = [
+        one for one in shown if not any(one[0] == method and path.fullmatch(one[1]) for method, path in contract)
+    ]
+    assert unknown == []
