@@ -30,7 +30,7 @@ KINDS = [
 ]
 
 
-def until(there: Callable[[], Any], timeout_s: float = 10.0) -> None:
+def until(there: Callable[[], Any], timeout_s: float = 60.0) -> None:
     """Poll until `there()` is true; fail when it is not within the time."""
     deadline = time.monotonic() + timeout_s
     while not there():
@@ -99,7 +99,7 @@ class Lab:
         topic = "x/probe" if user == BOSS else f"x/{user}/probe"
         if not any(topic_matches_sub(wanted, topic) for wanted in topics):  # else it would come twice
             client.connection.subscribe([topic])
-        client.connection.publish(topic, b"probe").result(10)
+        client.connection.publish(topic, b"probe").result(60)
         until(lambda: any(message.topic == topic for message in client.received))
         for probe in [message for message in client.received if message.topic == topic]:
             client.connection.ack(probe)

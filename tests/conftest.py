@@ -2,19 +2,36 @@
 
 import itertools
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tests import servers
+from watchkeep_cli import ports
 from watchkeep_cli.postgres import start_postgres
 from watchkeep_core.schema.migrate import migrate
+
+# The same examples each time, and no clock: a test must not fail once in a hundred runs, nor on a busy machine.
+# To look for more: pytest --hypothesis-profile=search tests/core
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", _UNHURRIED, derandomize=True)
+settings.register_profile("search", _UNHURRIED, max_examples=2_000)
+settings.load_profile("steady")
+
+# Each worker of xdist has ports of its own: one that is chosen and not yet listened on must not be chosen by another.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+ports._RANGE = range(20_000 + 3_000 * (_worker % 4), 23_000 + 3_000 * (_worker % 4))
+
+_LOG_SHOWN = 3_000
+"""Characters of a failed test's output and log: the last say what went wrong, and all failures are to be read in CI."""
 
 _TEMPLATE = "watchkeep_template"
 _numbers = itertools.count()
@@ -33,6 +50,19 @@ class Database:
 
 
 _PASSWORD = "only-in-tests"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The list of failures at the end gives their reasons, which 80 columns would cut off."""
+    if session.config.pluginmanager.has_plugin("terminalreporter") and not sys.stdout.isatty():
+        session.config.get_terminal_writer().fullwidth = 240
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    report.sections = [(name, text[-_LOG_SHOWN:]) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ def _serve(command: list[str], settings: dict[str, str]) -> Iterator[str]:
         yield url
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(60)
 
 
 def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -67,7 +67,7 @@ def test_a_changed_or_cut_audit_trail_is_found(database: Database) -> None:
     with connect(database.admin_url, "test", role=OWNER) as conn:
         for number in range(3):
             audit.record(conn, "tested", "thing", str(number))
-    until(lambda: _sealed(database) == 3, 30)  # what other databases' transactions may still precede has to wait
+    until(lambda: _sealed(database) == 3)  # what other databases' transactions may still precede has to wait
     listed = json.loads(run(audit_verbs.app, database, "list", "--about", "thing/1"))
     assert [(row["action"], row["object_id"]) for row in listed] == [("tested", "1")]
     whole = json.loads(run(audit_verbs.app, database, "verify"))

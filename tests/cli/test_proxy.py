@@ -85,7 +85,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         stack.callback(process.wait, 30)
         stack.callback(process.terminate)
         found = Proxy(port, folder / "tls" / "ca.crt")
-        until(found.up, 30)
+        until(found.up)
         yield found
 
 

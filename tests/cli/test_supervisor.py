@@ -19,7 +19,7 @@ def test_what_ends_is_restarted_and_its_last_words_are_known(tmp_path, superviso
     failing = s.Service("failing", ["no-such-command"], {}, tmp_path / "failing.log", wait_s=0.01)
     supervisor.start(failing)
     assert failing.process is not None
-    failing.process.wait(30)
+    failing.process.wait(60)
     with pytest.raises(s.ServiceFailed, match=r"failing did not start: .*no-such-command"):
         supervisor.require_alive()
     deadline = time.monotonic() + 30

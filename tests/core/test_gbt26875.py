@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep_core import vocabulary
@@ -286,7 +286,6 @@ units = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(units, st.sampled_from(PROFILES), st.integers(1, 5))
 def test_units_survive_the_round_trip(found, dialect, count):
     kind, thing = found
@@ -306,7 +305,6 @@ frames = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(frames, max_size=6), st.data(), st.sampled_from(PROFILES))
 def test_frames_survive_any_split(sent, data, dialect):
     stream = b"".join(frame.encode(dialect) for frame in sent)
@@ -334,7 +332,6 @@ def read_all(stream: bytes, steps: int = 1) -> list[Frame | Refused]:
     return got
 
 
-@settings(deadline=None)
 @given(st.integers(0, len(GOOD.encode(PLAIN)) - 1), st.integers(1, 255), st.integers(1, 3))
 def test_a_broken_frame_never_loses_the_next_one(at, flip, steps):
     raw = GOOD.encode(PLAIN)
@@ -345,7 +342,6 @@ def test_a_broken_frame_never_loses_the_next_one(at, flip, steps):
     assert b"".join(found.raw for found in refused) == broken, "what was refused is kept, once"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=3000), st.integers(1, 4))
 def test_no_bytes_raise_and_a_good_frame_behind_them_is_found(rubbish, steps):
     got = read_all(rubbish + GOOD.encode(PLAIN), steps)
@@ -356,14 +352,12 @@ def test_no_bytes_raise_and_a_good_frame_behind_them_is_found(rubbish, steps):
                 decode_unit(found.unit, PLAIN)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=1024), st.sampled_from(PROFILES))
 def test_no_unit_raises_anything_but_a_frame_error(raw, dialect):
     with contextlib.suppress(FrameError):
         assert len(decode_unit(raw, dialect).objects) == raw[1]
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=500), max_size=40))
 def test_what_waits_is_bounded(chunks):
     reader = FrameReader(PLAIN)

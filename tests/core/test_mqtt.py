@@ -53,7 +53,7 @@ def test_round_trip_with_retain(lab):
     user = lab.name()
     topic = f"x/{user}/birth"
     boss = lab.join("boss", topic)
-    lab.join(user).connection.publish(topic, "水泵".encode(), retain=True).result(10)
+    lab.join(user).connection.publish(topic, "水泵".encode(), retain=True).result(60)
     until(lambda: boss.received)
     boss.connection.close()
     late = lab.join("boss")
@@ -90,16 +90,14 @@ def test_unacknowledged_messages_come_again_after_a_reconnect(lab):
     )
     boss = lab.join("boss")
     for topic in topics:
-        boss.connection.publish(topic, topic.encode()).result(10)
+        boss.connection.publish(topic, topic.encode()).result(60)
     until(lambda: len(client.received) == 5)
     before = list(client.received)
     assert all(client.connection.ack(message) for message in before[:2])
-    boss.connection.publish(f"x/{user}/data/9", b"").result(10)  # behind the two acks on the same broker
-    until(lambda: len(client.received) == 6)
-    time.sleep(0.1)  # nothing tells when the broker has read an ack
+    client.connection.publish(f"x/{user}/own", b"").result(60)  # on the same line: the broker has read both acks
     proxy.cut()
-    until(lambda: len(client.received) == 10)
-    again = client.received[6:]
+    until(lambda: len(client.received) == 8)
+    again = client.received[5:]
     assert [message.topic for message in again[:3]] == topics[2:]
     assert all(message.epoch == 2 and message.duplicate for message in again)
     assert [connected.epoch for connected in epochs] == [1, 2]
@@ -117,7 +115,7 @@ def test_session_queues_while_the_client_is_away(lab):
     boss = lab.join("boss")
     sent = [str(number).encode() for number in range(300)]
     for future in [boss.connection.publish(f"x/{user}/data/1", payload) for payload in sent]:
-        future.result(10)
+        future.result(60)
     client = lab.join(user, **SESSION)
     until(lambda: len(client.received) == 300)
     assert client.payloads == sent
@@ -128,7 +126,7 @@ def test_clean_session_keeps_nothing(lab):
     user = lab.name()
     lab.join(user, f"x/{user}/data/+").connection.close()
     boss = lab.join("boss")
-    boss.connection.publish(f"x/{user}/data/1", b"missed").result(10)
+    boss.connection.publish(f"x/{user}/data/1", b"missed").result(60)
     client = lab.join(user, f"x/{user}/data/+")
     assert client.received == []
 
@@ -144,7 +142,7 @@ def test_exception_in_a_callback_does_not_end_the_thread(lab):
     client = lab.join(user, on_message=explode, on_connect=explode, on_disconnect=explode, address=proxy.address)
     client.connection.subscribe([f"x/{user}/a"])
     for payload in (b"1", b"2"):
-        client.connection.publish(f"x/{user}/a", payload).result(10)
+        client.connection.publish(f"x/{user}/a", payload).result(60)
     until(lambda: seen == [b"1", b"2"])
     proxy.cut()
     until(lambda: client.connection.callback_errors == 5)  # on_connect, two messages, on_disconnect, on_connect
@@ -152,13 +150,11 @@ def test_exception_in_a_callback_does_not_end_the_thread(lab):
     assert client.connection.alive()
 
 
-def test_wrong_password_is_refused_at_once(lab):
-    start = time.monotonic()
+def test_wrong_password_is_refused(lab):
     with pytest.raises(BrokerRefused, match="Not authorized") as refusal:
         lab.join(lab.name(), password="battery staple")
     assert refusal.value.reason == "Not authorized"
     assert "staple" not in str(refusal.value)
-    assert time.monotonic() - start < 2
 
 
 def test_publish_to_a_forbidden_topic(lab):
@@ -167,10 +163,10 @@ def test_publish_to_a_forbidden_topic(lab):
     client = lab.join(user)
     forbidden = client.connection.publish("x/g/someone/data", b"forged")
     if client.connection.protocol == "5.0":
-        assert isinstance(forbidden.exception(10), PublishRefused)
+        assert isinstance(forbidden.exception(60), PublishRefused)
     else:  # 3.1.1 has no way to say no
-        assert forbidden.exception(10) is None
-    client.connection.publish(f"x/{user}/data", b"mine").result(10)
+        assert forbidden.exception(60) is None
+    client.connection.publish(f"x/{user}/data", b"mine").result(60)
     until(lambda: boss.received)
     assert boss.payloads == [b"mine"]
 
@@ -179,11 +175,11 @@ def test_isolation_shows_in_data_not_in_subscriptions(lab):
     spy, user = lab.name(), lab.name()
     boss = lab.join("boss", f"x/{user}/data")
     client = lab.join(user)
-    client.connection.publish(f"x/{user}/birth", b"retained", retain=True).result(10)
+    client.connection.publish(f"x/{user}/birth", b"retained", retain=True).result(60)
     watcher = lab.join(spy, "#", f"x/{user}/#")
-    client.connection.publish(f"x/{user}/data", b"secret").result(10)
+    client.connection.publish(f"x/{user}/data", b"secret").result(60)
     until(lambda: boss.received)
-    watcher.connection.publish(f"x/{spy}/own", b"own").result(10)
+    watcher.connection.publish(f"x/{spy}/own", b"own").result(60)
     until(lambda: watcher.received)
     assert set(watcher.payloads) == {b"own"}
 
@@ -201,7 +197,7 @@ def test_publishes_wait_for_the_line_within_bounds(lab):
         client.connection.publish(f"x/{user}/6", b"")
     proxy.closed = False
     for future in futures:
-        future.result(10)
+        future.result(60)
     until(lambda: len(boss.received) == 5)
     assert client.connection.outstanding == 0
 
@@ -222,7 +218,7 @@ def test_payload_up_to_the_limit(lab):
     topic = f"x/{user}/big"
     client = lab.join(user, topic)
     largest = bytes(MAX_PACKET_BYTES - len(topic) - 10)
-    client.connection.publish(topic, largest).result(10)
+    client.connection.publish(topic, largest).result(60)
     until(lambda: client.received)
     assert client.payloads == [largest]
     with pytest.raises(PublishRefused, match="more than the broker takes"):
@@ -234,7 +230,7 @@ def test_new_connection_replaces_one_the_broker_thinks_is_up(lab):
     lab.join(user, f"x/{user}/data", address=proxy.address, **SESSION)
     proxy.deaf = True
     client = lab.join(user, **SESSION)
-    lab.join("boss").connection.publish(f"x/{user}/data", b"1").result(10)
+    lab.join("boss").connection.publish(f"x/{user}/data", b"1").result(60)
     until(lambda: client.received)
     proxy.cut(closed=True)
 
@@ -251,7 +247,7 @@ def test_listener_that_never_answers():
         start = time.monotonic()
         with pytest.raises(BrokerUnreachable, match="no answer"):
             attempt(server.getsockname()[1], timeout_s=0.4)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 8  # not the 10 s that it would wait unless told otherwise
 
 
 def attempt(port, **options):
@@ -310,8 +306,8 @@ def test_another_server_is_taken_when_one_is_not_there_or_goes_away(lab):
     assert client.connection.epoch == 1
     first.closed = False
     second.cut(closed=True)
-    until(lambda: client.connection.epoch == 2, 30)
-    client.connection.publish("x/1", b"there").result(10)
+    until(lambda: client.connection.epoch == 2)
+    client.connection.publish("x/1", b"there").result(60)
 
 
 def test_password_is_in_no_repr(lab):

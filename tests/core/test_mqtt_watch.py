@@ -34,7 +34,7 @@ class Moody:
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(30)
+        self._thread.join(60)
 
     def _serve(self) -> None:
         with suppress(OSError):
@@ -115,7 +115,7 @@ def test_a_refused_subscription_is_asked_for_again():
     broker = Moody(set(), refusals=2)
     with talking_to(broker) as connection:
         connection.subscribe(["x"])
-        until(lambda: connection.refused_topics, 30)
+        until(lambda: connection.refused_topics)
         assert not connection.subscribed
         until(lambda: connection.subscribed, 60)
         assert broker.subscribed == 1

@@ -60,7 +60,7 @@ def test_messages_go_through_tls_of_today(broker, certificates):
     got: list[Received] = []
     with join(broker, certificates, on_message=got.append) as connection:
         connection.subscribe(["x/a/b/1"])
-        connection.publish("x/a/b/1", b"secret").result(10)
+        connection.publish("x/a/b/1", b"secret").result(60)
         until(lambda: got)
         inner = connection._client.socket()
         assert inner.version() in ("TLSv1.2", "TLSv1.3")
@@ -131,7 +131,7 @@ def test_a_broker_that_speaks_only_old_tls_is_refused(certificates):
 @pytest.mark.parametrize("broker", [{"client_certificates": True}], indirect=True)
 def test_a_client_certificate_where_the_broker_asks_for_one(broker, certificates):
     with join(broker, certificates, client="good") as connection:
-        connection.publish("x/a/b/1", b"1").result(10)
+        connection.publish("x/a/b/1", b"1").result(60)
     with pytest.raises(WatchkeepError, match=r"client certificate|no TLS there"):
         join(broker, certificates)
     with pytest.raises(WatchkeepError, match=r"client certificate|no TLS there"):
@@ -180,7 +180,7 @@ def test_a_reconnect_to_a_broker_with_another_certificate_is_refused_until_it_is
             until(lambda: "certificate is not trusted" in connection.trouble)
             assert not connection.connected
         with start_broker(tmp_path / "3", USERS, RULES, certificates=certificates / "good", **options):
-            until(lambda: connection.connected, 30)
+            until(lambda: connection.connected)
             assert connection.trouble == ""
 
 
@@ -191,7 +191,7 @@ def test_the_subscription_is_known_to_stand(broker, certificates):
         until(lambda: connection.subscribed)
         assert connection.refused_topics == {}
         refused = connection.publish("x/other", b"")
-        assert isinstance(refused.exception(10), PublishRefused)
+        assert isinstance(refused.exception(60), PublishRefused)
     assert not connection.subscribed
     assert not connection.dead
 
@@ -223,7 +223,7 @@ def threaded(body):
     thread = threading.Thread(target=body)
     thread.start()
     yield
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

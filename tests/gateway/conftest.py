@@ -32,7 +32,7 @@ PASSWORD = "only-in-tests"
 UNITS = {"machine_temperature": "celsius", "motor_current_percent": "percent", "car_floor": "count"}
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 60.0, what: str = "") -> None:
     """Poll with a deadline."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -129,7 +129,7 @@ class FakeIngest:
 
     def ack(self, lane: Lane, epoch: str, seq: int) -> None:
         payload = messages.encode(messages.Ack(epoch=epoch, seq=seq))
-        self._connections[lane].publish(topics.ack(REF, lane), payload, retain=True).result(10)
+        self._connections[lane].publish(topics.ack(REF, lane), payload, retain=True).result(60)
 
     def ack_all(self) -> None:
         """From now on, and all that came."""
@@ -142,7 +142,7 @@ class FakeIngest:
 
     def publish(self, lane: Lane, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """As ingest's session of that lane."""
-        self._connections[lane].publish(topic, payload, retain=retain).result(10)
+        self._connections[lane].publish(topic, payload, retain=retain).result(60)
 
     def _take(self, received: Received) -> None:
         topic = topics.parse_up(received.topic)
@@ -184,7 +184,7 @@ class Devices:
 
     def say(self, equipment: str, document: object, *, retain: bool = False, root: str = f"field/{REF.user}") -> None:
         payload = document if isinstance(document, bytes) else json.dumps(document).encode()
-        self._connection.publish(f"{root}/{equipment}", payload, retain=retain).result(10)
+        self._connection.publish(f"{root}/{equipment}", payload, retain=retain).result(60)
 
     def close(self) -> None:
         self._connection.close()
@@ -271,14 +271,14 @@ class Site:
 
         def end() -> None:
             stop.set()
-            thread.join(15)
+            thread.join(60)
             assert not thread.is_alive()
             if failures:
                 raise failures[0]
 
         self.stop = end
         self._stack.callback(end)
-        assert there.wait(20)
+        assert there.wait(60)
         if failures:
             raise failures[0]
         gateway = self.gateway

@@ -55,11 +55,11 @@ def served(serve: Callable[[], Awaitable[Any]]) -> Iterator[None]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        assert there.wait(10)
+        assert there.wait(60)
         yield
     finally:
         loop.call_soon_threadsafe(ends.set)
-        thread.join(10)
+        thread.join(60)
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def serial_line() -> Iterator[tuple[str, str]]:
         yield os.ttyname(pairs[0][1]), os.ttyname(pairs[1][1])
     finally:
         os.write(ends, b"x")
-        thread.join(10)
+        thread.join(60)
         for one in (*masters, *(slave for _, slave in pairs), wake, ends):
             os.close(one)
 
@@ -141,6 +141,8 @@ class Peer:
         self.asked: list[tuple[int, int, int]] = []
         """(unit, address, count)."""
         self.connections = 0
+        self.lines = 0
+        """Connections that are open now."""
         self.holes: set[int] = set()
         """Addresses that are refused as illegal."""
 
@@ -156,6 +158,7 @@ class Peer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.lines += 1
         try:
             while True:
                 head = await reader.readexactly(7)
@@ -170,6 +173,8 @@ class Peer:
                 writer.write(struct.pack(">HHHB", transaction, 0, len(body) + 1, unit) + body)
         except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             writer.close()
+        finally:
+            self.lines -= 1
 
     def _answer(self, code: int, address: int, count: int) -> bytes:
         if self.holes & set(range(address, address + count)):

@@ -69,7 +69,7 @@ def test_a_community_s_group_goes_to_its_own_gateway(tmp_path: Path) -> None:
         thread = threading.Thread(target=service.run, args=(found, stop, lambda _: there.set()))
         thread.start()
         try:
-            assert there.wait(20)
+            assert there.wait(60)
             with connect(
                 broker.address, client_id="node", user="node", password=PASSWORD, on_message=lambda _: None
             ) as node:
@@ -79,18 +79,18 @@ def test_a_community_s_group_goes_to_its_own_gateway(tmp_path: Path) -> None:
                     for number, name in enumerate(communities, 1):
                         birth = sp.metric("Floor", number, sp.INT32, alias=1, t=t)
                         root = f"spBv1.0/{name}"
-                        node.publish(f"{root}/NBIRTH/e", sp.payload([sp.bd_seq(0)], 0, t)).result(10)
-                        node.publish(f"{root}/DBIRTH/e/lift", sp.payload([birth] * number, 1, t)).result(10)
+                        node.publish(f"{root}/NBIRTH/e", sp.payload([sp.bd_seq(0)], 0, t)).result(60)
+                        node.publish(f"{root}/DBIRTH/e/lift", sp.payload([birth] * number, 1, t)).result(60)
                     return all(points(tmp_path, name) == 1 for name in communities)
 
                 wait_until(both)
-            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60).read().decode()
             for name in communities:
                 assert f'watchkeep_gateway_link_up{{gateway="{name}/g1",link="uplink"}} 1.0' in text
             wait_until(lambda: healthy(port))
         finally:
             stop.set()
-            thread.join(20)
+            thread.join(60)
         assert not thread.is_alive()
         for name in communities:
             report = status(tmp_path / "spools" / f"box-{name}")
@@ -99,7 +99,7 @@ def test_a_community_s_group_goes_to_its_own_gateway(tmp_path: Path) -> None:
 
 def healthy(port: int) -> bool:
     try:
-        return bool(urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).status == 200)
+        return bool(urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60).status == 200)
     except urllib.error.HTTPError as error:
         error.close()
         return False

@@ -66,7 +66,7 @@ def test_one_line_and_no_trace_for_a_mistake(tmp_path: Path) -> None:
 def test_status_and_rejected(tmp_path: Path) -> None:
     spool = make_spool(tmp_path)
     put(spool, 0)
-    spool.put(Delivery(Readings.of([reading(0, "no_such_metric")]))).result(10)
+    spool.put(Delivery(Readings.of([reading(0, "no_such_metric")]))).result(60)
     found = invoke("status", "--json", "--spool-dir", str(tmp_path))  # while the gateway runs
     spool.close()
     assert found["lanes"]["data"]["messages"] == 1

@@ -54,14 +54,14 @@ def fill(disk: Path, leave: int = 0) -> Path:
 def pour(spool: Spool, blocks: int, start: int = 0) -> None:
     for block in range(start, start + blocks):
         readings = Readings.of(reading(block * 5000 + n, value=n / 7) for n in range(5000))
-        spool.put(Delivery(readings)).result(30)
+        spool.put(Delivery(readings)).result(60)
 
 
 def test_telemetry_makes_room_for_itself_and_the_gap_is_exact(disk: Path) -> None:
     spool = make_spool(disk / "spool", table=BOUNDLESS)
-    spool.put(Delivery(events=(event(0),))).result(10)
+    spool.put(Delivery(events=(event(0),))).result(60)
     pour(spool, 120)  # 120 × 5,000 readings are more than the disk holds
-    spool.put(Delivery(events=(event(1),))).result(10)
+    spool.put(Delivery(events=(event(1),))).result(60)
     state = spool.lanes["data"]
     spool.close()
     assert state.next_seq - state.floor == state.messages < 120
@@ -75,12 +75,12 @@ def test_telemetry_makes_room_for_itself_and_the_gap_is_exact(disk: Path) -> Non
 
 def test_a_disk_that_others_have_filled_refuses_loudly_and_heals_when_space_returns(disk: Path) -> None:
     spool = make_spool(disk / "spool", table=BOUNDLESS)
-    spool.put(Delivery(events=(event(0),))).result(10)
+    spool.put(Delivery(events=(event(0),))).result(60)
     assert (disk / "spool" / RESERVE).stat().st_size == RESERVE_BYTES
     ballast = fill(disk)
     burst = [spool.put(Delivery(events=(event(number),))) for number in range(1, 500)]
     for future in burst:
-        future.result(30)  # the reserve is for them
+        future.result(60)  # the reserve is for them
     assert not (disk / "spool" / RESERVE).exists()
     fill(disk)
     waiting = [spool.put(Delivery(Readings.of(reading(n) for n in range(5000)))) for _ in range(80)]
@@ -91,7 +91,7 @@ def test_a_disk_that_others_have_filled_refuses_loudly_and_heals_when_space_retu
     assert spool.failure is None, "it waits, it does not crash"
     ballast.unlink()
     for future in waiting + late:
-        future.result(30)
+        future.result(60)
     assert spool.writing
     spool.close()
     assert [seq for seq, _ in stored(disk / "spool", "event")] == list(range(1400))
@@ -105,7 +105,7 @@ def test_a_start_on_a_full_disk_works_and_makes_room(disk: Path) -> None:
     fill(disk)
     spool = make_spool(disk / "spool", table=BOUNDLESS, declared={("lift-7", "car_floor", "count"): None})
     assert ("lift-7", "car_floor", "count") in spool.aliases
-    spool.put(Delivery(events=(event(0),))).result(30)
+    spool.put(Delivery(events=(event(0),))).result(60)
     pour(spool, 10, 20)
     state = spool.lanes["data"]
     spool.close()
@@ -131,6 +131,6 @@ def test_a_start_on_a_disk_without_any_room_waits_instead_of_crashing(disk: Path
     )
     assert not spool.writing
     ballast.unlink()
-    spool.put(Delivery(events=(event(0),))).result(30)
+    spool.put(Delivery(events=(event(0),))).result(60)
     assert len(spool.aliases) == 2000
     spool.close()

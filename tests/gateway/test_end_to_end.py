@@ -169,7 +169,7 @@ def test_without_ack_everything_is_published_again_and_counted_once(site: Site) 
     ingest = site.ingest(acking=False)
     gateway = site.start(resend_after_s=0.5)
     for number in range(5):
-        gateway.spool.put(Delivery(Readings.of([reading(number)]))).result(10)
+        gateway.spool.put(Delivery(Readings.of([reading(number)]))).result(60)
     wait_until(lambda: len(ingest.received) >= 10)
     assert len(ingest.readings()) == 5
     ingest.ack_all()
@@ -181,7 +181,7 @@ def test_a_new_connection_publishes_again_at_once_what_is_not_acked(site: Site, 
     """A broker may have forgotten what it took; an event must not wait a minute for the resend."""
     ingest = site.ingest(acking=False)
     gateway = site.start(resend_after_s=600)
-    gateway.spool.put(Delivery(Readings.of([reading(0)]), (event(0),))).result(10)
+    gateway.spool.put(Delivery(Readings.of([reading(0)]), (event(0),))).result(60)
     wait_until(lambda: len(ingest.received) == 2)
     wait_until(lambda: _published(gateway, "data") == _published(gateway, "event") == 1)
     site.broker.stop()
@@ -196,8 +196,8 @@ def test_events_go_before_backlog(site: Site) -> None:
     """A backlog of 300 messages waits on the spool; the event, spooled last, is the first to go."""
     spool = make_spool(site.folder)
     for number in range(300):
-        spool.put(Delivery(Readings.of(reading(number * 100 + n) for n in range(100)))).result(10)
-    spool.put(Delivery(events=(event(1),))).result(10)
+        spool.put(Delivery(Readings.of(reading(number * 100 + n) for n in range(100)))).result(60)
+    spool.put(Delivery(events=(event(1),))).result(60)
     spool.close()
     ingest = site.ingest()
     site.broker.add_user("observer", PASSWORD, [AclRule("observer", "read", f"{REF.root}/#")])
@@ -212,7 +212,7 @@ def test_events_go_before_backlog(site: Site) -> None:
         observer.subscribe([f"{REF.root}/data/+/+", f"{REF.root}/event/+/+", f"{REF.root}/ack/+"])
         wait_until(lambda: "ack" in order)  # a retained one: the subscriptions are there
         site.start()
-        wait_until(lambda: len(ingest.seqs("data")) == 300 and order.count("data") >= 300, 30)
+        wait_until(lambda: len(ingest.seqs("data")) == 300 and order.count("data") >= 300)
     assert next(kind for kind in order if kind != "ack") == "event"
 
 
@@ -282,7 +282,7 @@ def test_a_refused_publish_is_kept_and_tried_again(tmp_path: Path) -> None:
         try:
             ingest = site.ingest()
             gateway = site.start(resend_after_s=600)  # so that nothing else brings it back
-            gateway.spool.put(Delivery(Readings.of([reading(0)]), (event(0),))).result(10)
+            gateway.spool.put(Delivery(Readings.of([reading(0)]), (event(0),))).result(60)
             wait_until(lambda: not gateway.uplink.accepted)
             wait_until(lambda: not gateway.spool.lanes["event"].messages)
             assert gateway.spool.lanes["data"].messages == 1
@@ -291,7 +291,7 @@ def test_a_refused_publish_is_kept_and_tried_again(tmp_path: Path) -> None:
             )
             assert count
             broker.add_user("late", PASSWORD, [AclRule("+/+", "write", forbidden)])
-            wait_until(lambda: not gateway.spool.lanes["data"].messages, 30)
+            wait_until(lambda: not gateway.spool.lanes["data"].messages)
             assert gateway.uplink.accepted
             assert len(ingest.readings()) == 1
         finally:
@@ -415,7 +415,7 @@ def test_the_process(site: Site, tmp_path: Path, children: ExitStack) -> None:
         with (tmp_path / "log").open("ab") as log:
             process = subprocess.Popen(command, env=environ, stderr=log)
         children.callback(process.kill)  # nothing is left behind when an assertion fails
-        wait_until(lambda: _get(port, "/health") == 200, 20)
+        wait_until(lambda: _get(port, "/health") == 200)
         for _ in range(40):
             devices.say("lift-1", {"t": T + said, "values": {"car_floor": said}})
             said += 1
@@ -423,7 +423,7 @@ def test_the_process(site: Site, tmp_path: Path, children: ExitStack) -> None:
             wait_until(lambda: len(ingest.readings()) == 120)
             assert _get(port, "/metrics") == 200
         process.send_signal(farewell)
-        assert process.wait(30) == (0 if farewell == signal.SIGTERM else -9)
+        assert process.wait(60) == (0 if farewell == signal.SIGTERM else -9)
     values = sorted(value for *_, value in ingest.readings())
     assert values == [float(number) for number in range(said)], "each once: a redelivery is known by its digest"
     assert PASSWORD not in (tmp_path / "log").read_text(encoding="utf-8")
@@ -436,7 +436,7 @@ def _published(gateway: Gateway, lane: str) -> float:
 
 def _get(port: int, path: str) -> int:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
             status: int = answer.status
             return status
     except OSError:

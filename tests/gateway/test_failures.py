@@ -112,7 +112,7 @@ def test_an_ack_that_is_none_is_acknowledged_and_changes_nothing(spool: Spool, f
 
 def ends_by_itself(site: Site, gateway: Gateway, error: type[WatchkeepError], why: str) -> None:
     """And the supervisor starts it again."""
-    wait_until(lambda: gateway._closed, 30)
+    wait_until(lambda: gateway._closed)
     with pytest.raises(error, match=why):
         site.stop()
     site._stack.pop_all()
@@ -184,7 +184,7 @@ def test_a_machine_without_the_kernel_s_clock_says_that_it_does_not_know(monkeyp
 
 def test_status_shows_people_what_is_wrong(spool: Spool, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spool.note_link("panel-1", False, "no answer [bold]since noon[/bold]")
-    spool.put(Delivery(events=(event(0),))).result(10)
+    spool.put(Delivery(events=(event(0),))).result(60)
     found = status(folder) | {
         "telemetry_lost": True,
         "unmapped": 3,

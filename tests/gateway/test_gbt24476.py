@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.gateway.conftest import Site, wait_until
@@ -194,7 +194,6 @@ def test_equipment_without_such_a_profile_is_not_understood_so():
             said({"car_status": 1}, equipment)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([*STATUS, "fault_type", "deal_status", "fault_timestamp", "values"]),

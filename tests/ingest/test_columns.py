@@ -35,7 +35,7 @@ def make(readings: list[tuple[int, int, float, int]]) -> Rows:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(reading, max_size=50))
 def test_binary_copy_round_trip(postgres_url: str, readings: list[tuple[int, int, float, int]]):
     with psycopg.connect(postgres_url, options="-c timezone=UTC") as conn:

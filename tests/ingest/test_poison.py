@@ -72,7 +72,7 @@ def test_poison_one_to_nine(estate: Database, tmp_path, kind: str):
             ends = [where for _, where in bad]
             dead = ends.count("dead") + passed
             wanted = {"dead_lettered": dead, "quarantined": ends.count("quarantine"), "parked": 1}
-            until(lambda: _tables(estate) == {**wanted, "ok": True}, 30)
+            until(lambda: _tables(estate) == {**wanted, "ok": True})
             assert process.poll() is None
             assert memory_mb(process.pid) < 300
         finally:

@@ -40,7 +40,7 @@ def test_ranges_are_the_set_of_their_members(added: list[tuple[int, int]], probe
     assert ranges.is_apart(probe) == (more > runs)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(spans)
 def test_ranges_and_postgresql_agree(postgres_url: str, added: list[tuple[int, int]]):
     ranges = SeqRanges()
@@ -177,7 +177,7 @@ def test_a_full_queue_refuses_after_the_wait_and_takes_again_when_there_is_room(
     waiting = threading.Thread(target=lambda: outcome.append(intake.put(item(4500), 30.0)))
     waiting.start()
     assert len(intake.take(1.0)) == 1
-    waiting.join(10)
+    waiting.join(60)
     assert outcome == [True]
 
 
@@ -236,9 +236,9 @@ def test_close_wakes_the_taker():
     taker.start()
     start = time.monotonic()
     intake.close()
-    taker.join(10)
+    taker.join(60)
     assert taken == [[]]
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
 
 
 S = 1_000_000

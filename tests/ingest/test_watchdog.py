@@ -27,7 +27,7 @@ def test_what_is_wrong_twice_in_a_row_ends_the_process():
 def test_a_stuck_writer_ends_the_process_and_nothing_is_lost(estate: Database, tmp_path):
     """Its COPY waits for a lock that nobody gives back."""
     register(estate)
-    with broker_at(tmp_path) as broker, running(estate, broker.url, stuck_s=3) as process:
+    with broker_at(tmp_path) as broker, running(estate, broker.url, stuck_s=6) as process:
         shares(estate, [16])
         fleet = Fleet(broker, 5)
         try:
@@ -35,7 +35,7 @@ def test_a_stuck_writer_ends_the_process_and_nothing_is_lost(estate: Database, t
             with psycopg.connect(estate.admin_url) as conn:
                 conn.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
                 fleet.send()
-                assert process.wait(30) == EXIT_CODE
+                assert process.wait(60) == EXIT_CODE
             with running(estate, broker.url):
                 fleet.insist()
         finally:
@@ -51,6 +51,6 @@ def test_a_session_whose_thread_is_dead_is_seen(tmp_path):
         [thread] = [each for each in threading.enumerate() if "ingest-data-0" in each.name]
         assert not session.is_zombie
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
-        until(lambda: session.is_zombie, 20)
+        until(lambda: session.is_zombie)
         assert not thread.is_alive()
         session.close()

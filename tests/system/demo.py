@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psycopg
 
-READY_S = 90.0
+READY_S = 300.0
 """From the command to the console's first answer, on a loaded machine."""
 
 
@@ -58,7 +58,7 @@ class RunningDemo:
     @contextmanager
     def api(self, login: str) -> Iterator[httpx.Client]:
         """A client with this person's session."""
-        with httpx.Client(base_url=self.environment()["WATCHKEEP_DEMO_URL"], timeout=20) as client:
+        with httpx.Client(base_url=self.environment()["WATCHKEEP_DEMO_URL"], timeout=60) as client:
             answer = client.post("/api/v1/session", json={"login": login, "password": self.secret("demo")})
             answer.raise_for_status()
             client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
@@ -68,7 +68,7 @@ class RunningDemo:
         """Ctrl-C; exit code, stdout, stderr."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=90)
+        out, err = self.process.communicate(timeout=170)
         return self.process.returncode, out, err
 
 

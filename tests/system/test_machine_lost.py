@@ -23,7 +23,7 @@ from watchkeep_ingest.keeper import LOCK_SPACE as INGEST
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not mosquitto_installed(), reason="mosquitto is not installed"),
 ]
 
@@ -53,8 +53,8 @@ def test_the_other_machine_takes_over() -> None:
         before = house.query(STORED)[0][0]
         for process in lost:
             os.killpg(process.pid, signal.SIGKILL)
-        until(lambda: all(shares(house, space) == [16] for space in SPACES.values()), 60)
-        until(lambda: house.query(STORED)[0][0] > before + 2_000, 60)
+        until(lambda: all(shares(house, space) == [16] for space in SPACES.values()), 120)
+        until(lambda: house.query(STORED)[0][0] > before + 2_000, 120)
         assert fleet.wait(200) == 0, (house.folder / "fleet.log").read_text()[-2000:]
         for arguments in (["sim", "compare", "--ledger", str(house.folder / "ledger")], ["ingest", "audit"]):
             done = subprocess.run(
@@ -62,7 +62,7 @@ def test_the_other_machine_takes_over() -> None:
             )
             assert done.returncode == 0, done.stdout + done.stderr
         wanted = [(name, f"panel-{number:04d}-1", "fire_alarm") for number, name in enumerate(COMMUNITIES)]
-        until(lambda: house.query(TOLD) == wanted, 60)
+        until(lambda: house.query(TOLD) == wanted, 120)
 
 
 def shares(house: House, space: int) -> list[int]:

@@ -163,7 +163,7 @@ def _disk_full(world: World, chance: random.Random) -> Fault:
 
     def end() -> None:
         disk.free()
-        until(lambda: house.answers() or not house.postgres.alive(), 60)
+        until(lambda: house.answers() or not house.postgres.alive(), 120)
         if not house.postgres.alive():
             house.postgres.stop()
             house.start_postgres()

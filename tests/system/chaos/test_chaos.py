@@ -149,7 +149,7 @@ def _whole(house: House) -> None:
     deadline = time.monotonic() + 60
     while (done := _run(house, "sim", "score", "--ledger", ledger, "--require", DEMANDS)).returncode:
         assert time.monotonic() < deadline, done.stdout + done.stderr
-    until(lambda: house.query(UNTOLD) == [], 60)
+    until(lambda: house.query(UNTOLD) == [], 120)
     assert len(processes_of(house.folder, "watchkeep_cli ingest run")) >= 1
 
 
