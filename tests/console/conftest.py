@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +84,7 @@ def _server(_services: Services) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
     listener.close()
 
 
@@ -128,25 +130,35 @@ class Site:
     log: Path
 
 
-@pytest.fixture(scope="session")
-def _process(estate: w.World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    port = free_port()
+@contextmanager
+def serving(world: w.World, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """`watchkeep console run` over the world in a process of its own, once it is ready."""
     environment = os.environ | {
-        "WATCHKEEP_CONSOLE_DATABASE_URL": estate.database.url("watchkeep_console"),
+        "WATCHKEEP_CONSOLE_DATABASE_URL": world.database.url("watchkeep_console"),
         "WATCHKEEP_CONSOLE_SESSION_SECRET": SECRET,
-        "WATCHKEEP_CONSOLE_PORT": str(port),
+        "WATCHKEEP_CONSOLE_PORT": "0",  # it says which it has: one that is free now may be taken by then
         "WATCHKEEP_CONSOLE_WEBHOOK_EVERY_S": "0",  # those are for the house of the test, which may reach its receiver
     }
-    log = tmp_path_factory.mktemp("console") / "console.log"
     with log.open("wb") as output:
         command = [sys.executable, "-m", "watchkeep_console", "run"]
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
-        until(lambda: _ready(port), log)
-        yield f"http://127.0.0.1:{port}", log
+        until(lambda: process.poll() is not None or _ready(_address(log)), log, seconds=180)
+        assert process.poll() is None, log.read_text()[-2000:]
+        yield _address(log), process
     finally:
         process.terminate()
-        process.wait(15)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def _process(estate: w.World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    log = tmp_path_factory.mktemp("console") / "console.log"
+    with serving(estate, log) as (url, _):
+        yield url, log
 
 
 @pytest.fixture
@@ -164,14 +176,14 @@ def until(true: Callable[[], bool], log: Path | None = None, seconds: float = 60
         time.sleep(poll_s)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def _address(log: Path) -> str:
+    """'' before it listens."""
+    found = re.search(r'"port": (\d+), "event": "listening"', log.read_text())
+    return f"http://127.0.0.1:{found[1]}" if found else ""
 
 
-def _ready(port: int) -> bool:
+def _ready(address: str) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+        return bool(address) and httpx.get(f"{address}/health/ready", timeout=60).status_code == 200
     except httpx.TransportError:
         return False

@@ -47,16 +47,17 @@ def test_each_operation_has_summary_example_refusals_and_permission() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_schemathesis(as_: Login, address: str, world: World, house: Services) -> None:
     """All checks, seeded, over every operation, as somebody who may do most of it."""
     for equipment in ("lift-1", "lift-2", "pump-1"):
         w.warning(world, equipment)
     w.judge_all(world)
     client = as_("manager")
+    schema = schemathesis.openapi.from_url(f"{address}/api/v1/openapi.json", timeout=60)
     kept = house.requests, house.exports
     for name in ("requests", "exports"):
         object.__setattr__(house, name, Limiter(100_000, 60))
-    schema = schemathesis.openapi.from_url(f"{address}/api/v1/openapi.json")
     headers = {
         "X-CSRF-Token": client.headers["X-CSRF-Token"],
         "Cookie": f"watchkeep_session={client.cookies['watchkeep_session']}",

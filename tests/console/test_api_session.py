@@ -7,7 +7,7 @@ import pytest
 
 from tests.console.conftest import Login
 from tests.console.world import PASSWORD, World
-from watchkeep_console.services import Services
+from watchkeep_console.services import LOGINS_PER_MINUTE, Services
 
 
 def log_in(client: httpx.Client, who: str, password: str = PASSWORD) -> int:
@@ -46,10 +46,12 @@ def test_unknown_and_wrong_are_told_apart_by_nobody(client: httpx.Client) -> Non
     assert answers[0] == answers[1]
 
 
-def test_attempts_are_limited(client: httpx.Client) -> None:
-    statuses = [log_in(client, "nobody", "x") for _ in range(11)]
-    assert statuses[-1] == 429
-    assert statuses[0] == 401
+def test_attempts_are_limited(client: httpx.Client, house: Services) -> None:
+    assert log_in(client, "nobody", "x") == 401
+    for _ in range(LOGINS_PER_MINUTE - 1):  # at once: a slow machine checks fewer in a minute than are allowed
+        house.logins.hit(account="127.0.0.1 nobody")
+    assert log_in(client, "nobody", "x") == 429
+    assert log_in(client, "somebody", "x") == 401
 
 
 def test_without_the_csrf_token_nothing_changes(as_: Login) -> None:

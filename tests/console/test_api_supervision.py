@@ -122,7 +122,8 @@ def test_reports(as_: Login, world: w.World) -> None:
     before, month = "2020-01", f"{datetime.now(ZoneInfo('Asia/Shanghai')):%Y-%m}"
     assert city.get(f"/api/v1/protected-minutes?period={before}&community=sunshine").json() == []
     minutes = city.get(f"/api/v1/protected-minutes?period={month}&community=sunshine").json()
-    assert {one["building_id"] for one in minutes} >= {"b1"}
+    watched = "SELECT status, claimed, p.created_at FROM points p JOIN equipment USING (community_id, equipment_id)"
+    assert {one["building_id"] for one in minutes} >= {"b1"}, (minutes, world.rows(watched))
     assert all(one["protected"] <= one["minutes"] for one in minutes)
 
 

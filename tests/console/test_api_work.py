@@ -180,8 +180,8 @@ def test_changes_arrive_as_events_for_those_who_may_see_them(as_: Login, world: 
     wanted = {"tech": ("warnings", "sunshine"), "other": ("warnings", "riverside")}
 
     def listen(client: httpx.Client, who: str) -> None:
-        with client.stream("GET", "/api/v1/events", timeout=20) as stream:
-            ready.wait(10)
+        with client.stream("GET", "/api/v1/events", timeout=60) as stream:
+            ready.wait(60)
             for line in stream.iter_lines():
                 if line.startswith('data: {"table'):
                     heard[who].append(json.loads(line[6:]))
@@ -191,12 +191,12 @@ def test_changes_arrive_as_events_for_those_who_may_see_them(as_: Login, world: 
     threads = [threading.Thread(target=listen, args=(as_(who), who)) for who in heard]
     for thread in threads:
         thread.start()
-    ready.wait(10)
+    ready.wait(60)
     w.warning(world, "pump-1", "supply_pressure_loss")
     mine = w.warning(world, "lift-1")
     theirs = w.warning(world, "lift-1", community="riverside")
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert heard == {
         "tech": [{"table": "warnings", "id": mine, "community": "sunshine"}],
         "other": [{"table": "warnings", "id": theirs, "community": "riverside"}],

@@ -10,7 +10,7 @@ import psycopg
 from playwright.sync_api import Page, expect
 
 from tests.console import world as w
-from tests.console.browser import MARKS, PHONE, Open
+from tests.console.browser import MARKS, PHONE, Open, live
 from tests.console.conftest import Site
 
 pytestmark = MARKS
@@ -35,11 +35,10 @@ def test_board_case_and_act(open_as: Open, site: Site) -> None:
 
 def test_the_board_is_live_and_files_by_one_click(open_as: Open, site: Site) -> None:
     page = open_as("duty", "/")
-    expect(page.locator(".wk-panel").first).to_be_visible()
-    page.wait_for_function("window.socket && window.socket.connected")
+    live(page)
     w.warning(site.world, "lift-3", "door_cycling", zh="反复开关门六次")
     row = page.get_by_role("row").filter(has_text="反复开关门六次")
-    expect(row).to_be_visible(timeout=15_000)
+    expect(row).to_be_visible()
     row.get_by_role("button", name="确认预警并立案派单").click()
     expect(row).to_contain_text("案件 #")
 
@@ -66,11 +65,11 @@ def test_the_chart_grows_without_being_sent_again(open_as: Open, site: Site) -> 
     w.readings(site.world, series, w.wave(60, 260, 5), datetime.now(UTC))
     page = open_as("duty", "/equipment/sunshine/pump-1")
     length = """(wanted) => [...document.querySelectorAll(".wk-chart")].some((element) => {
-        const chart = getElement(+element.id.slice(1)).chart;
+        const chart = getElement(+element.id.slice(1))?.chart;
         return chart && chart.getOption().series[0].data.length === wanted;
     })"""
     page.wait_for_function(length, arg=60)
-    page.wait_for_function("window.socket && window.socket.connected")
+    live(page)
     w.readings(site.world, series, [271.5], datetime.now(UTC))
     expect(page.locator(".wk-points")).to_contain_text("271.5 kPa")
     page.wait_for_function(length, arg=61)
@@ -93,7 +92,7 @@ def test_from_nothing_to_the_first_reading_and_a_test_alarm(open_as: Open, site:
         ).fetchone()
         assert found is not None
     w.readings(site.world, found[0], [280.0], datetime.now(UTC))
-    expect(page.get_by_text("第一条读数已到达")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("第一条读数已到达")).to_be_visible()
     expect(page.get_by_text("280 kPa")).to_be_visible()
     page.get_by_role("button", name="发送测试报警").click()
     filed = page.get_by_role("link", name=re.compile("测试案件 #"))

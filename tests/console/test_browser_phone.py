@@ -66,7 +66,7 @@ def test_work_without_a_network_is_sent_in_order_afterwards(open_as: Open, site:
     assert states(site) == []
     cut(page.context, False)
     until(lambda: states(site) == [("accept", "accepted"), ("arrive", "on_site"), ("finish", "resolved")])
-    expect(page.locator("#queue")).to_be_hidden(timeout=30_000)
+    expect(page.locator("#queue")).to_be_hidden()
     assert site.world.rows("SELECT count(*) FROM evidence WHERE kind = 'photo_after' AND content IS NOT NULL") == [(1,)]
 
 
@@ -81,7 +81,7 @@ def test_a_conflict_is_shown_and_never_dropped(open_as: Open, site: Site) -> Non
         conn.execute("UPDATE cases SET state = 'suspended', version = version + 1")
     cut(page.context, False)
     refused = page.locator(".queued.refused")
-    expect(refused).to_contain_text("工单状态已被他人更新", timeout=30_000)
+    expect(refused).to_contain_text("工单状态已被他人更新")
     page.reload()
     expect(refused).to_be_visible()
     page.once("dialog", lambda dialog: dialog.accept())

@@ -11,12 +11,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from watchkeep_console import reads
 from watchkeep_console.api.access import Current, House, TaggedRoute, address
 from watchkeep_console.api.register import Cursor, Limit, RowId, Word
-from watchkeep_console.errors import ConsoleError, Forbidden, Invalid, NotFound
+from watchkeep_console.asking import asking
+from watchkeep_console.errors import Forbidden, Invalid, NotFound
 from watchkeep_core import audit
 from watchkeep_core.vocabulary import load
 from watchkeep_dispatch import complaint_file, complaints, study
 from watchkeep_dispatch.complaint_file import FileRefused, Imported
-from watchkeep_dispatch.complaints import Complaint, ComplaintRefused
+from watchkeep_dispatch.complaints import Complaint
 from watchkeep_dispatch.errors import DispatchError
 from watchkeep_dispatch.reports import period_span, to_html
 from watchkeep_dispatch.reports_pdf import to_pdf
@@ -103,22 +104,18 @@ class Contact(BaseModel):
 @router.post("/complaints", status_code=201, summary="Take in a complaint")
 def take(body: ComplaintBody, house: House, current: Current) -> TakenIn:
     """It becomes a case, or joins the open one about the same equipment."""
-    try:
-        with house.identity.acting(current) as conn:
-            known = {found.community_id: found for found in reads.communities(conn)}
-            if body.community_id not in known:
-                raise NotFound("community", body.community_id)
-            current.person.require("case:file", body.community_id)
-            given = body.model_dump() | {
-                "condition": body.condition or complaints.default_condition(body.source),
-                "received_at": body.received_at or house.clock.now(),
-                "property_org_id": known[body.community_id].property_org_id,
-            }
-            taken = complaints.take(
-                conn, Complaint(**given), house.clock.now(), house.rules, person_id=current.person.person_id
-            )
-    except DispatchError as error:
-        raise _refusal(error) from error
+    with asking(house, current) as conn:
+        known = {found.community_id: found for found in reads.communities(conn)}
+        if body.community_id not in known:
+            raise NotFound("community", body.community_id)
+        current.person.require("case:file", body.community_id)
+        given = body.model_dump() | {
+            "condition": body.condition or complaints.default_condition(body.source),
+            "received_at": body.received_at or house.clock.now(),
+            "property_org_id": known[body.community_id].property_org_id,
+        }
+        now, who = house.clock.now(), current.person.person_id
+        taken = complaints.take(conn, Complaint(**given), now, house.rules, person_id=who)
     return TakenIn(**asdict(taken))
 
 
@@ -136,15 +133,12 @@ def import_file(
         raise Invalid("content-type", "must be text/csv")
     if not current.person.may_somewhere("case:file"):
         raise Forbidden("case:file")
-    try:
-        with house.identity.acting(current) as conn:
-            who = current.person.person_id
-            now = house.clock.now()
+    who, now = current.person.person_id, house.clock.now()
+    with asking(house, current) as conn:
+        try:
             return complaint_file.import_csv(conn, content, source, now, house.rules, person_id=who, dry_run=dry_run)
-    except FileRefused as error:
-        raise Invalid("file", str(error)) from error
-    except DispatchError as error:
-        raise _refusal(error) from error
+        except FileRefused as error:
+            raise Invalid("file", str(error)) from error
 
 
 @router.get("/complaints", summary="Complaints, newest first")
@@ -233,13 +227,7 @@ def document(report: Any, shape: str) -> Response:
     try:
         content = to_pdf(report)
     except DispatchError as error:
-        raise _refusal(error) from error
+        raise Invalid("shape", str(error)) from error
     return Response(
         content, media_type="application/pdf", headers={"Content-Disposition": "attachment; filename=report.pdf"}
     )
-
-
-def _refusal(error: DispatchError) -> ConsoleError:
-    if isinstance(error, ComplaintRefused):
-        return Invalid(error.field, str(error).partition(": ")[2])
-    return Invalid("complaint", str(error))

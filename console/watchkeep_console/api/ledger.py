@@ -14,13 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from watchkeep_console import reads
 from watchkeep_console.api.access import Current, House, TaggedRoute
 from watchkeep_console.api.register import RowId, Word
+from watchkeep_console.asking import asking
 from watchkeep_console.errors import Forbidden
 from watchkeep_console.identity import Session
 from watchkeep_console.services import Services
-from watchkeep_console.work import refusal
 from watchkeep_dispatch import fund, ledger
 from watchkeep_dispatch.actions import Request
-from watchkeep_dispatch.errors import DispatchError
 
 router = APIRouter(route_class=TaggedRoute, tags=["ledger"])
 Yuan = Annotated[Decimal, Field(ge=0, lt=fund.MOST, decimal_places=2)]
@@ -165,11 +164,8 @@ def take(request_id: RowId, action: str, body: StepBody, house: House, current: 
 def _acting(house: Services, current: Session) -> Iterator[Connection]:
     if current.person.scopes is not None and "case:act" not in current.person.scopes:
         raise Forbidden("case:act")
-    try:
-        with house.identity.acting(current) as conn:
-            yield conn
-    except DispatchError as error:
-        raise refusal(error) from error
+    with asking(house, current) as conn:
+        yield conn
 
 
 def _request(house: Services, current: Session, *, reason: str = "", org_id: str | None = None) -> Request:

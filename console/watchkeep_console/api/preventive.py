@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from watchkeep_console import reads
 from watchkeep_console.api.access import Current, House, TaggedRoute
 from watchkeep_console.api.register import RowId, Word
+from watchkeep_console.asking import asking
 from watchkeep_console.errors import Forbidden, Invalid
-from watchkeep_console.work import person_id, refusal
+from watchkeep_console.work import person_id
 from watchkeep_dispatch import handover, preventive
-from watchkeep_dispatch.errors import DispatchError
 
 router = APIRouter(route_class=TaggedRoute, tags=["preventive"])
 
@@ -104,14 +104,9 @@ def complete(visit_id: RowId, body: VisitBody, house: House, current: Current) -
     """Signed; a case is filed for what failed."""
     if current.person.scopes is not None and "case:act" not in current.person.scopes:
         raise Forbidden("case:act")
-    try:
-        with house.identity.acting(current) as conn:
-            who, now = current.person.person_id, house.clock.now()
-            preventive.complete(
-                conn, visit_id, body.results, now, person_id=who, signature=body.signature, note=body.note
-            )
-    except DispatchError as error:
-        raise refusal(error) from error
+    with asking(house, current) as conn:
+        who, now = current.person.person_id, house.clock.now()
+        preventive.complete(conn, visit_id, body.results, now, person_id=who, signature=body.signature, note=body.note)
     return Response(status_code=204)
 
 
@@ -124,24 +119,18 @@ def handovers(community: str, house: House, current: Current) -> list[Handover]:
 @router.post("/communities/{community}/handovers", summary="Hand a post over")
 def hand_over(community: str, body: HandoverBody, house: House, current: Current) -> dict[str, int]:
     current.person.require("case:file", community)
-    try:
-        with house.identity.acting(current) as conn:
-            to = person_id(conn, body.to, "to")
-            if to is None:
-                raise Invalid("to", "must be a login")
-            who, now = current.person.person_id, house.clock.now()
-            return {"handover": handover.hand_over(conn, community, body.post, who, to, body.note, now)}
-    except DispatchError as error:
-        raise refusal(error) from error
+    with asking(house, current) as conn:
+        to = person_id(conn, body.to, "to")
+        if to is None:
+            raise Invalid("to", "must be a login")
+        who, now = current.person.person_id, house.clock.now()
+        return {"handover": handover.hand_over(conn, community, body.post, who, to, body.note, now)}
 
 
 @router.post("/handovers/{handover_id}/acknowledgement", summary="Take a post over")
 def acknowledge(handover_id: RowId, house: House, current: Current) -> Response:
-    try:
-        with house.identity.acting(current) as conn:
-            handover.acknowledge(conn, handover_id, current.person.person_id, house.clock.now())
-    except DispatchError as error:
-        raise refusal(error) from error
+    with asking(house, current) as conn:
+        handover.acknowledge(conn, handover_id, current.person.person_id, house.clock.now())
     return Response(status_code=204)
 
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from watchkeep_console import models as m
@@ -26,7 +27,20 @@ Match = Annotated[
         alias="If-Match", max_length=200, description="ETag of the case or order as it was read; 412 when it moved on"
     ),
 ]
-Of = Annotated[m.Class | None, Query(alias="class")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrowed:
+    """What a list of warnings or cases is narrowed to, and where it goes on."""
+
+    of_class: Annotated[m.Class | None, Query(alias="class")] = None
+    community: Word = None
+    equipment_id: Annotated[str | None, Query(alias="equipment", max_length=64)] = None
+    cursor: Cursor = None
+    limit: Limit = reads.PAGE
+
+
+Narrowed = Annotated[_Narrowed, Depends()]
 
 
 class Note(BaseModel):
@@ -109,23 +123,11 @@ def _matching(match: str | None) -> Iterator[None]:
 def warnings(
     house: House,
     current: Current,
+    narrowed: Narrowed,
     status: Annotated[Literal["open", "cleared"] | None, Query()] = None,
-    of_class: Of = None,
-    community: Word = None,
-    equipment: Word = None,
-    cursor: Cursor = None,
-    limit: Limit = reads.PAGE,
 ) -> m.Page[m.Warning]:
     with house.identity.acting(current) as conn:
-        return reads.warnings(
-            conn,
-            status=status,
-            of_class=of_class,
-            community=community,
-            equipment_id=equipment,
-            cursor=cursor,
-            limit=limit,
-        )
+        return reads.warnings(conn, status=status, **asdict(narrowed))
 
 
 @router.get("/warnings/{warning_id}", summary="One warning with its evidence")
@@ -148,25 +150,12 @@ def dismiss(warning_id: RowId, body: Note, house: House, current: Current, key: 
 def cases(
     house: House,
     current: Current,
+    narrowed: Narrowed,
     is_open: Annotated[bool | None, Query(alias="open")] = None,
     state: Word = None,
-    of_class: Of = None,
-    community: Word = None,
-    equipment: Word = None,
-    cursor: Cursor = None,
-    limit: Limit = reads.PAGE,
 ) -> m.Page[m.Case]:
     with house.identity.acting(current) as conn:
-        return reads.cases(
-            conn,
-            state=state,
-            of_class=of_class,
-            community=community,
-            equipment_id=equipment,
-            is_open=is_open,
-            cursor=cursor,
-            limit=limit,
-        )
+        return reads.cases(conn, state=state, is_open=is_open, **asdict(narrowed))
 
 
 @router.get("/cases/{case_id}", summary="One case: warnings, orders, history, clocks, what I may do")

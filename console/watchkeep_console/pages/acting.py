@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from nicegui import ui
 from psycopg import Connection
 
 from watchkeep_console import models as m
@@ -94,21 +93,22 @@ async def perform(tab: Tab, case: m.Case, action: str, zone: ZoneInfo = ZONE) ->
     t = tab.t
     offered = await tab.read(offers, case, action)
     if offered.get("into_case_id") == {}:
-        ui.notify(t("duty.nothing_to_merge"), position="top")
+        tab.say(t("duty.nothing_to_merge"), "info")
         return None
     wanted = form(tab, case, action, offered)
-    answer = await ask(t, t.maybe("action", action), wanted.fields, wanted.choices, moments=("due",), oath=wanted.oath)
+    title = t.maybe("action", action)
+    answer = await ask(tab, title, wanted.fields, wanted.choices, moments=("due",), oath=wanted.oath)
     if answer is None:
         return None
     if "due" in answer and _moment(answer["due"], zone) is None:
-        ui.notify(t("dossier.bad_due"), type="negative", position="top")
+        tab.say(t("dossier.bad_due"), "negative")
         return None
     act, key = _act(case, action, answer, zone), secrets.token_urlsafe(12)
     done = await tab.act(lambda who: work.act(tab.house, who, case.case_id, act, key))
     if done is not None:
         happened = work.happened(action, done)
         said = {"merge": t("duty.merged", id=act.into_case_id), "ask_pause": t("case.pause_asked")}.get(happened)
-        ui.notify(said or t("case.done", action=t.maybe("action", action)), type="positive", position="top")
+        tab.say(said or t("case.done", action=t.maybe("action", action)))
     return done
 
 

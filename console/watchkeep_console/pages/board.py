@@ -162,13 +162,13 @@ class _View:
             await self._again()
             return
         self._judged(warning_id, case_id=done.case_id)
-        ui.notify(self._tab.t("board.filed"), type="positive", position="top")
+        self._tab.say(self._tab.t("board.filed"))
 
     async def _dismiss(self, event: events.GenericEventArguments) -> None:
         warning_id, t = int(event.args), self._tab.t
         row = next((row for row in self._warnings.rows if row["id"] == warning_id), None)
         oath = t("duty.confirm_a") if row and row["class"] == "A" else ""
-        answer = await ask(t, t("board.dismiss_long"), [("note", t("board.reason"), True)], oath=oath)
+        answer = await ask(self._tab, t("board.dismiss_long"), [("note", t("board.reason"), True)], oath=oath)
         if answer is None:
             return
         done = await self._tab.act(lambda who: work.dismiss(self._tab.house, who, warning_id, answer["note"]))
@@ -176,7 +176,7 @@ class _View:
             await self._again()
             return
         self._judged(warning_id, verdict="dismissed")
-        ui.notify(t("board.dismissed"), type="positive", position="top")
+        self._tab.say(t("board.dismissed"))
 
     async def _act_on(self, event: events.GenericEventArguments, action: str) -> None:
         case = self._found.cases.get(int(event.args))

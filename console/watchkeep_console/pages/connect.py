@@ -142,7 +142,7 @@ def _credentials(tab: Tab, made: m.Credentials) -> None:
 def _copy(tab: Tab, value: str) -> None:
     def copy() -> None:
         ui.clipboard.write(value)
-        ui.notify(tab.t("app.copied"), type="positive", position="top", timeout=1500)
+        tab.say(tab.t("app.copied"))
 
     ui.button(tab.t("app.copy"), on_click=copy, color=None).classes("wk-plain").props("flat dense no-caps size=sm")
 
@@ -218,7 +218,7 @@ class _Watch:
             return True
 
         if await self._tab.act(send):
-            ui.notify(self._tab.t("connect.test_sent"), type="positive", position="top")
+            self._tab.say(self._tab.t("connect.test_sent"))
 
 
 def _example(tab: Tab, found: m.GatewayDetail) -> str:

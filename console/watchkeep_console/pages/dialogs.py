@@ -5,14 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 from nicegui import ui
 
 from watchkeep_console.pages.frame import text
-from watchkeep_console.texts import Words
+from watchkeep_console.pages.tabs import Tab
 
 Field = tuple[str, str, bool]
 """Name, label, required."""
 
 
 async def ask(
-    t: Words,
+    tab: Tab,
     title: str,
     fields: Sequence[Field],
     choices: Mapping[str, Mapping[str, str]] | None = None,
@@ -22,10 +22,12 @@ async def ask(
 ) -> dict[str, str] | None:
     """The answers by field name, or None when the person thought better of it.
 
-    `choices` makes a field a list, `moments` one a date with a time; an `oath` must be ticked.
+    `choices` makes a field a list, `moments` one a date with a time; an `oath` must be ticked. The question belongs to
+    the page: what was pressed may be drawn anew while somebody is still writing.
     """
+    t = tab.t
     inputs: dict[str, ui.textarea | ui.select | ui.input] = {}
-    with ui.dialog() as dialog, ui.element("div").classes("wk-dialog q-card"):
+    with tab.client, ui.dialog() as dialog, ui.element("div").classes("wk-dialog q-card"):
         text("h2", title)
         for name, label, _ in fields:
             options = (choices or {}).get(name)

@@ -145,6 +145,15 @@ def pages(t: Words, path: str, wanted: Mapping[str, str], page: int, more: bool,
             tag("a", t("kit.next"), "wk-mini", href=address(path, wanted, page=page + 1))
 
 
+def older(t: Words, path: str, wanted: Mapping[str, str], before: int | None, last: object) -> None:
+    """Links to what is older than the `last` shown (None: that is all), and back to the newest."""
+    with tag("div", "", "wk-pages"):
+        if before is not None:
+            tag("a", t("kit.newest"), "wk-mini", href=address(path, wanted))
+        if last is not None:
+            tag("a", t("kit.next"), "wk-mini", href=address(path, wanted, before=last))
+
+
 def headline(title: str, count: object = "", sub: str = "") -> ui.element:
     """The page's title; buttons may be put into what is returned."""
     with ui.element("div").classes("wk-title") as head:
@@ -216,9 +225,13 @@ Given = dict[str, Any]
 async def form(
     tab: Tab, title: str, fields: Sequence[Field], send: Callable[[Session, Given], Any], intro: str = ""
 ) -> bool:
-    """Ask, and hand the answers to `send`; what is refused leaves the dialog open with everything in it."""
+    """Ask, and hand the answers to `send`; what is refused leaves the dialog open with everything in it.
+
+    It belongs to the page: what was pressed may be drawn anew while somebody is still writing.
+    """
     inputs: dict[str, Any] = {}
-    with ui.dialog().props("persistent") as dialog, ui.element("div").classes("wk-dialog wk-form-dialog q-card"):
+    look = "wk-dialog wk-form-dialog q-card"
+    with tab.client, ui.dialog().props("persistent") as dialog, ui.element("div").classes(look):
         text("h2", title)
         if intro:
             text("p", intro).classes("wk-hint")

@@ -46,6 +46,12 @@ class Asked:
         return value if value is not None and value in known else None  # type: ignore[operator]  # any container
 
     @property
+    def before(self) -> int | None:
+        """The id that a list goes on from; None for its beginning."""
+        given = self.query.get("before", "")
+        return int(given) if given.isdecimal() and len(given) < 18 else None
+
+    @property
     def page(self) -> int:
         """From 1 on."""
         number = self.query.get("page", "1")

@@ -5,7 +5,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import psycopg
 from fastapi import Request, Response
@@ -32,6 +32,7 @@ CHECK_EVERY_S = 30.0
 BEAT_S = 2.0
 """How often tabs look into their queues; the database is asked only when something is in one."""
 
+Kind = Literal["positive", "negative", "info"]
 Refresh = Callable[[], object]
 """Plain or a coroutine."""
 
@@ -74,11 +75,17 @@ class Tab:
             self.complain(self.t("app.unavailable"))
         return None
 
+    def say(self, words: str, kind: Kind = "positive") -> None:
+        """For a moment, on top of the page; whoever pressed something may have been drawn anew meanwhile."""
+        with self.client:
+            ui.notify(words, type=kind, position="top", multi_line=kind == "negative")
+
     def complain(self, reason: str) -> None:
-        ui.notify(self.t("app.retry_failed", reason=reason), type="negative", position="top", multi_line=True)
+        self.say(self.t("app.retry_failed", reason=reason), "negative")
 
     def leave(self) -> None:
-        ui.navigate.to(f"/login?next={self.path}")
+        with self.client:
+            ui.navigate.to(f"/login?next={self.path}")
 
     def concerns(self, community: str) -> bool:
         """Whether a change there may be worth a look; those who see by contract look at every change."""
@@ -190,8 +197,7 @@ class Tabs:
             for tab in tabs:
                 if tab.session.token_hash not in live:
                     self._open.discard(tab)
-                    with tab.client:
-                        tab.leave()
+                    tab.leave()
 
 
 async def _threaded(function: Callable[[], R]) -> R:

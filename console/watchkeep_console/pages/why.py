@@ -8,6 +8,7 @@ from psycopg import Connection
 
 from watchkeep_console import explained, feedback
 from watchkeep_console import models as m
+from watchkeep_console.identity import Session
 from watchkeep_console.pages.dialogs import ask
 from watchkeep_console.pages.frame import text
 from watchkeep_console.pages.tabs import Tab
@@ -108,22 +109,23 @@ def _entry(tab: Tab, warning: m.WarningDetail, one: feedback.Feedback, again: Ag
 
 
 async def _say(tab: Tab, warning_id: int, said: feedback.Said, again: Again) -> None:
-    t = tab.t
-    answer = await ask(t, t.maybe("said", said), [("reason", t("why.reason"), True)])
-    if answer is None:
-        return
-    reason = answer["reason"]
-    if await tab.act(lambda who: feedback.say(tab.house, who, warning_id, said, reason)) is not None:
-        ui.notify(t("why.noted"), type="positive", position="top")
-    await again()
+    def send(who: Session, reason: str) -> object:
+        return feedback.say(tab.house, who, warning_id, said, reason)
+
+    await _with_reason(tab, tab.t.maybe("said", said), send, tab.t("why.noted"), again)
 
 
 async def _revoke(tab: Tab, warning_id: int, feedback_id: int, again: Again) -> None:
-    t = tab.t
-    answer = await ask(t, t("why.revoke_title"), [("reason", t("why.reason"), True)])
+    def send(who: Session, reason: str) -> object:
+        return feedback.revoke(tab.house, who, warning_id, feedback_id, reason)
+
+    await _with_reason(tab, tab.t("why.revoke_title"), send, tab.t("why.revoked"), again)
+
+
+async def _with_reason(tab: Tab, title: str, send: Callable[[Session, str], object], done: str, again: Again) -> None:
+    answer = await ask(tab, title, [("reason", tab.t("why.reason"), True)])
     if answer is None:
         return
-    reason = answer["reason"]
-    if await tab.act(lambda who: feedback.revoke(tab.house, who, warning_id, feedback_id, reason)) is not None:
-        ui.notify(t("why.revoked"), type="positive", position="top")
+    if await tab.act(lambda who: send(who, answer["reason"])) is not None:
+        tab.say(done)
     await again()

@@ -58,9 +58,12 @@
     (on ? unlock() : Promise.resolve()).finally(() => { last = 0; beat(); });
   };
 
-  // --- connection: the picture of a page whose socket is gone is old, and says so
+  // --- connection: the picture of a page whose socket is gone is old, and says so; one that is still loading is not
+  const PATIENCE_MS = 10000;
+  let connected = false;
   const connection = () => {
-    const lost = window.socket && !window.socket.connected;
+    connected ||= Boolean(window.socket?.connected);
+    const lost = window.socket && !window.socket.connected && (connected || performance.now() > PATIENCE_MS);
     let banner = document.getElementById("wk-offline");
     if (lost && !banner) {
       banner = Object.assign(document.createElement("div"), { id: "wk-offline", className: "wk-banner", textContent: words("offline") });

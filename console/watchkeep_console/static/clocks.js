@@ -36,4 +36,6 @@
   };
   tick();
   setInterval(tick, 1000);
+  // What is drawn anew shows its time at once: rows must not jump a moment later.
+  new MutationObserver(tick).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ["data-due", "data-since"] });
 })();

@@ -24,8 +24,7 @@ def register(tabs: Tabs) -> None:
 async def _page(tab: Tab, asked: Asked) -> None:
     t = tab.t
     wanted = {name: asked.get(name) or "" for name in ("person", "action", "object", "from", "to")}
-    before = asked.get("before") or ""
-    rows, actions = await tab.read(_read, wanted, int(before) if before.isdecimal() and len(before) < 18 else None)
+    rows, actions = await tab.read(_read, wanted, asked.before)
     with frame(tab, "audit", t("audit.title")):
         all_of_it = trail.may_verify(tab.session)
         with kit.headline(t("audit.title"), sub=t("audit.all" if all_of_it else "audit.own")):
@@ -46,12 +45,8 @@ async def _page(tab: Tab, asked: Asked) -> None:
                 return
             columns = {name: t.maybe("audit", name) for name in ("at", "person", "action", "object", "detail", "seal")}
             kit.listing(columns, [_row(tab, row) for row in rows[:PER_PAGE]], name=t("audit.title"))
-            with ui.element("div").classes("wk-pages"):
-                if before:
-                    kit.tag("a", t("audit.newest"), "wk-mini", href=kit.address("/audit", wanted))
-                if len(rows) > PER_PAGE:
-                    last = rows[PER_PAGE - 1]["audit_id"]
-                    kit.tag("a", t("kit.next"), "wk-mini", href=kit.address("/audit", wanted, before=last))
+            last = rows[PER_PAGE - 1]["audit_id"] if len(rows) > PER_PAGE else None
+            kit.older(t, "/audit", wanted, asked.before, last)
 
 
 def _read(conn: Connection, wanted: dict[str, str], before: int | None) -> tuple[list[dict[str, Any]], list[str]]:

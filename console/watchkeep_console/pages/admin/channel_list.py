@@ -130,4 +130,4 @@ async def _test(tab: Tab, orgs: dict[str, str]) -> None:
         tuning.try_channels(tab.house, who, given["org"])
 
     if await kit.form(tab, t("channels.test"), fields, send, t("channels.test_hint")):
-        ui.notify(t("channels.test_sent"), type="positive", position="top")
+        tab.say(t("channels.test_sent"))

@@ -300,7 +300,7 @@ async def _erase(tab: Tab, found: dict[str, Any]) -> None:
         accounts.ask_erasure(tab.house, who, found["person_id"], given["reason"])
 
     if await kit.form(tab, tab.t("people.erase"), fields, send, tab.t("people.erase_hint")):
-        ui.notify(tab.t("people.erase_asked"), type="positive", position="top")
+        tab.say(tab.t("people.erase_asked"))
 
 
 async def _approve(tab: Tab, found: dict[str, Any]) -> None:

@@ -98,4 +98,4 @@ async def _new(tab: Tab, who: str) -> None:
 
 async def _test(tab: Tab, who: str) -> None:
     if await kit.do(tab, lambda me: person_channels.test(tab.house, me, who)):
-        ui.notify(tab.t("channels.test_sent"), type="positive", position="top")
+        tab.say(tab.t("channels.test_sent"))

@@ -37,8 +37,7 @@ async def _page(tab: Tab, asked: Asked) -> None:
         "source": asked.one_of("source", (*complaints.CHANNELS, "qr_code")) or "",
         "shown": asked.one_of("shown", _SHOWN) or "",
     }
-    before = asked.get("before") or ""
-    rows, names = await tab.read(_read, wanted, int(before) if before.isdecimal() and len(before) < 18 else None)
+    rows, names = await tab.read(_read, wanted, asked.before)
     with frame(tab, "complaints", t("complaints.title")):
         with kit.headline(t("complaints.title")):
             if tab.session.person.may_somewhere("case:file"):
@@ -57,12 +56,8 @@ async def _page(tab: Tab, asked: Asked) -> None:
                 on_act=lambda event: _contact(tab, event),
             )  # fmt: skip
             table.mark("complaints")
-            with ui.element("div").classes("wk-pages"):
-                if before:
-                    kit.tag("a", t("equipment.first"), "wk-mini", href=kit.address("/complaints", wanted))
-                if len(rows) > PER_PAGE:
-                    last = rows[PER_PAGE - 1]["complaint_id"]
-                    kit.tag("a", t("kit.next"), "wk-mini", href=kit.address("/complaints", wanted, before=last))
+            last = rows[PER_PAGE - 1]["complaint_id"] if len(rows) > PER_PAGE else None
+            kit.older(t, "/complaints", wanted, asked.before, last)
 
 
 def _fields(t: Words, names: dict[str, str]) -> list[kit.Filter]:

@@ -8,11 +8,11 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from watchkeep_console import models as m
-from watchkeep_console import reads
 from watchkeep_console.api import preventive as api
 from watchkeep_console.identity import Session
 from watchkeep_console.pages import kit
 from watchkeep_console.pages.frame import empty, frame, panel, text
+from watchkeep_console.pages.manage import communities
 from watchkeep_console.pages.route import Asked, route
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_core.database import queries
@@ -27,26 +27,22 @@ def register(tabs: Tabs) -> None:
 
 async def _page(tab: Tab, asked: Asked) -> None:
     t = tab.t
-    communities = {one.community_id: one for one in await tab.read(reads.communities)}
-    chosen = asked.one_of("community", communities) or next(iter(communities), "")
+    chosen, names = await communities.choose(tab, asked)
     with frame(tab, "dutylog", t("dutylog.title")), ui.element("div").classes("wk-wizard"):
-        if not chosen:
+        if chosen is None:
             kit.headline(t("dutylog.title"))
             empty(t("dutylog.no_community"))
             return
-        log, people, waiting = await tab.read(_read, chosen)
-        with kit.headline(t("dutylog.title"), sub=communities[chosen].name):
-            if tab.session.person.may("case:file", chosen):
-                kit.button(t("dutylog.hand_over"), lambda: _hand_over(tab, chosen, people), "primary")
-        if len(communities) > 1:
-            names = {key: one.name for key, one in communities.items()}
-            with ui.element("section").classes("wk-panel"):
-                field = kit.Filter("community", t("equipment.community"), names)
-                kit.filters(t, "/duty-log", [field], {"community": chosen})
+        community = chosen.community_id
+        log, people, waiting = await tab.read(_read, community)
+        with kit.headline(t("dutylog.title"), sub=names[community]):
+            if tab.session.person.may("case:file", community):
+                kit.button(t("dutylog.hand_over"), lambda: _hand_over(tab, community, people), "primary")
+        communities.others(tab, "/duty-log", chosen, names)
         if not log:
             empty(t("dutylog.none"), t("dutylog.none_hint"))
         for entry in log:
-            _entry(tab, entry, communities[chosen], waiting=entry["handover_id"] in waiting)
+            _entry(tab, entry, chosen, waiting=entry["handover_id"] in waiting)
 
 
 def _read(conn: Connection, community: str) -> tuple[list[dict[str, Any]], dict[str, str], set[int]]:

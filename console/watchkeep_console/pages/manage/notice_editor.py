@@ -5,12 +5,12 @@ from typing import Any
 
 from nicegui import ui
 
-from watchkeep_console import reads
 from watchkeep_console.api import credit as api
 from watchkeep_console.errors import Invalid
 from watchkeep_console.identity import Session
 from watchkeep_console.pages import kit
 from watchkeep_console.pages.frame import empty, frame, panel, text
+from watchkeep_console.pages.manage import communities
 from watchkeep_console.pages.route import Asked, route
 from watchkeep_console.pages.tabs import Tab, Tabs
 from watchkeep_dispatch import notice_board
@@ -24,26 +24,22 @@ def register(tabs: Tabs) -> None:
 
 async def _page(tab: Tab, asked: Asked) -> None:
     t = tab.t
-    communities = {one.community_id: one for one in await tab.read(reads.communities)}
-    chosen = asked.one_of("community", communities) or next(iter(communities), "")
+    chosen, names = await communities.choose(tab, asked)
     with frame(tab, "notices", t("notices.title")), ui.element("div").classes("wk-wizard"):
-        if not chosen:
+        if chosen is None:
             kit.headline(t("notices.title"))
             empty(t("dutylog.no_community"))
             return
-        found = await tab.read(notice_board.board, chosen)
-        roles = tab.session.person.roles(chosen, [communities[chosen].property_org_id])
+        community = chosen.community_id
+        found = await tab.read(notice_board.board, community)
+        roles = tab.session.person.roles(community, [chosen.property_org_id])
         may = bool(roles & {"property_manager", "subdistrict_office"})
-        with kit.headline(t("notices.title"), sub=communities[chosen].name):
-            kit.tag("a", t("notices.public"), "wk-mini", href=f"/board/{chosen}", target="_blank")
-        if len(communities) > 1:
-            names = {key: one.name for key, one in communities.items()}
-            with ui.element("section").classes("wk-panel"):
-                field = kit.Filter("community", t("equipment.community"), names)
-                kit.filters(t, "/notices", [field], {"community": chosen})
+        with kit.headline(t("notices.title"), sub=names[community]):
+            kit.tag("a", t("notices.public"), "wk-mini", href=f"/board/{community}", target="_blank")
+        communities.others(tab, "/notices", chosen, names)
         kit.note(t("notices.intro"), "plain")
         for section in notice_board.SECTIONS:
-            _section(tab, chosen, section, [row for row in found if row["section"] == section], may=may)
+            _section(tab, community, section, [row for row in found if row["section"] == section], may=may)
 
 
 def _section(tab: Tab, community: str, section: str, rows: list[dict[str, Any]], *, may: bool) -> None:

@@ -168,7 +168,7 @@ class _Form:
         for one in missing:
             one.props("error").props["error-message"] = t("kit.required")
         if missing or not rows:
-            ui.notify(t("plans.incomplete"), type="negative", position="top")
+            self._tab.say(t("plans.incomplete"), "negative")
         return not missing and bool(rows)
 
     def draft(self) -> Draft:
