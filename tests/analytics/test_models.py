@@ -77,6 +77,14 @@ def test_where_some_days_are_far_beyond_the_usual_one_the_next_may_be_as_far_bey
     assert fit(frame(values))[0].bound[1] < 1.2 * usual
 
 
+def test_what_is_explained_in_its_jumps_only_is_not_judged():
+    rng = np.random.default_rng(4)
+    running = (np.arange(DAYS * 288) % 40 == 0) * 1.0
+    rising = 0.2 - 7 * running + 0.05 * rng.normal(size=len(running))  # falls fast while the pump runs
+    made = attempt(frame(np.column_stack([rising, 70 * running + rng.normal(size=len(running)), running])))
+    assert "each stands alone" in made.why
+
+
 def test_unusable_rows_teach_nothing():
     values = pump(DAYS * 288)
     usable = np.ones(len(values), bool)

@@ -20,7 +20,8 @@ COVERED = 0.8
 """Share of the rows in which a channel must have a value."""
 
 EXPLAINED = 0.5
-"""Share of a channel's variance that the others must explain, out of sample, for its residual to be judged."""
+"""Share of a channel's variance that the others must explain, out of sample, for its residual to be judged; also of the
+middle four fifths of its values: that a sump falls while its pump runs does not tell how fast it fills in rain."""
 
 MOST_CHANNELS = 60
 
@@ -63,7 +64,8 @@ def fit(frame: Frame) -> tuple[Fitted, dict[str, Any]]:
         raise ModelError("singular: the regression has no finite solution")
     foreign = _foreign(rows, before)
     spread = np.maximum(foreign.std(axis=0), 1e-3)
-    explained = np.where(model.scale > 0, 1 - spread**2, 0.0)
+    unexplained = np.maximum(spread, _range(foreign) / np.maximum(_range(judging.scaled(model, rows)), 1e-9))
+    explained = np.where(model.scale > 0, 1 - unexplained**2, 0.0)
     smoothed = np.abs(rowwise.settle(foreign / spread, frame.step_s))
     lively = (np.diff(rows, axis=0) != 0).mean(axis=0) >= MOVES
     bound = np.where((explained >= EXPLAINED) & lively, _bounds(smoothed, frame.step_s), np.inf)
@@ -144,6 +146,12 @@ def stands(fitted: Fitted, rows: Floats) -> Bools:
     residuals = np.vstack([np.zeros(rows.shape[1]), _raw(fitted.model, rows[1:], rows[:-1]) / fitted.model.spread])
     excess = (np.abs(rowwise.settle(residuals, fitted.step_s)) / fitted.bound).max(axis=1)
     return np.asarray(rowwise.stands(excess, fitted.step_s))
+
+
+def _range(values: Floats) -> Floats:
+    """Of the middle four fifths of each channel."""
+    low, high = np.quantile(values, [0.1, 0.9], axis=0)
+    return np.asarray(high - low)
 
 
 def _bounds(smoothed: Floats, step_s: float) -> Floats:
