@@ -8,6 +8,9 @@ from functools import cache, partial
 from random import Random
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from watchkeep_cli.acl import default_acl, service_users
 from watchkeep_cli.bench_servers import folder, login, server
 from watchkeep_cli.broker import start_broker
@@ -70,8 +73,25 @@ def fleet(pieces: int, days: int, seed: int) -> Fleet:
         count = max(1, pieces // len(KINDS) + (nth < pieces % len(KINDS)))
         wishes = _wishes(kind, count, days * _DAY_S, seed)
         end = _START + days * _DAY_S
-        made[kind] = partial(blocks, kind, count, _START, end, STEP_S, seed, metrics=_metrics(kind), faults=wishes)
+        full = partial(blocks, kind, count, _START, end, STEP_S, seed, metrics=_metrics(kind), faults=wishes)
+        made[kind] = partial(_as_sent, full)
     return made
+
+
+def _as_sent(full: Callable[[], Iterator[Generated]]) -> Iterator[Generated]:
+    """What arrives in service: a figure of the day once a day, and what exists per ride or sample when it is new."""
+    last: NDArray[np.float32] | None = None
+    for block in full():
+        before = np.concatenate([np.full_like(block.values[:1], np.nan) if last is None else last, block.values[:-1]])
+        last = block.values[-1:].copy()
+        for column, name in enumerate(block.metrics):
+            period_s = load().metrics[name].period_s
+            values = block.values[:, column]
+            if period_s == 0:
+                values[values == before[:, column]] = np.nan
+            elif period_s >= _DAY_S:
+                values[block.t // period_s == (block.t - STEP_S) // period_s] = np.nan
+        yield block
 
 
 def every_rule(seed: int) -> Fleet:
