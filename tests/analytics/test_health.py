@@ -53,6 +53,15 @@ def test_short_runs_never_count_and_the_first_day_neither():
     assert not young.ready(0)
 
 
+def test_a_figure_of_the_day_that_is_repeated_at_every_poll_is_not_stuck():
+    made = registry([point(11, "night_minimum_flow", kind="dma_meter", equipment="D1", period_s=86_400.0)])
+    rows = [(0, k * STEP, 5.0 + (k * STEP // 86_400) % 5) for k in range(10 * READY_SAMPLES)]
+    detector = Flatline(made)
+    assert detector.observe(batch(rows)) == []
+    stuck = [(0, rows[-1][1] + (k + 1) * STEP, 99.0) for k in range(2 * READY_SAMPLES + 10)]
+    assert [s.condition for s in detector.observe(batch(stuck))] == ["sensor_flatline"]
+
+
 def test_a_disk_that_is_not_written_to_is_not_stuck():
     made = registry([point(11, "disk_free", kind="gateway", equipment="G1")])
     assert Flatline(made).observe(batch([(0, k * STEP, 50.0 if k > 1000 else 40 + k % 7) for k in range(3000)])) == []

@@ -21,6 +21,9 @@ READY_SAMPLES = 288
 
 READY_S = 86_400
 
+READY_PERIODS = 3
+"""Of what has a value per hour or day, which a device that is polled repeats until then: whole runs must be known."""
+
 READY_OCCASION_S = 7 * 86_400
 """Of what has a value per ride or cycle: quiet days come once a week."""
 
@@ -70,7 +73,9 @@ class Flatline(Watching):
         self._state.grow(self._registry.size)
         set_ = np.array([metric.endswith(_SETTING) for metric in self._registry.metrics], np.bool_)
         self._watched = measured(self._registry) & ~set_
-        self._ready_us = np.where(self._registry["period_s"] == 0, READY_OCCASION_S, READY_S) * SECOND
+        period_s = self._registry["period_s"]
+        told_s = np.fmax(READY_PERIODS * period_s, READY_S)
+        self._ready_us = (np.where(period_s == 0, READY_OCCASION_S, told_s) * SECOND).astype(np.int64)
         return []
 
     def ready(self, row: int) -> bool:
