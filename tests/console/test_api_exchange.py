@@ -121,9 +121,19 @@ def test_upkeep_forgets_what_has_had_its_time(as_: Login, house: Services, world
 # ---------------------------------------------------------------- files, limits
 
 
-def test_lists_come_as_csv_and_excel_and_run_no_formulas(as_: Login, world: World) -> None:
+@pytest.fixture
+def formula(world: World) -> Iterator[None]:
+    """A lift whose name and maker are formulas; the register is not made anew between tests."""
+    ((maker, name),) = world.rows("SELECT maker, name_en FROM equipment WHERE equipment_id = 'lift-2'")
+    change = "UPDATE equipment SET maker = %s, name_en = %s WHERE equipment_id = 'lift-2'"
     with world.admin() as conn:
-        conn.execute("UPDATE equipment SET maker = '=cmd()', name_en = '=1+1' WHERE equipment_id = 'lift-2'")
+        conn.execute(change, ["=cmd()", "=1+1"])
+    yield
+    with world.admin() as conn:
+        conn.execute(change, [maker, name])
+
+
+def test_lists_come_as_csv_and_excel_and_run_no_formulas(as_: Login, formula: None) -> None:
     duty = as_("duty")
     answer = duty.get("/api/v1/equipment?format=csv&limit=3&q=lift")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"

@@ -48,7 +48,7 @@ def test_boards_that_show_the_same_share_one_drawing(boards: Boards) -> None:
         assert first is second
         assert [row["equipment"] for row in first.warning_rows] == ["1 号楼客梯"]
         english = await read(boards.open("duty", "en"), Wanted())
-        assert [row["equipment"] for row in english.warning_rows] == ["Lift of building 1"]
+        assert [row["equipment"] for row in english.warning_rows] == ["Lift 1"]
         assert (await read(boards.open("other"), Wanted())).warning_rows == []
 
     run(story())

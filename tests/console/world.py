@@ -114,7 +114,7 @@ def _estate() -> estate.Estate:
             equipment_id=f"lift-{n}",
             kind="elevator",
             name=f"{n} 号楼客梯",
-            name_en=f"Lift of building {n}",
+            name_en=f"Lift {n}",
             building_id=f"b{n}",
             maker="示例电梯",
             model="MRL-1000",
